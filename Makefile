@@ -1,0 +1,33 @@
+# `make demo` and `make test` work on a bare machine with Python (>= 3.11) and pip.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-slow lint types check benchmark clean
+
+demo: .venv/ready  ## environment, install, main job on the bundled sample
+	$(BIN)/glasscast demo --out demo
+
+test: .venv/ready  ## environment, install, tests
+	$(BIN)/python -m pytest -n 2
+
+test-slow: .venv/ready
+	$(BIN)/python -m pytest -n 2 -m slow
+
+lint: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/ready
+	$(BIN)/mypy
+
+check: lint types test
+
+benchmark: .venv/ready
+	$(BIN)/python benchmarks/run.py
+
+.venv/ready: pyproject.toml constraints.txt scripts/setup.sh
+	PYTHON=$(PYTHON) sh scripts/setup.sh
+	touch $@
+
+clean:
+	rm -rf .venv demo

@@ -1,0 +1,1 @@
+"""Configurations, datasets, dynamic targets, and the readers and writers of every format."""

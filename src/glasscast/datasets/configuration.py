@@ -1,0 +1,215 @@
+"""One snapshot of a liquid with everything known about its future: the data contract."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.errors import ShapeError
+
+#: Array fields: name -> (shape in symbols, dtype). The one place where they are declared.
+#: N particles, d dimension, T times, E bonds; a leading 2 is a literal.
+FIELDS: dict[str, tuple[tuple[str | int, ...], type[np.generic]]] = {
+    "positions": (("N", "d"), np.float64),
+    "types": (("N",), np.int8),
+    "box": (("d",), np.float64),
+    "inherent": (("N", "d"), np.float64),
+    "cage": (("N", "d"), np.float64),
+    "times": (("T",), np.float64),
+    "propensity": (("T", "N"), np.float32),
+    "propensity_halves": ((2, "T", "N"), np.float32),
+    "tendency": (("T", "N", "d"), np.float32),
+    "bonds": ((2, "E"), np.int32),
+    "bond_change": (("T", "E"), np.float32),
+    "bond_breaking": (("T", "N"), np.float32),
+    "neighbour_relative": (("T", "N"), np.float32),
+    "nonaffine": (("T", "N"), np.float32),
+}
+#: The fields that carry one value a particle and time, in the order they are reported.
+TARGETS = ("propensity", "bond_breaking", "neighbour_relative", "nonaffine")
+_REQUIRED = ("positions", "types", "box")
+_POSITIONS = ("positions", "inherent", "cage")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Configuration:
+    """A thermal snapshot and the isoconfigurational averages that are known of it.
+
+    Reduced Lennard-Jones units. Arrays are copied only when their type must change and are
+    read-only afterwards. Dynamic fields hold isoconfigurational means, one row a time.
+
+    Parameters
+    ----------
+    name : unique within a dataset; splits go by it.
+    positions : (N, d) float64, wrapped into ``[0, L)``.
+    types : (N,) int8, species 0 = A, 1 = B, ...
+    box : (d,) float64, sides of the periodic orthorhombic box.
+    inherent, cage : (N, d) float64 or None, equilibrium positions by minimisation and by
+        restricted Monte Carlo, wrapped.
+    times : (T,) float64, increasing; empty when no dynamics is known.
+    propensity : (T, N) float32 or None, mean of the displacement's length.
+    propensity_halves : (2, T, N) float32 or None, the same over even and odd trajectories.
+    tendency : (T, N, d) float32 or None, mean displacement vector.
+    bonds : (2, E) int32 or None, pairs i < j closer than the bond cutoff at t = 0.
+    bond_change : (T, E) float32 or None, mean change of the pair distance.
+    bond_breaking : (T, N) float32 or None, mean share of first neighbours kept.
+    neighbour_relative, nonaffine : (T, N) float32 or None, R_i and D_i of Shiba et al.,
+        J. Chem. Phys. 158, 084503 (2023).
+    metadata : JSON values: temperature, density, liquid, trajectories, seeds, source, ...
+
+    Raises
+    ------
+    ShapeError : naming the field, if shapes disagree, values are not finite, a particle lies
+        outside the box, or times do not increase.
+    """
+
+    name: str
+    positions: NDArray[np.float64]
+    types: NDArray[np.int8]
+    box: NDArray[np.float64]
+    inherent: NDArray[np.float64] | None = None
+    cage: NDArray[np.float64] | None = None
+    times: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    propensity: NDArray[np.float32] | None = None
+    propensity_halves: NDArray[np.float32] | None = None
+    tendency: NDArray[np.float32] | None = None
+    bonds: NDArray[np.int32] | None = None
+    bond_change: NDArray[np.float32] | None = None
+    bond_breaking: NDArray[np.float32] | None = None
+    neighbour_relative: NDArray[np.float32] | None = None
+    nonaffine: NDArray[np.float32] | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        sizes: dict[str, int] = {}
+        for key, (shape, dtype) in FIELDS.items():
+            value = getattr(self, key)
+            if value is None:
+                if key in _REQUIRED:
+                    raise ShapeError(f"'{key}' is required")
+                continue
+            object.__setattr__(self, key, _checked(key, value, shape, dtype, sizes))
+        if self.dimension not in (2, 3):
+            raise ShapeError(f"'positions' must have 2 or 3 columns, got {self.dimension}")
+        if np.any(self.box <= 0):
+            raise ShapeError(f"'box' sides must be positive, got {self.box.tolist()}")
+        if len(self.types) and self.types.min() < 0:
+            raise ShapeError("'types' must count species from 0")
+        for key in _POSITIONS:
+            value = getattr(self, key)
+            if value is not None and np.any((value < 0) | (value >= self.box)):
+                bad = int(np.argmax(np.any((value < 0) | (value >= self.box), axis=1)))
+                raise ShapeError(
+                    f"'{key}': particle {bad} at {value[bad].tolist()} lies outside the box "
+                    f"{self.box.tolist()}; wrap positions into [0, L)"
+                )
+        if np.any(np.diff(self.times) <= 0) or np.any(self.times < 0):
+            raise ShapeError(f"'times' must increase from 0 up, got {self.times.tolist()}")
+        if (
+            self.bonds is not None
+            and self.bonds.size
+            and (self.bonds.min() < 0 or self.bonds.max() >= self.size)
+        ):
+            raise ShapeError("'bonds' names particles that do not exist")
+        if (self.bond_change is None) != (self.bonds is None):
+            raise ShapeError("'bonds' and 'bond_change' belong together")
+        try:
+            json.dumps(self.metadata)
+        except (TypeError, ValueError) as error:
+            raise ShapeError(f"'metadata' must hold JSON values: {error}") from None
+
+    @property
+    def size(self) -> int:
+        """Number of particles N."""
+        return len(self.positions)
+
+    @property
+    def dimension(self) -> int:
+        """Dimension d of space."""
+        return int(self.positions.shape[1])
+
+    @property
+    def species(self) -> tuple[int, ...]:
+        """The species that occur, ascending."""
+        return tuple(int(s) for s in np.unique(self.types))
+
+    @property
+    def density(self) -> float:
+        """Number density N / V."""
+        return float(self.size / np.prod(self.box))
+
+    def arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Name and array of every field that is present, in declared order."""
+        for key in FIELDS:
+            value = getattr(self, key)
+            if value is not None:
+                yield key, value
+
+    def with_fields(self, **changes: Any) -> Configuration:
+        """Return a copy with some fields replaced, checked again."""
+        return replace(self, **changes)
+
+    def at_times(self, indices: list[int]) -> Configuration:
+        """Return a copy that keeps only the given rows of every time-resolved field."""
+        changes: dict[str, Any] = {}
+        for key, (shape, _) in FIELDS.items():
+            value = getattr(self, key)
+            if value is not None and "T" in shape:
+                changes[key] = np.take(value, indices, axis=shape.index("T"))
+        return replace(self, **changes)
+
+    def time_index(self, time: float) -> int:
+        """Row of a time, to one part in a thousand.
+
+        Raises
+        ------
+        ShapeError : if the time is not among ``times``.
+        """
+        close = np.flatnonzero(np.isclose(self.times, time, rtol=1e-3, atol=0))
+        if len(close) == 0:
+            known = ", ".join(f"{t:g}" for t in self.times)
+            raise ShapeError(f"{self.name}: no time {time:g}; known times: {known}")
+        return int(close[0])
+
+
+def _checked(
+    key: str,
+    value: Any,
+    shape: tuple[str | int, ...],
+    dtype: type[np.generic],
+    sizes: dict[str, int],
+) -> NDArray[Any]:
+    """Check one array against its declared shape; symbols must agree with earlier fields."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise ShapeError(f"'{key}' must hold numbers, got dtype {array.dtype}")
+    if array.ndim != len(shape):
+        raise ShapeError(
+            f"'{key}' must have shape ({', '.join(map(str, shape))}), got {array.shape}"
+        )
+    for symbol, got in zip(shape, array.shape, strict=True):
+        want = symbol if isinstance(symbol, int) else sizes.setdefault(symbol, got)
+        if want != got:
+            raise ShapeError(
+                f"'{key}' must have shape ({', '.join(map(str, shape))}) with {symbol} = {want}, "
+                f"got {array.shape}"
+            )
+    if np.issubdtype(dtype, np.integer) and array.dtype.kind == "f":
+        raise ShapeError(f"'{key}' must hold integers, got dtype {array.dtype}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        where = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise ShapeError(f"'{key}' is not finite at index {where}")
+    cast = np.ascontiguousarray(array, dtype=dtype)
+    if np.issubdtype(dtype, np.integer) and not np.array_equal(cast, array):
+        raise ShapeError(f"'{key}' holds values that do not fit {np.dtype(dtype)}")
+    view = cast.view()
+    view.flags.writeable = False
+    return view
+
+
+assert set(FIELDS) <= {f.name for f in fields(Configuration)}

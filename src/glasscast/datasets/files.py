@@ -1,0 +1,116 @@
+"""Files that are whole or absent: atomic writes, deterministic npz, safe npz reading."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.errors import InputError
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write beside the target, flush to disk, then rename: readers see old, new, never half.
+
+    Raises
+    ------
+    InputError : if the disk is full or the folder cannot be written; nothing is left behind.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(path, f"cannot be written ({error.strerror or error})") from error
+
+
+def remove_partials(folder: Path) -> None:
+    """Delete what an earlier, killed run left half-written in a folder."""
+    for partial in folder.glob(".*.partial"):
+        partial.unlink(missing_ok=True)
+
+
+def npz_bytes(arrays: Mapping[str, NDArray[Any]] | Iterable[tuple[str, NDArray[Any]]]) -> bytes:
+    """Serialise arrays as npz; equal arrays give equal bytes (numpy's own carries the clock)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name, array in dict(arrays).items():
+            member = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            data = io.BytesIO()
+            np.lib.format.write_array(data, np.ascontiguousarray(array), allow_pickle=False)
+            archive.writestr(member, data.getvalue())
+    return buffer.getvalue()
+
+
+def read_npz(
+    source: Path | bytes, required: Iterable[str] = (), name: Path | str | None = None
+) -> dict[str, NDArray[Any]]:
+    """Read an npz without ever executing what it holds.
+
+    Parameters
+    ----------
+    source : the file, or its bytes (then ``name`` is used in messages).
+    required : keys that must be present.
+
+    Returns
+    -------
+    dict of arrays.
+
+    Raises
+    ------
+    InputError : if the file is missing, truncated, holds Python objects, or lacks a key.
+    """
+    path = name or (source if isinstance(source, Path) else "<memory>")
+    handle: Any = source if isinstance(source, Path) else io.BytesIO(source)
+    try:
+        with np.load(handle, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise InputError(path, "is a single array, not an npz archive")
+            arrays = {key: archive[key] for key in archive.files}
+    except FileNotFoundError:
+        raise InputError(path, "does not exist") from None
+    except ValueError as error:
+        if "allow_pickle" in str(error) or "Object arrays" in str(error):
+            raise InputError(
+                path,
+                "holds Python objects, which could run code and are refused",
+                "save plain numeric arrays instead",
+            ) from None
+        raise InputError(path, f"is not a readable npz file ({error})") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, AttributeError) as error:
+        raise InputError(
+            path, f"is truncated or not an npz file ({error})", "copy it again from its source"
+        ) from None
+    missing = [key for key in required if key not in arrays]
+    if missing:
+        raise InputError(
+            path, f"lacks the key '{missing[0]}'", f"it holds {', '.join(sorted(arrays)) or 'none'}"
+        )
+    return arrays
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal SHA-256 of some bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, streamed."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

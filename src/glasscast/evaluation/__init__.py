@@ -1,0 +1,1 @@
+"""How far each model stands from what is knowable: scores, noise ceiling, smoothness."""

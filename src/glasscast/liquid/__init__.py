@@ -1,0 +1,1 @@
+"""What the liquid is: its box, neighbours and interactions, in reduced Lennard-Jones units."""

@@ -1,0 +1,1 @@
+"""Published models behind one face: fit, predict, save, load."""

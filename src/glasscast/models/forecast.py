@@ -1,0 +1,42 @@
+"""What a model says of one configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.errors import ShapeError
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Forecast:
+    """Predicted target of every particle at every time of the model.
+
+    Parameters
+    ----------
+    configuration : the snapshot that was asked about.
+    model : name of the model.
+    times : (T,) float64, the times the model was trained on.
+    values : (T, N) float32, in units of the target; NaN for species that the model does not
+        predict.
+    target : field of Configuration that ``values`` forecasts.
+    bond_change : (T, E) float32 or None, with ``bonds`` (2, E) int32 the pairs it belongs to.
+    uncertainty : (T, N) float32 or None, one standard deviation.
+    """
+
+    configuration: Configuration
+    model: str
+    times: NDArray[np.float64]
+    values: NDArray[np.float32]
+    target: str = "propensity"
+    bonds: NDArray[np.int32] | None = None
+    bond_change: NDArray[np.float32] | None = None
+    uncertainty: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        shape = (len(self.times), self.configuration.size)
+        if self.values.shape != shape:
+            raise ShapeError(f"forecast values must have shape {shape}, got {self.values.shape}")

@@ -1,0 +1,1 @@
+"""Figures and pages a physicist can look at."""

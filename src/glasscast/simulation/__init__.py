@@ -1,0 +1,1 @@
+"""Engines that make data: equilibration, isoconfigurational ensembles, inherent, cage."""

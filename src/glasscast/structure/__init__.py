@@ -1,0 +1,1 @@
+"""What is computed from one configuration: neighbour lists, graphs, descriptors."""

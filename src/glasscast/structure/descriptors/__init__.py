@@ -1,0 +1,1 @@
+"""Descriptors of a particle's surroundings, one family a file."""
