@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -96,12 +96,14 @@ class Dataset(Sequence[Configuration]):
     entries : what it holds, in order.
     state : what all configurations share: times, dimension, species, state point.
     splits : name of a split -> names of its configurations.
+    kept_times : the only times that configurations are read with; all when None.
     """
 
     name: str
     entries: tuple[Entry, ...]
     state: Mapping[str, Any]
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    kept_times: tuple[float, ...] | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Dataset:
@@ -173,6 +175,9 @@ class Dataset(Sequence[Configuration]):
         configuration = read_configuration(entry.path, entry.checksum)
         if configuration.name != entry.name:  # renamed by a join
             configuration = configuration.with_fields(name=entry.name)
+        if self.kept_times is not None:
+            rows = [configuration.time_index(time) for time in self.kept_times]
+            configuration = configuration.at_times(rows)
         return configuration
 
     def __iter__(self) -> Iterator[Configuration]:
@@ -185,8 +190,8 @@ class Dataset(Sequence[Configuration]):
 
     @property
     def times(self) -> list[float]:
-        """Times of the dynamic labels."""
-        return list(self.state["times"])
+        """Times of the dynamic labels; empty when joined datasets differ in them."""
+        return list(self.kept_times or self.state.get("times", ()))
 
     def subset(self, names: Sequence[str]) -> Dataset:
         """Return a view on some configurations, in the order given.
@@ -199,7 +204,21 @@ class Dataset(Sequence[Configuration]):
         missing = [name for name in names if name not in by_name]
         if missing:
             raise InputError(self.name, f"holds no configuration '{missing[0]}'")
-        return Dataset(self.name, tuple(by_name[name] for name in names), self.state)
+        return replace(self, entries=tuple(by_name[name] for name in names), splits={})
+
+    def at_times(self, times: Sequence[float]) -> Dataset:
+        """Return a view whose configurations carry only these times.
+
+        Raises
+        ------
+        InputError : if a time is not among the dataset's.
+        """
+        known = np.array(self.state.get("times", times))
+        for time in times:
+            if not np.isclose(known, time, rtol=1e-3, atol=0).any():
+                listed = ", ".join(f"{t:g}" for t in known)
+                raise InputError(self.name, f"has no time {time:g}", f"its times: {listed}")
+        return replace(self, kept_times=tuple(times))
 
     def split(self, name: str) -> Dataset:
         """Return the configurations of a named split.

@@ -29,7 +29,7 @@ class LinearHyperparameters(Hyperparameters):
     )
     shell_cutoff: float = Field(2.3, gt=0, description="r_c of the shell average, in sigma")
     penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        (1e0, 1e1, 1e2, 3e2, 1e3, 3e3, 1e4, 1e5),
+        (1e1, 1e2, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6, 1e7),
         min_length=1,
         description="ridge penalties tried, on standardised descriptors",
     )

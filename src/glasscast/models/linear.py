@@ -27,6 +27,7 @@ from glasscast.models.ridge import (
     forward_selection,
     ridge_path,
 )
+from glasscast.progress import track
 from glasscast.structure.workspace import Workspace
 
 _CHECKPOINT_EVERY = 30.0  # seconds between saves of the moments
@@ -130,7 +131,8 @@ class LinearModel(Model):
         fold_of = {index: fold for fold, held in enumerate(members) for index in held}
         state = _FitState(checkpoint)
         self.trained_on_ = []
-        for index, configuration in enumerate(train):
+        reading = track(self.workspace.progress, f"fit {self.name}", train, len(train))
+        for index, configuration in enumerate(reading):
             labels = self.check_labels(configuration)
             self.trained_on_.append(configuration.name)
             if index == 0:

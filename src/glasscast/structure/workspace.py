@@ -1,4 +1,4 @@
-"""What a run shares between models: the number of threads and a bounded memory of results."""
+"""What a run shares between models: threads, a bounded memory of results, and progress."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.progress import Progress, Silent
 
 
 @dataclass
@@ -21,10 +22,12 @@ class Workspace:
     ----------
     threads : for blocks of one configuration.
     limit : bytes kept; the least recently used results go first.
+    progress : what long work reports to.
     """
 
     threads: int = field(default_factory=lambda: cpu_count() or 1)
     limit: int = 2 * 1024**3
+    progress: Progress = field(default_factory=Silent)
     _kept: OrderedDict[Hashable, NDArray[np.float64]] = field(default_factory=OrderedDict)
     _bytes: int = 0
 

@@ -1,0 +1,236 @@
+"""The command line: reads options, calls the workflow of the same name, shows what came out.
+
+Heavy libraries are imported by the workflows, inside the commands, so that ``--help`` is instant.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from glasscast.errors import GlasscastError, SettingsError
+
+if TYPE_CHECKING:
+    from glasscast.evaluation.score_table import ScoreTable
+    from glasscast.structure.workspace import Workspace
+
+app = typer.Typer(
+    help="Forecast how a glass-forming liquid will move from one snapshot of its structure.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="folder for the results")]
+Threads = Annotated[int, typer.Option(help="0 takes all cores", min=0)]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="key=value on top of the file, repeatable")
+]
+
+
+def main() -> None:
+    """Run the program; what a user can mend is one line on stderr and exit code 2."""
+    try:
+        app()
+    except GlasscastError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {_plain(error)}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted; the same command goes on from here")
+        sys.exit(130)
+
+
+def _plain(error: Exception) -> str:
+    from rich.markup import escape
+
+    return escape(" ".join(str(error).split()))
+
+
+@contextmanager
+def _workspace(threads: int) -> Iterator[Workspace]:
+    """Threads and a progress display for one command."""
+    from glasscast.structure.workspace import Workspace
+    from glasscast.terminal import progress_display
+
+    logging.getLogger("glasscast").setLevel(logging.INFO)
+    with progress_display(console) as progress:
+        yield Workspace(threads or os.cpu_count() or 1, progress=progress)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="file or folder to read")],
+    out: Annotated[Path, typer.Argument(help="dataset folder to write")],
+    format_: Annotated[
+        str | None, typer.Option("--format", help="recognised from the files when not given")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="of the dataset")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", help="key=value for the reader, repeatable")
+    ] = None,
+    threads: Threads = 0,
+) -> None:
+    """Turn files of any known format into a dataset with all dynamic targets."""
+    from glasscast.workflows.importing import import_dataset
+
+    with _workspace(threads) as workspace:
+        dataset = import_dataset(
+            source,
+            out,
+            format_name=format_,
+            options=_reader_options(option or []),
+            name=name,
+            workspace=workspace,
+        )
+    console.print(f"{len(dataset)} configurations in {out}", highlight=False)
+
+
+@app.command()
+def train(
+    experiment: Annotated[Path, typer.Argument(help="YAML experiment file")],
+    out: Out,
+    overrides: Overrides = None,
+    threads: Threads = 0,
+) -> None:
+    """Train one model."""
+    from glasscast.config import TrainExperiment, read_experiment
+    from glasscast.evaluation.score_table import read_scores
+    from glasscast.workflows import train as workflow
+
+    settings = read_experiment(TrainExperiment, experiment, overrides or [])
+    with _workspace(threads) as workspace:
+        workflow.train(settings, out, workspace)
+    console.print(f"model in {out / workflow.MODEL}", highlight=False)
+    if settings.test is not None:
+        _show(read_scores(out / f"{workflow.SCORES}.json"))
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="folder of a model or training run")],
+    snapshots: Annotated[list[Path], typer.Argument(help="snapshot files or dataset folders")],
+    out: Out = Path("forecast"),
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="xyz, gsd or npz, repeatable")
+    ] = None,
+    density: Annotated[
+        float | None, typer.Option(help="number density, for files without a box", min=0)
+    ] = None,
+    report: Annotated[bool, typer.Option(help="write report.html as well")] = True,
+    threads: Threads = 0,
+) -> None:
+    """Forecast every particle of snapshots; OVITO colours the files by their columns."""
+    from glasscast.workflows import predicting, reporting
+
+    with _workspace(threads) as workspace:
+        forecasts = predicting.predict(
+            model, snapshots, out, formats=formats or ["xyz"], density=density, workspace=workspace
+        )
+        if report:
+            page = reporting.report_forecasts(out, forecasts, model)
+            console.print(f"report in {page}", highlight=False)
+    console.print(f"{len(forecasts)} forecasts in {out}", highlight=False)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="folder of a model or training run")],
+    dataset: Annotated[Path, typer.Argument(help="dataset folder")],
+    split: Annotated[str | None, typer.Option(help="only this split of the dataset")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for tables")] = None,
+    threads: Threads = 0,
+) -> None:
+    """Score a model against measured dynamics, beside the noise ceiling."""
+    from glasscast.datasets.dataset import Dataset
+    from glasscast.workflows.evaluating import evaluate_model
+
+    data = Dataset.open(dataset)
+    with _workspace(threads) as workspace:
+        table = evaluate_model(model, data.split(split) if split else data, out, workspace)
+    _show(table)
+
+
+@app.command()
+def benchmark(
+    experiment: Annotated[Path, typer.Argument(help="YAML experiment file")],
+    out: Out,
+    overrides: Overrides = None,
+    threads: Threads = 0,
+) -> None:
+    """Compare models on the same configurations, folds and seeds; one table, one report."""
+    from glasscast.config import BenchmarkExperiment, read_experiment
+    from glasscast.workflows import benchmark as workflow
+    from glasscast.workflows.reporting import report_benchmark
+
+    settings = read_experiment(BenchmarkExperiment, experiment, overrides or [])
+    with _workspace(threads) as workspace:
+        table = workflow.benchmark(settings, out, workspace)
+        page = report_benchmark(out, settings, table, title=experiment.stem)
+    _show(table)
+    console.print(f"report in {page}", highlight=False)
+
+
+@app.command()
+def info(
+    path: Annotated[Path, typer.Argument(help="dataset, model, run or snapshot file")],
+    verify: Annotated[bool, typer.Option("--verify", help="check all checksums")] = False,
+) -> None:
+    """Say what a file or folder holds."""
+    from glasscast.workflows.info import describe
+
+    table = Table(show_header=False, box=None)
+    for heading, value in describe(path, verify):
+        table.add_row(f"[bold]{heading}[/]", value)
+    console.print(table, highlight=False)
+
+
+@app.command()
+def demo(out: Out = Path("demo"), threads: Threads = 0) -> None:
+    """Train on the bundled sample, forecast unseen configurations, write a report."""
+    from glasscast.evaluation.score_table import read_scores
+    from glasscast.workflows.demo import demo as workflow
+
+    with _workspace(threads) as workspace:
+        page = workflow(out, workspace)
+    _show(read_scores(out / "scores.json"))
+    console.print(f"open {page} in a browser", highlight=False)
+
+
+def _reader_options(pairs: list[str]) -> dict[str, object]:
+    """Turn ``key=value`` into typed options, by YAML's rules."""
+    import yaml
+
+    options: dict[str, object] = {}
+    for pair in pairs:
+        key, sep, text = pair.partition("=")
+        if not sep:
+            raise SettingsError(f"--option takes key=value, got '{pair}'")
+        try:
+            options[key] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise SettingsError(f"--option {key}: '{text}' is not a YAML value") from None
+    return options
+
+
+def _show(scores: ScoreTable) -> None:
+    """Print the per-configuration Pearson scores; everything is in the files."""
+    table = Table(title="Pearson correlation, mean over configurations (95 % interval)")
+    for heading in ("model", "species", "t", "score", "noise ceiling"):
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    for row in scores.select(metric="pearson_mean"):
+        interval = f" ({row.low:.3f} .. {row.high:.3f})" if row.low == row.low else ""
+        ceiling = f"{row.ceiling:.3f}" if row.ceiling == row.ceiling else "unknown"
+        table.add_row(
+            row.model, row.species, f"{row.time:g}", f"{row.value:.3f}{interval}", ceiling
+        )
+    console.print(table)

@@ -1,0 +1,176 @@
+"""Experiment files: one YAML file an experiment, typed, complete, unknown keys refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
+
+from glasscast.errors import InputError, SettingsError
+from glasscast.models.hyperparameters import Hyperparameters
+from glasscast.models.registry import hyperparameter_class
+
+
+def _model_settings(value: Any) -> Any:
+    """Turn ``lr`` or ``{name: lr, order: 1}`` into the settings class of that model."""
+    if isinstance(value, str):
+        value = {"name": value}
+    if isinstance(value, Mapping):
+        if "name" not in value:
+            raise ValueError("a model needs a 'name'")
+        return hyperparameter_class(str(value["name"]))(**value)
+    return value
+
+
+ModelSettings = Annotated[SerializeAsAny[Hyperparameters], BeforeValidator(_model_settings)]
+
+
+#: Labels name folders, so they hold nothing a path would trip over.
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._()^+-]*$")]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Data(_Settings):
+    """Which configurations: dataset folders, joined; one of their splits; some of their times."""
+
+    datasets: tuple[Path, ...] = Field(min_length=1, description="dataset folders, joined")
+    split: str | None = Field(None, description="named split to take; all when absent")
+    times: tuple[float, ...] | None = Field(None, description="times to keep; all when absent")
+
+
+class TrainExperiment(_Settings):
+    """Train one model."""
+
+    train: Data
+    validation: Data | None = None
+    test: Data | None = Field(None, description="scored after training, never trained on")
+    model: ModelSettings
+    seed: int = Field(0, ge=0)
+
+
+class BenchmarkExperiment(_Settings):
+    """Compare models on equal terms: the same configurations, folds and seeds for each.
+
+    With ``test`` every model is trained on ``data`` and scored on ``test``; without it, ``data``
+    is cross-validated by configuration.
+    """
+
+    data: Data
+    test: Data | None = None
+    folds: int | Literal["each"] = Field(
+        5, description="cross-validation folds; 'each' leaves out one configuration at a time"
+    )
+    models: dict[Label, ModelSettings] = Field(min_length=1, description="label -> model")
+    seed: int = Field(0, ge=0)
+    tau_alpha: float | None = Field(None, gt=0, description="marked in figures")
+
+
+Experiment = TypeVar("Experiment", TrainExperiment, BenchmarkExperiment)
+
+
+def read_experiment(
+    kind: type[Experiment], path: Path, overrides: Sequence[str] = ()
+) -> Experiment:
+    """Read and check an experiment file.
+
+    Parameters
+    ----------
+    kind : the experiment's class.
+    path : YAML file; dataset folders in it are relative to it.
+    overrides : ``key=value`` with dotted keys, applied on top (``model.order=1``).
+
+    Raises
+    ------
+    InputError : if the file is missing or not YAML.
+    SettingsError : naming the key and, for a misspelt one, the nearest known.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError:
+        raise InputError(path, "is not a text file") from None
+    try:
+        record = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise InputError(path, f"is not valid YAML ({where})") from None
+    if not isinstance(record, dict):
+        raise InputError(path, "must hold keys and values")
+    for override in overrides:
+        _override(record, override)
+    return validate(kind, record, path)
+
+
+def validate(kind: type[Experiment], record: dict[str, Any], path: Path) -> Experiment:
+    """Check a record against its schema and resolve its folders relative to the file."""
+    try:
+        experiment = kind(**record)
+    except ValidationError as error:
+        raise SettingsError(f"{path}: {_explain(kind, error)}") from None
+    except TypeError as error:
+        raise SettingsError(f"{path}: {error}") from None
+    base = path.resolve().parent
+    changes = {
+        key: value.model_copy(update={"datasets": tuple(base / p for p in value.datasets)})
+        for key in type(experiment).model_fields
+        if isinstance(value := getattr(experiment, key), Data)
+    }
+    return experiment.model_copy(update=changes)
+
+
+def _override(record: dict[str, Any], override: str) -> None:
+    key, sep, text = override.partition("=")
+    if not sep or not key:
+        raise SettingsError(f"--set takes key=value, got '{override}'")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise SettingsError(f"--set {key}: '{text}' is not a YAML value") from None
+    *parents, last = key.split(".")
+    target: Any = record
+    for parent in parents:
+        if isinstance(target, dict) and isinstance(target.get(parent), str) and parent == "model":
+            target[parent] = {"name": target[parent]}
+        target = target.setdefault(parent, {}) if isinstance(target, dict) else None
+    if not isinstance(target, dict):
+        raise SettingsError(f"--set {key}: there is nothing to set under '{'.'.join(parents)}'")
+    target[last] = value
+
+
+def _explain(kind: type[BaseModel], error: ValidationError) -> str:
+    """One line for the first error, with a suggestion for an unknown key."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or kind.__name__
+    if first["type"] == "extra_forbidden":
+        # An error inside a model's settings carries that class's name as its title.
+        known = _known_keys(kind) | _known_keys(hyperparameters_titled(error.title))
+        close = get_close_matches(str(first["loc"][-1]), sorted(known), n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        return f"unknown key '{where}'{hint}"
+    return f"'{where}': {first['msg']}"
+
+
+def hyperparameters_titled(title: str) -> type[BaseModel] | None:
+    """Return the settings class of that name, if there is one."""
+    classes = {cls.__name__: cls for cls in Hyperparameters.__subclasses__()}
+    return classes.get(title)
+
+
+def _known_keys(kind: type[BaseModel] | None) -> set[str]:
+    """All keys of a schema, those of nested schemas included."""
+    if kind is None:
+        return set()
+    keys = set(kind.model_fields)
+    for info in kind.model_fields.values():
+        for part in (info.annotation, *get_args(info.annotation)):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                keys |= _known_keys(part)
+    return keys

@@ -1,0 +1,55 @@
+"""Progress without a terminal's ways: library code counts, the command line draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Progress(Protocol):
+    """What a long task reports to."""
+
+    def start(self, what: str, total: int | None) -> None:
+        """Begin a task of ``total`` steps."""
+
+    def advance(self, note: str = "") -> None:
+        """One step is done; ``note`` says what it was."""
+
+    def done(self) -> None:
+        """The task is over."""
+
+
+class Silent:
+    """Reports nothing."""
+
+    def start(self, what: str, total: int | None) -> None:
+        """Ignore."""
+
+    def advance(self, note: str = "") -> None:
+        """Ignore."""
+
+    def done(self) -> None:
+        """Ignore."""
+
+
+@contextmanager
+def task(progress: Progress, what: str, total: int | None) -> Iterator[Progress]:
+    """Report one task, over also when it fails."""
+    progress.start(what, total)
+    try:
+        yield progress
+    finally:
+        progress.done()
+
+
+def track(
+    progress: Progress, what: str, items: Iterable[Item], total: int | None
+) -> Iterator[Item]:
+    """Yield items, reporting each as a step once it has been used."""
+    with task(progress, what, total):
+        for item in items:
+            yield item
+            progress.advance()

@@ -1,0 +1,191 @@
+"""Compare models on equal terms: the same configurations, folds and seeds for each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+
+from glasscast.config import BenchmarkExperiment
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
+from glasscast.datasets.splits import fold_indices
+from glasscast.errors import InputError
+from glasscast.evaluation.score_table import ScoreTable
+from glasscast.evaluation.scores import Evaluation
+from glasscast.models.forecast import Forecast
+from glasscast.models.hyperparameters import Hyperparameters
+from glasscast.models.registry import build
+from glasscast.progress import task
+from glasscast.structure.workspace import Workspace
+from glasscast.workflows.runs import RunFolder, log, open_data
+from glasscast.workflows.train import refuse_overlap
+
+FORECASTS = "forecasts"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Train on some configurations, forecast others."""
+
+    number: int
+    train: Dataset
+    test: Dataset
+
+
+def parts_of(experiment: BenchmarkExperiment) -> list[Part]:
+    """Folds of the benchmark; one part when it has test data of its own."""
+    data = open_data(experiment.data)
+    if experiment.test is not None:
+        test = open_data(experiment.test)
+        refuse_overlap(data, test)
+        return [Part(0, data, test)]
+    parents = [entry.parent for entry in data.entries]
+    count = len(set(parents)) if experiment.folds == "each" else experiment.folds
+    held_out = fold_indices(parents, count, experiment.seed)
+    parts = []
+    for number, held in enumerate(held_out):
+        names = data.names
+        test_names = [names[i] for i in held]
+        rest = [name for name in names if name not in set(test_names)]
+        parts.append(Part(number, data.subset(rest), data.subset(test_names)))
+    return parts
+
+
+def benchmark(
+    experiment: BenchmarkExperiment, out: Path, workspace: Workspace | None = None
+) -> ScoreTable:
+    """Train and forecast every part with every model, then score each model as a whole.
+
+    Forecasts are kept, one file a configuration; what is on disk is not made again, so a killed
+    benchmark goes on where it stopped.
+
+    Parameters
+    ----------
+    experiment : what to compare.
+    out : run folder; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``, ``.tex``.
+
+    Returns
+    -------
+    Scores of all models.
+    """
+    workspace = workspace or Workspace()
+    run = RunFolder(out, experiment)
+    parts = parts_of(experiment)
+    handler = run.log_to_file()
+    try:
+        for label, settings in experiment.models.items():
+            with task(workspace.progress, f"benchmark {label}", len(parts)) as progress:
+                for part in parts:
+                    _forecast_part(experiment, label, settings, part, out, workspace)
+                    progress.advance(label)
+        table = _score(experiment, parts, out)
+        for suffix in ("json", "csv", "md", "tex"):
+            table.write(out / f"scores.{suffix}")
+        run.finish({"seed": experiment.seed, "parts": [part.test.names for part in parts]})
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+    return table
+
+
+def forecast_path(out: Path, label: str, name: str) -> Path:
+    """File of one forecast; joined datasets have names with a slash."""
+    return out / FORECASTS / label / f"{name.replace('/', '__')}.npz"
+
+
+def _forecast_part(
+    experiment: BenchmarkExperiment,
+    label: str,
+    settings: Hyperparameters,
+    part: Part,
+    out: Path,
+    workspace: Workspace,
+) -> None:
+    """Forecast the configurations of one part that have no forecast yet."""
+    fingerprint = _fingerprint(experiment, settings, part)
+    missing = [
+        name
+        for name in part.test.names
+        if _kept_fingerprint(forecast_path(out, label, name)) != fingerprint
+    ]
+    if not missing:
+        return
+    started = perf_counter()
+    model = build(settings, workspace).fit(
+        part.train,
+        seed=experiment.seed,
+        checkpoint=out / f"checkpoint-{label}-{part.number}.npz",
+    )
+    fitted = perf_counter() - started
+    log.info("%s, part %d: fitted in %.1f s", label, part.number, fitted)
+    for configuration in part.test.subset(missing):
+        started = perf_counter()
+        forecast = model.predict(configuration)
+        cost = {"fit_seconds": fitted, "predict_seconds": perf_counter() - started}
+        arrays = {
+            "times": forecast.times,
+            "values": forecast.values,
+            "record": np.array(
+                json.dumps({"target": forecast.target, "fingerprint": fingerprint, **cost})
+            ),
+        }
+        write_atomically(forecast_path(out, label, configuration.name), npz_bytes(arrays))
+
+
+def _fingerprint(experiment: BenchmarkExperiment, settings: Hyperparameters, part: Part) -> str:
+    """Identity of a fit and of what it forecasts: settings, seed, times, and data."""
+    data = [
+        settings.model_dump_json(),
+        experiment.seed,
+        part.train.kept_times,
+        [entry.checksum for entry in part.train.entries],
+        [entry.checksum for entry in part.test.entries],
+    ]
+    return sha256(json.dumps(data).encode())
+
+
+def _kept_fingerprint(path: Path) -> str | None:
+    """Fingerprint of a kept forecast; None when there is none that can be used."""
+    try:
+        record = json.loads(str(read_npz(path, ("record",))["record"]))
+        return str(record["fingerprint"])
+    except (InputError, ValueError, KeyError):
+        return None
+
+
+def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[Forecast]:
+    """Read the kept forecasts of one model, labelled as in the experiment.
+
+    Raises
+    ------
+    InputError : if one is missing or damaged.
+    """
+    for configuration in test:
+        path = forecast_path(out, label, configuration.name)
+        arrays = read_npz(path, ("times", "values", "record"))
+        try:
+            target = json.loads(str(arrays["record"]))["target"]
+        except (ValueError, KeyError) as error:
+            raise InputError(path, f"has an unreadable 'record' ({error!r})") from None
+        yield Forecast(
+            configuration=configuration,
+            model=label,
+            times=arrays["times"],
+            values=arrays["values"],
+            target=target,
+        )
+
+
+def _score(experiment: BenchmarkExperiment, parts: list[Part], out: Path) -> ScoreTable:
+    name = parts[0].test.name
+    evaluation = Evaluation(name, seed=experiment.seed)
+    for label in experiment.models:
+        for part in parts:
+            for forecast in read_forecasts(out, label, part.test):
+                evaluation.add(forecast, forecast.configuration)
+    return evaluation.table()

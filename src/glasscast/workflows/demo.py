@@ -1,0 +1,36 @@
+"""The main job on the bundled sample: train, forecast, score, report."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from glasscast.config import BenchmarkExperiment, Data
+from glasscast.datasets.dataset import Dataset
+from glasscast.models.hyperparameters import LinearHyperparameters
+from glasscast.structure.workspace import Workspace
+from glasscast.workflows.benchmark import benchmark
+from glasscast.workflows.reporting import report_benchmark
+
+
+def sample_folder() -> Path:
+    """Folder of the bundled data set."""
+    return Path(str(files("glasscast.datasets") / "sample"))
+
+
+def demo(out: Path, workspace: Workspace | None = None) -> Path:
+    """Train linear models on the bundled sample, forecast its test half, write the report.
+
+    Returns
+    -------
+    The report's HTML page.
+    """
+    sample = sample_folder()
+    experiment = BenchmarkExperiment(
+        data=Data(datasets=(sample,), split="train"),
+        test=Data(datasets=(sample,), split="test"),
+        models={f"LR({n})": LinearHyperparameters(order=n) for n in (0, 1, 2)},
+        tau_alpha=Dataset.open(sample).state.get("tau_alpha"),
+    )
+    scores = benchmark(experiment, out, workspace)
+    return report_benchmark(out, experiment, scores, title="glasscast demo")

@@ -1,0 +1,33 @@
+"""Score a trained model on labelled configurations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from glasscast.datasets.dataset import Dataset
+from glasscast.evaluation.score_table import ScoreTable
+from glasscast.models.registry import load_model
+from glasscast.structure.workspace import Workspace
+from glasscast.workflows.predicting import model_folder
+from glasscast.workflows.train import score
+
+
+def evaluate_model(
+    model_path: Path,
+    dataset: Dataset,
+    out: Path | None = None,
+    workspace: Workspace | None = None,
+) -> ScoreTable:
+    """Forecast every configuration of a dataset and score each species and time.
+
+    Parameters
+    ----------
+    model_path : folder of a model or of a training run.
+    dataset : labelled; configurations the model was trained on are the caller's concern.
+    out : folder for ``scores.json``, ``.csv``, ``.md``; nothing is written without it.
+    """
+    table = score(load_model(model_folder(model_path), workspace), dataset)
+    if out is not None:
+        for suffix in ("json", "csv", "md"):
+            table.write(out / f"scores.{suffix}")
+    return table

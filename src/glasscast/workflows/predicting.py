@@ -1,0 +1,72 @@
+"""Forecast snapshots with a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.dataset import MANIFEST, Dataset
+from glasscast.datasets.formats.registry import read_snapshots
+from glasscast.errors import InputError
+from glasscast.models.forecast import Forecast
+from glasscast.models.forecast_files import write_forecast
+from glasscast.models.registry import load_model
+from glasscast.progress import track
+from glasscast.structure.workspace import Workspace
+from glasscast.workflows.train import MODEL
+
+
+def model_folder(path: Path) -> Path:
+    """Return the folder of a model, given it or the run folder around it."""
+    return path / MODEL if (path / MODEL).is_dir() else path
+
+
+def predict(
+    model_path: Path,
+    snapshots: Sequence[Path],
+    out: Path,
+    *,
+    formats: Sequence[str] = ("xyz",),
+    density: float | None = None,
+    workspace: Workspace | None = None,
+) -> list[Forecast]:
+    """Forecast every snapshot in some files and write each forecast.
+
+    Parameters
+    ----------
+    model_path : folder of a model or of a training run.
+    snapshots : files of any readable format, or dataset folders.
+    out : folder for the forecasts, one file a snapshot and format.
+    formats : of ``xyz``, ``gsd``, ``npz``.
+    density : number density, for files without a box.
+
+    Raises
+    ------
+    InputError, ModelError, ShapeError : if a file or snapshot does not suit the model.
+    """
+    model = load_model(model_folder(model_path), workspace)
+    forecasts = []
+    for path in snapshots:
+        for configuration in track(model.workspace.progress, path.name, read(path, density), None):
+            forecast = model.predict(configuration)
+            for suffix in formats:
+                name = configuration.name.replace("/", "__")
+                write_forecast(forecast, out / f"{name}.{suffix}")
+            forecasts.append(forecast)
+    return forecasts
+
+
+def read(path: Path, density: float | None = None) -> Sequence[Configuration]:
+    """Read snapshots from a file, or the configurations of a dataset folder.
+
+    Raises
+    ------
+    InputError : if there is nothing to read.
+    """
+    if (path / MANIFEST).exists():
+        return Dataset.open(path)
+    found = read_snapshots(path, density=density)
+    if not found:
+        raise InputError(path, "holds no snapshot")
+    return found

@@ -1,0 +1,107 @@
+"""Run folders: what was asked, with what, and what came out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from glasscast import __version__
+from glasscast.config import Data
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.files import remove_partials, write_atomically
+from glasscast.errors import InputError, SettingsError
+
+EXPERIMENT, RECORD, LOG = "experiment.yaml", "run.json", "run.log"
+_PACKAGES = ("numpy", "scipy", "torch", "vesin", "sphericart")
+
+log = logging.getLogger("glasscast")
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that can change a result."""
+    found = {"glasscast": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+class RunFolder:
+    """A folder that belongs to one experiment; a rerun of the same goes on in it.
+
+    Parameters
+    ----------
+    folder : created when absent.
+    experiment : resolved settings; they are written to ``experiment.yaml``.
+
+    Raises
+    ------
+    SettingsError : if the folder holds another experiment.
+    """
+
+    def __init__(self, folder: Path, experiment: BaseModel) -> None:
+        self.folder = folder
+        resolved = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
+        path = folder / EXPERIMENT
+        if path.exists() and path.read_text(encoding="utf-8") != resolved:
+            raise SettingsError(
+                f"{folder} holds another experiment; choose another --out or delete the folder"
+            )
+        if folder.is_dir():
+            remove_partials(folder)
+        if not path.exists():
+            write_atomically(path, resolved.encode())
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has been completed."""
+        return (self.folder / RECORD).exists()
+
+    def finish(self, record: dict[str, Any]) -> None:
+        """Write the record that marks the run as complete."""
+        content = {"versions": versions(), **record}
+        text = json.dumps(content, indent=1) + "\n"
+        write_atomically(self.folder / RECORD, text.encode())
+
+    def record(self) -> dict[str, Any]:
+        """Read the record of a finished run.
+
+        Raises
+        ------
+        InputError : if the run is not finished.
+        """
+        path = self.folder / RECORD
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            raise InputError(path, f"is no record of a finished run ({error})") from None
+
+    def log_to_file(self) -> logging.Handler:
+        """Send the log to the folder as well; the caller removes the handler."""
+        handler = logging.FileHandler(self.folder / LOG, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(handler)
+        return handler
+
+
+def open_data(data: Data) -> Dataset:
+    """Open, split and join the datasets an experiment names, and pick its times.
+
+    Raises
+    ------
+    InputError : if a folder is no dataset, or lacks the split or a time.
+    """
+    opened = [Dataset.open(folder) for folder in data.datasets]
+    if data.split is not None:
+        opened = [dataset.split(data.split) for dataset in opened]
+    joined = Dataset.join(opened)
+    return joined if data.times is None else joined.at_times(data.times)

@@ -1,0 +1,90 @@
+"""Train one model from an experiment file into a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+
+from glasscast.config import TrainExperiment
+from glasscast.datasets.dataset import Dataset
+from glasscast.errors import SettingsError
+from glasscast.evaluation.score_table import ScoreTable
+from glasscast.evaluation.scores import Evaluation
+from glasscast.models.base import Model
+from glasscast.models.registry import build, load_model
+from glasscast.structure.workspace import Workspace
+from glasscast.progress import track
+from glasscast.workflows.runs import RunFolder, log, open_data
+
+MODEL, CHECKPOINT, SCORES = "model", "checkpoint.npz", "scores"
+
+
+def train(
+    experiment: TrainExperiment,
+    out: Path,
+    workspace: Workspace | None = None,
+) -> Model:
+    """Train a model, save it, and score it on the test data if the experiment names any.
+
+    A killed run is taken up by the same call, with the identical result; a finished one is
+    read back.
+
+    Parameters
+    ----------
+    experiment : what to do.
+    out : run folder.
+
+    Raises
+    ------
+    SettingsError : if the run folder holds another experiment, or test data was trained on.
+    """
+    run = RunFolder(out, experiment)
+    if run.finished:
+        log.info("%s is finished already", out)
+        return load_model(out / MODEL, workspace)
+    data = open_data(experiment.train)
+    validation = open_data(experiment.validation) if experiment.validation else ()
+    test = open_data(experiment.test) if experiment.test else None
+    if test is not None:
+        refuse_overlap(data, test)
+    handler = run.log_to_file()
+    try:
+        log.info("training %s on %d configurations", experiment.model.name, len(data))
+        model, started = build(experiment.model, workspace), perf_counter()
+        model.fit(data, validation, seed=experiment.seed, checkpoint=out / CHECKPOINT)
+        seconds = perf_counter() - started
+        model.save(out / MODEL)
+        if test is not None:
+            scores = score(model, test)
+            scores.write(out / f"{SCORES}.json")
+            scores.write(out / f"{SCORES}.csv")
+        run.finish({"seed": experiment.seed, "trained_on": data.names, "fit_seconds": seconds})
+        log.info("finished in %.1f s", seconds)
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+    return model
+
+
+def score(model: Model, test: Dataset) -> ScoreTable:
+    """Forecast each test configuration and score it."""
+    evaluation = Evaluation(test.name)
+    for configuration in track(model.workspace.progress, f"score {model.name}", test, len(test)):
+        evaluation.add(model.predict(configuration), configuration)
+    return evaluation.table()
+
+
+def refuse_overlap(train_data: Dataset, test: Dataset) -> None:
+    """Refuse test data that was trained on.
+
+    Raises
+    ------
+    SettingsError : naming a configuration that is on both sides.
+    """
+    seen = {entry.checksum for entry in train_data.entries}
+    both = [entry.name for entry in test.entries if entry.checksum in seen]
+    if both:
+        raise SettingsError(
+            f"configuration '{both[0]}' is in the training and the test data; use splits that "
+            "do not overlap"
+        )
