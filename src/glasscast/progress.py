@@ -19,7 +19,7 @@ class Progress(Protocol):
         """One step is done; ``note`` says what it was."""
 
     def done(self) -> None:
-        """The task is over."""
+        """Close the task."""
 
 
 class Silent:

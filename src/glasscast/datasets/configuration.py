@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -210,6 +210,3 @@ def _checked(
     view = cast.view()
     view.flags.writeable = False
     return view
-
-
-assert set(FIELDS) <= {f.name for f in fields(Configuration)}

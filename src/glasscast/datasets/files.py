@@ -78,26 +78,26 @@ def read_npz(
     InputError : if the file is missing, truncated, holds Python objects, or lacks a key.
     """
     path = name or (source if isinstance(source, Path) else "<memory>")
-    handle: Any = source if isinstance(source, Path) else io.BytesIO(source)
+    damaged = "copy it again from its source"
     try:
-        with np.load(handle, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(path, "is a single array, not an npz archive")
-            arrays = {key: archive[key] for key in archive.files}
-    except FileNotFoundError:
-        raise InputError(path, "does not exist") from None
+        with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as handle:
+            if not zipfile.is_zipfile(handle):
+                raise InputError(path, "is truncated or not an npz file", damaged)
+            handle.seek(0)
+            with np.load(handle, allow_pickle=False) as archive:
+                arrays = {key: archive[key] for key in archive.files}
+    except (FileNotFoundError, IsADirectoryError):
+        raise InputError(path, "does not exist, or is a folder") from None
     except ValueError as error:
-        if "allow_pickle" in str(error) or "Object arrays" in str(error):
+        if "Object arrays" in str(error):
             raise InputError(
                 path,
                 "holds Python objects, which could run code and are refused",
                 "save plain numeric arrays instead",
             ) from None
-        raise InputError(path, f"is not a readable npz file ({error})") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, AttributeError) as error:
-        raise InputError(
-            path, f"is truncated or not an npz file ({error})", "copy it again from its source"
-        ) from None
+        raise InputError(path, f"is not a readable npz file ({error})", damaged) from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError) as error:
+        raise InputError(path, f"is a damaged npz file ({error})", damaged) from None
     missing = [key for key in required if key not in arrays]
     if missing:
         raise InputError(

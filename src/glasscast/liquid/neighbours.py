@@ -77,12 +77,13 @@ def find_neighbours(
         periodic=np.array(periodic),
         quantities="ijdD",
     )
-    receivers = receivers.astype(np.int64)
-    offsets = np.searchsorted(receivers, np.arange(size + 1))
+    # The library sorts by receiver only; equal inputs must give equal orders.
+    order = np.argsort(receivers.astype(np.int64) * size + senders.astype(np.int64), kind="stable")
+    receivers = receivers[order].astype(np.int64)
     return Neighbours(
         receivers,
-        senders.astype(np.int64),
-        np.ascontiguousarray(vectors[:, :dimension]),
-        distances,
-        offsets,
+        senders[order].astype(np.int64),
+        np.ascontiguousarray(vectors[order, :dimension]),
+        distances[order],
+        np.searchsorted(receivers, np.arange(size + 1)),
     )

@@ -12,8 +12,8 @@ from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
 from glasscast.models.base import Model
 from glasscast.models.registry import build, load_model
-from glasscast.structure.workspace import Workspace
 from glasscast.progress import track
+from glasscast.structure.workspace import Workspace
 from glasscast.workflows.runs import RunFolder, log, open_data
 
 MODEL, CHECKPOINT, SCORES = "model", "checkpoint.npz", "scores"

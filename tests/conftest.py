@@ -1,0 +1,59 @@
+"""What many tests share: small random liquids, and the real data where it lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glasscast.datasets.configuration import Configuration
+
+SHARED = Path(os.environ.get("GLASSCAST_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """Folder with the ten real T=0.44 configurations."""
+    folder = SHARED / "data" / "botan_T0.44"
+    if not folder.is_dir():
+        pytest.skip(f"the real T=0.44 configurations are not at {folder}")
+    return folder
+
+
+def random_liquid(
+    rng: np.random.Generator, size: int = 200, dimension: int = 3, density: float = 1.2
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions, types and box of a jittered lattice: no overlaps, no symmetry."""
+    side = int(np.ceil(size ** (1 / dimension)))
+    box = np.full(dimension, (size / density) ** (1 / dimension))
+    grid = np.stack(np.meshgrid(*[np.arange(side)] * dimension, indexing="ij"), -1)
+    sites = rng.permutation(grid.reshape(-1, dimension))[:size]
+    spacing = box / side
+    positions = (sites + 0.5) * spacing + rng.uniform(-0.25, 0.25, (size, dimension)) * spacing
+    types = (rng.random(size) < 0.2).astype(np.int8)
+    types[:2] = 0, 1
+    return positions, types, box
+
+
+def labelled(
+    rng: np.random.Generator, name: str, times: tuple[float, ...] = (1.0, 10.0), size: int = 200
+) -> Configuration:
+    """Return a configuration with a propensity that its near density decides."""
+    positions, types, box = random_liquid(rng, size)
+    shift = positions[:, None] - positions
+    shift -= box * np.round(shift / box)
+    crowd = np.exp(-((np.linalg.norm(shift, axis=2) - 1.1) ** 2) / (2 * 0.15**2)).sum(axis=1)
+    truth = np.stack([(k + 1) * (1 + 0.05 * crowd) for k in range(len(times))])
+    halves = truth + 0.02 * rng.normal(size=(2, *truth.shape))
+    return Configuration(
+        name=name,
+        positions=positions,
+        types=types,
+        box=box,
+        times=np.array(times),
+        propensity=halves.mean(axis=0),
+        propensity_halves=halves,
+        metadata={"temperature": 0.5},
+    )

@@ -1,0 +1,176 @@
+import json
+
+import numpy as np
+import pytest
+
+from glasscast.errors import InputError, ModelError, SettingsError
+from glasscast.models import lr as module
+from glasscast.models.hyperparameters import LinearHyperparameters
+from glasscast.models.lr import ShellAveragedRegression
+from glasscast.models.registry import REGISTRY, build, hyperparameter_class, load_model, model_class
+from glasscast.structure.descriptors.shells import RadialShells, ShellDescriptors
+from tests.conftest import labelled
+
+
+@pytest.fixture(autouse=True)
+def _short_shells(monkeypatch):
+    """A few shells within the small boxes of the tests; the grid itself is tested elsewhere."""
+
+    def shells(species, radial=None, angular_radii=None):
+        return ShellDescriptors(
+            species,
+            radial=(RadialShells(np.linspace(0.9, 1.7, 9), 0.05),) if radial is None else radial,
+            angular_radii=np.array([1.1, 1.5]) if angular_radii is None else angular_radii,
+            angular_width=0.1,
+            degrees=4,
+        )
+
+    monkeypatch.setattr(module, "ShellDescriptors", shells)
+
+
+def settings(**changes) -> LinearHyperparameters:
+    return LinearHyperparameters(**({"order": 1, "shell_cutoff": 1.9, "folds": 3} | changes))
+
+
+@pytest.fixture(scope="module")
+def liquids():
+    rng = np.random.default_rng(0)
+    return [labelled(rng, f"c{k}") for k in range(6)]
+
+
+def correlation(model, configuration, species=0):
+    mine = configuration.types == species
+    forecast = model.predict(configuration).values
+    return [
+        np.corrcoef(forecast[t, mine], configuration.propensity[t, mine])[0, 1] for t in range(2)
+    ]
+
+
+def test_it_learns_a_propensity_that_its_descriptors_hold(liquids):
+    model = ShellAveragedRegression(settings()).fit(liquids[:5])
+    assert min(correlation(model, liquids[5])) > 0.9
+
+
+def test_labels_of_the_snapshot_are_not_looked_at(liquids):
+    model = ShellAveragedRegression(settings()).fit(liquids[:5])
+    bare = liquids[5].with_fields(propensity=None, propensity_halves=None, times=np.empty(0))
+    np.testing.assert_array_equal(model.predict(bare).values, model.predict(liquids[5]).values)
+
+
+def test_saved_and_loaded_it_forecasts_the_same_bits(liquids, tmp_path):
+    model = ShellAveragedRegression(settings(select=5)).fit(liquids[:4])
+    model.save(tmp_path / "m")
+    again = load_model(tmp_path / "m")
+    assert again.hyperparameters == model.hyperparameters
+    np.testing.assert_array_equal(
+        model.predict(liquids[5]).values, again.predict(liquids[5]).values
+    )
+    assert again.ranking(0, 1) == model.ranking(0, 1)
+
+
+def test_forward_selection_keeps_what_it_ranks(liquids):
+    model = ShellAveragedRegression(settings(select=3)).fit(liquids[:4])
+    ranked = model.ranking(0, 1)
+    assert len(ranked) == 3
+    assert [r for _, r in ranked] == sorted(r for _, r in ranked)
+    assert np.count_nonzero(model.weights_[0, :, 1]) == 3
+    assert all(name in model.feature_names() for name, _ in ranked)
+    with pytest.raises(ModelError, match="without forward selection"):
+        ShellAveragedRegression(settings()).fit(liquids[:3]).ranking(0, 0)
+
+
+@pytest.mark.parametrize(("kind", "columns"), [("radial", 18), ("angular", 8), ("both", 26)])
+def test_settings_choose_the_descriptors(liquids, kind, columns):
+    model = ShellAveragedRegression(settings(descriptors=kind, order=2)).fit(liquids[:3])
+    assert len(model.feature_names()) == 3 * columns
+    assert model.features(liquids[0]).shape == (200, 3 * columns)
+
+
+def test_a_killed_fit_resumes_with_identical_bits(liquids, tmp_path, monkeypatch):
+    monkeypatch.setattr("glasscast.models.linear._CHECKPOINT_EVERY", 0.0)
+    whole = ShellAveragedRegression(settings()).fit(liquids[:5])
+    path = tmp_path / "checkpoint.npz"
+
+    killed = ShellAveragedRegression(settings())
+    features = killed.features
+
+    def dies_at_the_fourth(configuration):
+        if configuration.name == "c3":
+            raise KeyboardInterrupt
+        return features(configuration)
+
+    killed.features = dies_at_the_fourth
+    with pytest.raises(KeyboardInterrupt):
+        killed.fit(liquids[:5], checkpoint=path)
+    assert path.exists()
+    resumed = ShellAveragedRegression(settings())
+    computed = []
+    original = resumed.features
+    resumed.features = lambda c: computed.append(c.name) or original(c)
+    resumed.fit(liquids[:5], checkpoint=path)
+    assert computed == ["c3", "c4"]
+    np.testing.assert_array_equal(resumed.weights_, whole.weights_)
+    np.testing.assert_array_equal(resumed.intercept_, whole.intercept_)
+    assert not path.exists()
+
+
+def test_a_checkpoint_of_another_fit_is_not_used(liquids, tmp_path, monkeypatch):
+    monkeypatch.setattr("glasscast.models.linear._CHECKPOINT_EVERY", 0.0)
+    path = tmp_path / "checkpoint.npz"
+    other = ShellAveragedRegression(settings(order=0))
+    other.fit(liquids[:3])
+    state = other._fold_moments(liquids[:3], 0, path)  # leaves its checkpoint behind
+    assert path.exists()
+    assert len(state) == 2
+    model = ShellAveragedRegression(settings()).fit(liquids[:5], checkpoint=path)
+    expected = ShellAveragedRegression(settings()).fit(liquids[:5])
+    np.testing.assert_array_equal(model.weights_, expected.weights_)
+
+
+def test_what_does_not_suit_the_model_is_refused(liquids, tmp_path):
+    fitted = ShellAveragedRegression(settings()).fit(liquids[:3])
+    types = liquids[5].types.copy()
+    types[0] = 2
+    with pytest.raises(ModelError, match="holds species C, unknown to the model"):
+        fitted.predict(liquids[5].with_fields(types=types))
+    with pytest.raises(ModelError, match="is not fitted"):
+        ShellAveragedRegression(settings()).predict(liquids[0])
+    with pytest.raises(ModelError, match="has no 'nonaffine' to learn from"):
+        ShellAveragedRegression(settings(target="nonaffine")).fit(liquids[:3])
+    with pytest.raises(ModelError, match="one training configuration cannot choose"):
+        ShellAveragedRegression(settings()).fit(liquids[:1])
+    with pytest.raises(ModelError, match="has no 'cage' positions"):
+        ShellAveragedRegression(settings(structure="cage")).fit(liquids[:3])
+    later = liquids[1].with_fields(times=np.array([1.0, 20.0]))
+    with pytest.raises(ModelError, match="labels at t ="):
+        ShellAveragedRegression(settings()).fit([liquids[0], later])
+
+
+def test_one_configuration_and_one_penalty_suffice(liquids):
+    model = ShellAveragedRegression(settings(penalties=(10.0,))).fit(liquids[:1])
+    assert np.isfinite(model.predict(liquids[1]).values).all()
+
+
+def test_a_damaged_model_is_refused(liquids, tmp_path):
+    ShellAveragedRegression(settings()).fit(liquids[:3]).save(tmp_path)
+    record = json.loads((tmp_path / "model.json").read_text())
+    weights = (tmp_path / "weights.safetensors").read_bytes()
+    (tmp_path / "weights.safetensors").write_bytes(weights[:-8])
+    with pytest.raises(InputError, match=r"does not belong to model\.json"):
+        load_model(tmp_path)
+    (tmp_path / "weights.safetensors").write_bytes(weights)
+    del record["penalty"]
+    (tmp_path / "model.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match="no complete linear model"):
+        load_model(tmp_path)
+    with pytest.raises(InputError, match="holds no model"):
+        load_model(tmp_path / "nowhere")
+
+
+def test_every_registered_model_can_be_built_and_misspelt_names_get_a_hint():
+    for name in REGISTRY:
+        hyperparameters = hyperparameter_class(name)()
+        assert build(hyperparameters).name == name
+        assert model_class(name).__doc__
+    with pytest.raises(SettingsError, match="there is no model 'lrr'; did you mean 'lr'"):
+        hyperparameter_class("lrr")
