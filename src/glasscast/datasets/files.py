@@ -7,7 +7,7 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,10 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]], compress: bool = True) -> byte
 
 
 def read_npz(
-    source: Path | bytes, required: Iterable[str] = (), name: Path | str | None = None
+    source: Path | bytes,
+    required: Iterable[str] = (),
+    name: Path | str | None = None,
+    only: Collection[str] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Read an npz without ever executing what it holds.
 
@@ -68,6 +71,7 @@ def read_npz(
     ----------
     source : the file, or its bytes (then ``name`` is used in messages).
     required : keys that must be present.
+    only : keys to read where they are present; by default all.
 
     Returns
     -------
@@ -83,7 +87,8 @@ def read_npz(
         with np.load(handle, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise InputError(path, "is a single array, not an npz archive")
-            arrays = {key: archive[key] for key in archive.files}
+            keys = list(archive.files)
+            arrays = {key: archive[key] for key in keys if only is None or key in only}
     except FileNotFoundError:
         raise InputError(path, "does not exist") from None
     except ValueError as error:
@@ -98,10 +103,10 @@ def read_npz(
         raise InputError(
             path, f"is truncated or not an npz file ({error})", "copy it again from its source"
         ) from None
-    missing = [key for key in required if key not in arrays]
+    missing = [key for key in required if key not in keys]
     if missing:
         raise InputError(
-            path, f"lacks the key '{missing[0]}'", f"it holds {', '.join(sorted(arrays)) or 'none'}"
+            path, f"lacks the key '{missing[0]}'", f"it holds {', '.join(sorted(keys)) or 'none'}"
         )
     return arrays
 
