@@ -21,6 +21,7 @@ from glasscast.errors import InputError
 
 _NUMERIC = re.compile(r"^[fiu][1248]$|^b1$")
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
+_DEEPEST = 5  # (times, trajectories, N, d) and one to spare; a list may contain itself
 _NUMERICS = ("numpy.core.numeric", "numpy._core.numeric")
 
 
@@ -139,19 +140,19 @@ def read_pickle(path: Path) -> Any:
         ) from None
 
 
-def as_array(value: Any) -> NDArray[Any]:
+def as_array(value: Any, depth: int = 0) -> NDArray[Any]:
     """Turn an array's stand-in, a number or a list of these into an array.
 
     Raises
     ------
-    ValueError : if it is none of them, or rows have different lengths.
+    ValueError : if it is none of them, rows have different lengths, or lists nest too deep.
     """
     if isinstance(value, np.ndarray):
         return value
     if isinstance(value, _Array) and value.numpy is not None:
         return value.numpy
-    if isinstance(value, list | tuple):
-        return np.asarray([as_array(item) for item in value])
+    if isinstance(value, list | tuple) and depth < _DEEPEST:
+        return np.asarray([as_array(item, depth + 1) for item in value])
     if isinstance(value, int | float):
         return np.asarray(value)
     raise ValueError(f"expected numbers, got {type(value).__name__}")
