@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Mapping
@@ -16,6 +17,12 @@ from numpy.typing import NDArray
 
 from glasscast.errors import InputError
 
+#: What a damaged archive makes the standard library and numpy raise: RuntimeError stands for
+#: unknown compression and encryption, MemoryError for a forged array shape.
+UNREADABLE_ARCHIVE: tuple[type[Exception], ...] = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(KeyError, AttributeError, RuntimeError, MemoryError, ValueError),
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
 
 
@@ -99,7 +106,7 @@ def read_npz(
                 "save plain numeric arrays instead",
             ) from None
         raise InputError(path, f"is not a readable npz file ({error})") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, AttributeError) as error:
+    except UNREADABLE_ARCHIVE as error:
         raise InputError(
             path, f"is truncated or not an npz file ({error})", "copy it again from its source"
         ) from None

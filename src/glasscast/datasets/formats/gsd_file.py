@@ -48,7 +48,7 @@ def iterate_gsd(path: Path, dimension: int | None = None) -> Iterator[StoredFram
             absolute = any(file.file.chunk_exists(frame=k, name=_IMAGE) for k in range(count))
             for number in range(count):
                 yield _read_frame(path, file[number], number, absolute, dimension)
-    except (RuntimeError, OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except (RuntimeError, OSError, LookupError, ValueError, TypeError, MemoryError) as error:
         raise InputError(path, f"is truncated or no GSD file ({error})") from None
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.ensemble import Ensemble
+from glasscast.datasets.files import UNREADABLE_ARCHIVE
 from glasscast.datasets.formats import deepmind, gsd_file, lammps, lammps_data, xyz
 from glasscast.datasets.formats.botan import read_botan
 from glasscast.datasets.formats.glassbench import (
@@ -211,7 +212,7 @@ def _detect_npz(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             keys = {name.removesuffix(".npy") for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError) as error:
+    except UNREADABLE_ARCHIVE as error:
         raise InputError(
             path, f"is truncated or not an npz file ({error})", "copy it again from its source"
         ) from None
