@@ -11,6 +11,9 @@ import gsd.hoomd
 import numpy as np
 import pytest
 
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.dataset import configuration_bytes
+
 SHARED = Path(
     os.environ.get("GLASSCAST_SHARED", Path(__file__).resolve().parents[4].parent / "shared")
 )
@@ -18,6 +21,7 @@ SHARED = Path(
 
 def real_data(name: str) -> Path:
     """A file or folder of the shared data; skips the test where it is absent."""
+    # A git worktree lies one folder deeper than the repository.
     candidates = [SHARED / "data" / name, SHARED.parent.parent / "shared" / "data" / name]
     for path in candidates:
         if path.exists():
@@ -101,8 +105,10 @@ def dump_text(step, positions, types, box, axes="xu yu zu", images=None, origin=
         rows.append(" ".join(row))
     bounds = [f"{origin} {origin + side!r}" for side in map(float, sides)]
     return "\n".join(
-        ["ITEM: TIMESTEP", str(step), "ITEM: NUMBER OF ATOMS", str(size)]
-        + ["ITEM: BOX BOUNDS pp pp pp", *bounds, f"ITEM: ATOMS {columns}", *rows, ""]
+        [
+            *("ITEM: TIMESTEP", str(step), "ITEM: NUMBER OF ATOMS", str(size)),
+            *("ITEM: BOX BOUNDS pp pp pp", *bounds, f"ITEM: ATOMS {columns}", *rows, ""),
+        ]
     )
 
 
@@ -171,6 +177,38 @@ def write_gsd(folder: Path, liquid: Liquid, with_images: bool = True) -> Path:
                 step = round(100 * time)
                 file.append(gsd_frame(step, frame, liquid.types, liquid.box, with_images))
     return folder
+
+
+def write_each(folder, liquid):
+    """One absolute snapshot in every format that has a box; file name -> format."""
+    away = liquid.start + 2 * liquid.box
+    types, box = liquid.types, liquid.box
+    (folder / "a.dump").write_text(dump_text(0, away, types, box))
+    (folder / "b.xyz").write_text(xyz_text(away, types, box))
+    with gsd.hoomd.open(str(folder / "c.gsd"), "w") as file:
+        file.append(gsd_frame(0, away, types, box))
+    write_pickle(folder / "d.pickle", deepmind_record(liquid))
+    np.savez(folder / "e.npz", positions=away, types=types + 1, box=box)
+    own = Configuration(
+        name="mine", positions=liquid.start, types=types.astype(np.int8), box=box, metadata={"x": 1}
+    )
+    (folder / "f.npz").write_bytes(configuration_bytes(own))
+    rows = "\n".join(
+        f"{k + 1} {t + 1} {x!r} {y!r} {z!r}"
+        for k, (t, (x, y, z)) in enumerate(zip(types, away.tolist(), strict=True))
+    )
+    bounds = "\n".join(f"0 {s!r} {a}lo {a}hi" for s, a in zip(box.tolist(), "xyz", strict=True))
+    text = f"data\n\n{len(types)} atoms\n{bounds}\n\nAtoms # atomic\n\n{rows}\n"
+    (folder / "g.data").write_text(text)
+    return {
+        "a.dump": "lammps",
+        "b.xyz": "extxyz",
+        "c.gsd": "gsd",
+        "d.pickle": "deepmind",
+        "e.npz": "npz",
+        "f.npz": "npz",
+        "g.data": "lammps-data",
+    }
 
 
 def collect(ensemble) -> np.ndarray:

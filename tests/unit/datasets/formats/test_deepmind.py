@@ -199,7 +199,9 @@ def test_truncation_anywhere_is_an_input_error(tmp_path, liquid):
             list(read_ensembles(path))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(junk=st.binary(max_size=60))
 def test_junk_raises_nothing_but_input_errors(tmp_path, junk):
     path = tmp_path / "junk.pickle"
