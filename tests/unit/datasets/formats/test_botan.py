@@ -16,8 +16,8 @@ def liquid():
 
 
 def test_tags_of_a_configuration_become_one_ensemble_with_ascending_times(tmp_path, liquid):
-    write_botan(tmp_path / "late", liquid, 1, tag=7)
-    write_botan(tmp_path / "early", liquid, 0, tag=2)
+    write_botan(tmp_path / "a", liquid, 1, tag=7)
+    write_botan(tmp_path / "b", liquid, 0, tag=2)
     (ensemble,) = read_botan(tmp_path)
     assert ensemble.times.tolist() == [1.3, 4120]
     np.testing.assert_array_equal(collect(ensemble), liquid.runs)
