@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,12 @@ from numpy.typing import NDArray
 
 from glasscast.errors import InputError
 
+#: What a damaged archive makes the standard library and numpy raise: RuntimeError stands for
+#: unknown compression and encryption, MemoryError for a forged array shape.
+UNREADABLE_ARCHIVE: tuple[type[Exception], ...] = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
+    *(KeyError, AttributeError, RuntimeError, MemoryError, ValueError),
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
 
 
@@ -35,7 +43,8 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.fsync(stream.fileno())
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder itself may be what is wrong
+            partial.unlink(missing_ok=True)
         raise InputError(path, f"cannot be written ({error.strerror or error})") from error
 
 
@@ -60,7 +69,10 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]], compress: bool = True) -> byte
 
 
 def read_npz(
-    source: Path | bytes, required: Iterable[str] = (), name: Path | str | None = None
+    source: Path | bytes,
+    required: Iterable[str] = (),
+    name: Path | str | None = None,
+    only: Collection[str] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Read an npz without ever executing what it holds.
 
@@ -68,6 +80,7 @@ def read_npz(
     ----------
     source : the file, or its bytes (then ``name`` is used in messages).
     required : keys that must be present.
+    only : keys to read where they are present; by default all.
 
     Returns
     -------
@@ -85,7 +98,8 @@ def read_npz(
                 raise InputError(path, "is truncated or not an npz file", damaged)
             handle.seek(0)
             with np.load(handle, allow_pickle=False) as archive:
-                arrays = {key: archive[key] for key in archive.files}
+                keys = list(archive.files)
+                arrays = {key: archive[key] for key in keys if only is None or key in only}
     except (FileNotFoundError, IsADirectoryError):
         raise InputError(path, "does not exist, or is a folder") from None
     except ValueError as error:
@@ -96,12 +110,12 @@ def read_npz(
                 "save plain numeric arrays instead",
             ) from None
         raise InputError(path, f"is not a readable npz file ({error})", damaged) from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError) as error:
-        raise InputError(path, f"is a damaged npz file ({error})", damaged) from None
-    missing = [key for key in required if key not in arrays]
+    except UNREADABLE_ARCHIVE as error:
+        raise InputError(path, f"is truncated or damaged ({error})", damaged) from None
+    missing = [key for key in required if key not in keys]
     if missing:
         raise InputError(
-            path, f"lacks the key '{missing[0]}'", f"it holds {', '.join(sorted(arrays)) or 'none'}"
+            path, f"lacks the key '{missing[0]}'", f"it holds {', '.join(sorted(keys)) or 'none'}"
         )
     return arrays
 
