@@ -45,15 +45,16 @@ def remove_partials(folder: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def npz_bytes(arrays: Mapping[str, NDArray[Any]] | Iterable[tuple[str, NDArray[Any]]]) -> bytes:
+def npz_bytes(arrays: Mapping[str, NDArray[Any]], compress: bool = True) -> bytes:
     """Serialise arrays as npz; equal arrays give equal bytes (numpy's own carries the clock)."""
+    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name, array in dict(arrays).items():
+    with zipfile.ZipFile(buffer, "w", method, compresslevel=6 if compress else None) as archive:
+        for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
-            member.compress_type = zipfile.ZIP_DEFLATED
+            member.compress_type = method
             data = io.BytesIO()
-            np.lib.format.write_array(data, np.ascontiguousarray(array), allow_pickle=False)
+            np.lib.format.write_array(data, np.asarray(array, order="C"), allow_pickle=False)
             archive.writestr(member, data.getvalue())
     return buffer.getvalue()
 
