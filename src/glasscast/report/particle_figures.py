@@ -117,13 +117,9 @@ def distribution_figure(examples: Sequence[Example]) -> Figure:
         for kind in predicted_species(examples):
             color = PALETTE[kind % len(PALETTE)]
             name = species_name(kind)
-            true, predicted = paired_values(examples, row, kind)
-            shown = (
-                np.concatenate([true, predicted])
-                if len(true)
-                else all_forecasts(examples, row, kind)
-            )
-            bins = np.linspace(*robust_limits(shown, 0.1), 50)
+            true, _ = paired_values(examples, row, kind)
+            predicted = all_forecasts(examples, row, kind)
+            bins = np.linspace(*robust_limits(np.concatenate([true, predicted]), 0.1), 50)
             if len(true):
                 axes.hist(
                     true,
@@ -135,7 +131,7 @@ def distribution_figure(examples: Sequence[Example]) -> Figure:
                     label=f"{name} true",
                 )
             axes.hist(
-                all_forecasts(examples, row, kind),
+                predicted,
                 bins,
                 density=True,
                 histtype="step",

@@ -118,11 +118,13 @@ class SavedFigure:
     ----------
     png, pdf : the files.
     image : the bytes of the PNG, to be embedded in a page.
+    width : in inches.
     """
 
     png: Path
     pdf: Path
     image: bytes
+    width: float
 
 
 def save_figure(figure: Figure, folder: Path, name: str, *, dpi: int = 200) -> SavedFigure:
@@ -140,4 +142,6 @@ def save_figure(figure: Figure, folder: Path, name: str, *, dpi: int = 200) -> S
             contents[kind] = stream.getvalue()
     for kind, content in contents.items():
         write_atomically(folder / f"{name}.{kind}", content)
-    return SavedFigure(folder / f"{name}.png", folder / f"{name}.pdf", contents["png"])
+    return SavedFigure(
+        folder / f"{name}.png", folder / f"{name}.pdf", contents["png"], figure.get_figwidth()
+    )
