@@ -192,7 +192,7 @@ def _slice_caption(labelled: bool, dimension: int) -> str:
     cut = "A slice one σ thick through the middle" if dimension == 3 else "The whole configuration"
     text = (
         f"{cut}; circles have the size of the species, colour is the rank within the species "
-        "(yellow: fastest). Paler circles beyond the frame are periodic images."
+        "(yellow: fastest, grey: no value). Paler circles beyond the frame are periodic images."
     )
     if labelled:
         text += (

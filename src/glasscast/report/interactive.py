@@ -14,8 +14,8 @@ from glasscast.models.forecast import Forecast
 from glasscast.report.examples import FloatArray, measured_values, rank_within_species
 from glasscast.report.style import format_time, target_label
 
-#: Diameter in pixels of a particle of diameter sigma.
-_PIXELS = {2: 11.0, 3: 7.0}
+#: Width of the box on the screen, in pixels, that particle sizes are reckoned from.
+_BOX_PIXELS = {2: 500.0, 3: 105.0}
 
 #: Reads the data block, fills the plot, follows the controls. No text from outside enters the
 #: page other than as text nodes and plotly labels, whose markup plotly itself restricts.
@@ -31,19 +31,25 @@ SCRIPT = r"""
     const field = data.fields.find(f => f.time === +time.value && f.kind === kind.value);
     const least = 1 - share.value / 100;
     const chosen = data.species.filter(s => species.value === "all" || species.value === s.name);
-    const shown = chosen.map(function (s) {
-      const keep = s.members.filter(i => field.rank[i] === null ? share.value == 100
-                                                                : field.rank[i] >= least);
+    const parts = [];
+    for (const s of chosen) {
+      parts.push([s, s.members.filter(i => field.rank[i] !== null && field.rank[i] >= least)]);
+      const unknown = s.members.filter(i => field.rank[i] === null);
+      if (unknown.length && +share.value === 100) { parts.push([s, unknown]); }
+    }
+    const shown = parts.map(function ([s, keep]) {
+      const known = keep.length === 0 || field.rank[keep[0]] !== null;
       const at = axis => keep.map(i => data.positions[axis][i]);
       const marker = {
-        size: s.size, color: keep.map(i => field.rank[i]), coloraxis: "coloraxis",
+        size: s.size, color: known ? keep.map(i => field.rank[i]) : "#b4b4b8",
         line: {width: 0}
       };
+      if (known) { marker.coloraxis = "coloraxis"; }
       const trace = {
         name: s.name, x: at(0), y: at(1), mode: "markers", marker: marker,
         customdata: keep.map(i => [i, field.value[i]]),
-        hovertemplate: s.name + " particle %{customdata[0]}<br>" + data.label +
-          " %{customdata[1]:.4g}<br>rank %{marker.color:.3f}<extra></extra>"
+        hovertemplate: s.name + " particle %{customdata[0]}<br>" + (known ? data.label +
+          " %{customdata[1]:.4g}<br>rank %{marker.color:.3f}" : "no value") + "<extra></extra>"
       };
       if (data.dimension === 3) { trace.type = "scatter3d"; trace.z = at(2); }
       else { trace.type = "scatter"; }
@@ -59,7 +65,7 @@ SCRIPT = r"""
     const base = {
       uirevision: "keep", margin: {l: 0, r: 0, t: 8, b: 0}, font: {color: ink},
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      showlegend: false,
+      showlegend: false, modebar: {bgcolor: "rgba(0,0,0,0)", color: ink},
       coloraxis: {cmin: 0, cmax: 1, colorscale: "Viridis",
                   colorbar: {title: {text: "rank within<br>species"}, thickness: 14, len: 0.7}}
     };
@@ -94,6 +100,7 @@ def view_data(forecast: Forecast, truth: Configuration) -> str:
     str without ``<``, ``>`` or ``&``, so that no text in it can end the element.
     """
     configuration = forecast.configuration
+    pixels = _BOX_PIXELS[configuration.dimension] / float(configuration.box.max())
     content = {
         "dimension": configuration.dimension,
         "label": target_label(forecast.target),
@@ -101,8 +108,7 @@ def view_data(forecast: Forecast, truth: Configuration) -> str:
         "species": [
             {
                 "name": species_name(kind),
-                "size": _PIXELS[configuration.dimension]
-                * (DIAMETERS[kind] if kind < len(DIAMETERS) else 1.0),
+                "size": pixels * (DIAMETERS[kind] if kind < len(DIAMETERS) else 1.0),
                 "members": np.flatnonzero(configuration.types == kind).tolist(),
             }
             for kind in configuration.species

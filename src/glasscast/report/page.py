@@ -185,10 +185,17 @@ def _state(examples: Sequence[Example]) -> dict[str, Any]:
         "particles": f"{configuration.size} ({', '.join(counts)})",
         "box (σ)": " × ".join(f"{side:.5g}" for side in configuration.box),
         "trajectories a configuration": meta.get("trajectories"),
-        "configurations shown": ", ".join(dict.fromkeys(c.name for _, c in examples)),
+        "configurations shown": _names([c.name for _, c in examples]),
         "source": meta.get("source"),
     }
     return {name: value for name, value in rows.items() if value is not None}
+
+
+def _names(names: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(names))
+    if len(unique) <= 6:
+        return ", ".join(unique)
+    return f"{len(unique)}, from {unique[0]} to {unique[-1]}"
 
 
 def _scores(scores: ScoreTable, pictures: Sequence[str]) -> str:
@@ -226,7 +233,8 @@ def _view(examples: Sequence[Example]) -> str:
     return (
         html.paragraph(
             f"{forecast.model}, {truth.name}. Colour is the rank of the {_words(forecast.target)} "
-            "within the species; hover for values. Lower the slider to see only the fastest."
+            "within the species (grey: no value); hover for values. Lower the slider to see "
+            "only the fastest."
         )
         + f'<div class="controls"><label>t = <select id="view-time">{options}</select></label>'
         f'<label>show <select id="view-kind">{kind_options}</select></label>'

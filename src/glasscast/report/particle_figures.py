@@ -119,7 +119,8 @@ def distribution_figure(examples: Sequence[Example]) -> Figure:
             name = species_name(kind)
             true, _ = paired_values(examples, row, kind)
             predicted = all_forecasts(examples, row, kind)
-            bins = np.linspace(*robust_limits(np.concatenate([true, predicted]), 0.1), 50)
+            limits = robust_limits(np.concatenate([true, predicted]), 0.1)
+            bins = np.linspace(*limits, int(np.clip(np.sqrt(len(predicted)), 10, 50)))
             if len(true):
                 axes.hist(
                     true,

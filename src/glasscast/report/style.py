@@ -140,6 +140,7 @@ def save_figure(figure: Figure, folder: Path, name: str, *, dpi: int = 200) -> S
             stream = io.BytesIO()
             figure.savefig(stream, format=kind, dpi=dpi, metadata=metadata)
             contents[kind] = stream.getvalue()
+            figure.set_layout_engine("none")  # both files alike, and laid out only once
     for kind, content in contents.items():
         write_atomically(folder / f"{name}.{kind}", content)
     return SavedFigure(

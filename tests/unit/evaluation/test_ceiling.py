@@ -63,14 +63,15 @@ def test_mean_ceiling_is_the_mean_of_those_of_the_configurations():
 
 @given(st.floats(0, 1))
 def test_full_mean_is_more_reliable_than_a_half(r):
-    assert r <= spearman_brown(r) <= ceiling_from_correlation(r) <= 1
+    slack = 1 + 1e-12  # rounding
+    assert r <= spearman_brown(r) * slack <= ceiling_from_correlation(r) * slack**2 <= slack**3
 
 
 @given(st.floats(0.01, 1), st.floats(0.01, 1))
 def test_doubling_twice_is_quadrupling(r, share):
     # With signal V and noise s**2 a half: r = V / (V + s**2); four halves give V / (V + s**2/4).
     assert spearman_brown(spearman_brown(r)) == pytest.approx(4 * r / (1 + 3 * r))
-    assert spearman_brown(share * r) <= spearman_brown(r)
+    assert spearman_brown(share * r) <= spearman_brown(r) * (1 + 1e-12)
 
 
 def test_ends():
