@@ -12,6 +12,7 @@ from glasscast.datasets.configuration import TARGETS, Configuration
 from glasscast.errors import ShapeError
 from glasscast.evaluation.ceiling import ceiling_mean, ceiling_pooled, error_floor
 from glasscast.evaluation.correlation import (
+    FloatArray,
     Moments,
     bootstrap_interval,
     bootstrap_weights,
@@ -57,6 +58,7 @@ class Evaluation:
     ) -> None:
         self.dataset, self.resamples, self.level, self.seed = dataset, resamples, level, seed
         self._collected: dict[Key, _Collected] = {}
+        self._drawn: dict[int, FloatArray] = {}
 
     def add(self, forecast: Forecast, truth: Configuration) -> None:
         """Add one configuration's forecast and what was measured.
@@ -100,11 +102,19 @@ class Evaluation:
         keys = sorted(kept, key=lambda k: (order[k[:2]], k[2], k[3]))
         return ScoreTable(tuple(row for key in keys for row in self._score(key)))
 
+    def _weights(self, configurations: int) -> FloatArray:
+        """Draw the resamples of so many configurations once, for all species, times, models."""
+        if configurations not in self._drawn:
+            self._drawn[configurations] = bootstrap_weights(
+                configurations, self.resamples, self.seed
+            )
+        return self._drawn[configurations]
+
     def _score(self, key: Key) -> Iterable[Score]:
         model, target, species, time = key
         group = self._collected[key]
         moments = Moments.join(group.moments)
-        weights = bootstrap_weights(len(moments), self.resamples, self.seed)
+        weights = self._weights(len(moments))
         complete = len(group.halves) == len(group.moments)
         best = _best(Moments.join(group.halves)) if complete else dict.fromkeys(METRICS, np.nan)
         for metric in METRICS:
