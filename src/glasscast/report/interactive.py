@@ -71,7 +71,8 @@ SCRIPT = r"""
     };
     if (data.dimension === 3) {
       base.scene = {xaxis: axis("x (σ)"), yaxis: axis("y (σ)"), zaxis: axis("z (σ)"),
-                    aspectmode: "data", camera: {eye: {x: 1.45, y: 1.3, z: 0.85}}};
+                    aspectmode: "data", camera: {center: {x: 0, y: 0, z: -0.12},
+                                                  eye: {x: 1.45, y: 1.3, z: 0.85}}};
     } else {
       base.margin = {l: 50, r: 0, t: 8, b: 45};
       base.xaxis = axis("x (σ)");
