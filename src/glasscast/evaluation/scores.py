@@ -1,0 +1,215 @@
+"""Score forecasts against measured dynamics, streaming over configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.datasets.configuration import TARGETS, Configuration
+from glasscast.errors import ShapeError
+from glasscast.evaluation.ceiling import ceiling_mean, ceiling_pooled, error_floor
+from glasscast.evaluation.correlation import (
+    FloatArray,
+    Moments,
+    bootstrap_interval,
+    bootstrap_weights,
+)
+from glasscast.evaluation.score_table import METRICS, Score, ScoreTable
+from glasscast.liquid.species import species_name
+from glasscast.models.forecast import Forecast
+
+#: What is scored apart: (model, target, species, time of the model).
+Key = tuple[str, str, int, float]
+
+
+@dataclass
+class _Collected:
+    """Moments of one key, one entry a configuration; halves only where known."""
+
+    names: list[str] = field(default_factory=list)
+    moments: list[Moments] = field(default_factory=list)
+    halves: list[Moments] = field(default_factory=list)
+
+    def means(self) -> NDArray[np.float64]:
+        """Mean forecast of each configuration; NaN where a particle has none."""
+        return Moments.join(self.moments).mean_x
+
+
+class Evaluation:
+    """Accumulates forecasts of one dataset; keeps a few numbers a configuration, not particles.
+
+    Each species and time is scored on its own. A species whose forecasts are NaN in every
+    configuration is not predicted by the model and gets no row. Any other NaN makes the score
+    NaN: a hole in a forecast must not raise it.
+
+    Parameters
+    ----------
+    dataset : name for the table.
+    resamples : bootstrap resamples over configurations.
+    level : coverage of the interval.
+    seed : of the resamples, equal for all models so that they see the same draws.
+    """
+
+    def __init__(
+        self, dataset: str = "", *, resamples: int = 2000, level: float = 0.95, seed: int = 0
+    ) -> None:
+        self.dataset, self.resamples, self.level, self.seed = dataset, resamples, level, seed
+        self._collected: dict[Key, _Collected] = {}
+        self._drawn: dict[int, FloatArray] = {}
+
+    def add(self, forecast: Forecast, truth: Configuration) -> None:
+        """Add one configuration's forecast and what was measured.
+
+        Times are matched to one part in a thousand; a time of the model that was not measured
+        is left out.
+
+        Raises
+        ------
+        ShapeError : if the two are not the same configuration, the truth lacks the target or
+            every time of the model, or the configuration was added before.
+        """
+        measured = _measured(forecast, truth)
+        rows = _common_rows(forecast, truth)
+        halves = truth.propensity_halves if forecast.target == "propensity" else None
+        for species in truth.species:
+            chosen = truth.types == species
+            predicted = forecast.values[:, chosen]
+            for row, true_row in rows:
+                key = (forecast.model, forecast.target, species, float(forecast.times[row]))
+                group = self._collected.setdefault(key, _Collected())
+                if truth.name in group.names:
+                    raise ShapeError(
+                        f"{truth.name}: forecast of {forecast.model} was scored before; "
+                        "a configuration counts once"
+                    )
+                group.names.append(truth.name)
+                group.moments.append(Moments.of(predicted[row], measured[true_row, chosen]))
+                if halves is not None:
+                    group.halves.append(Moments.of(*halves[:, true_row, chosen]))
+
+    def table(self) -> ScoreTable:
+        """Scores of all that was added, in order of model, target, species, time."""
+        order = {key: i for i, key in enumerate(dict.fromkeys(k[:2] for k in self._collected))}
+        predicted = {
+            key[:3] for key, group in self._collected.items() if np.isfinite(group.means()).any()
+        }
+        # A model that predicts nothing at all has failed; its NaN rows must stay visible.
+        alive = {key[:2] for key in predicted}
+        kept = [k for k in self._collected if k[:3] in predicted or k[:2] not in alive]
+        keys = sorted(kept, key=lambda k: (order[k[:2]], k[2], k[3]))
+        return ScoreTable(tuple(row for key in keys for row in self._score(key)))
+
+    def _weights(self, configurations: int) -> FloatArray:
+        """Draw the resamples of so many configurations once, for all species, times, models."""
+        if configurations not in self._drawn:
+            self._drawn[configurations] = bootstrap_weights(
+                configurations, self.resamples, self.seed
+            )
+        return self._drawn[configurations]
+
+    def _score(self, key: Key) -> Iterable[Score]:
+        model, target, species, time = key
+        group = self._collected[key]
+        moments = Moments.join(group.moments)
+        weights = self._weights(len(moments))
+        complete = len(group.halves) == len(group.moments)
+        best = _best(Moments.join(group.halves)) if complete else dict.fromkeys(METRICS, np.nan)
+        for metric in METRICS:
+            statistic = getattr(moments, metric)
+            value = float(statistic()[0])
+            low, high = bootstrap_interval(statistic(weights), len(moments), self.level)
+            correlation = metric != "rmse" and best[metric] > 0
+            yield Score(
+                model=model,
+                dataset=self.dataset,
+                target=target,
+                species=species_name(species),
+                time=time,
+                metric=metric,
+                value=value,
+                low=float(low),
+                high=float(high),
+                ceiling=best[metric],
+                share=value / best[metric] if correlation else np.nan,
+                n_configurations=len(moments),
+                n_particles=int(moments.count.sum()),
+            )
+
+
+def evaluate(
+    forecasts: Sequence[Forecast],
+    truths: Sequence[Configuration],
+    *,
+    dataset: str = "",
+    resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> ScoreTable:
+    """Score forecasts of any models against the configurations of the same names.
+
+    Parameters
+    ----------
+    forecasts : any order, any number of models.
+    truths : labelled configurations with unique names; those without a forecast are not used.
+    dataset, resamples, level, seed : see :class:`Evaluation`, which does the same while holding
+        one configuration at a time.
+
+    Raises
+    ------
+    ShapeError : if a forecast has no truth, names repeat, or :meth:`Evaluation.add` refuses.
+    """
+    named = {truth.name: truth for truth in truths}
+    if len(named) != len(truths):
+        raise ShapeError("configurations to score against must have unique names")
+    evaluation = Evaluation(dataset, resamples=resamples, level=level, seed=seed)
+    for forecast in forecasts:
+        name = forecast.configuration.name
+        if name not in named:
+            raise ShapeError(f"{name}: forecast of {forecast.model} has no configuration to match")
+        evaluation.add(forecast, named[name])
+    return evaluation.table()
+
+
+def _measured(forecast: Forecast, truth: Configuration) -> NDArray[np.float32]:
+    """Return the measured target, once forecast and truth are known to belong together."""
+    if forecast.configuration.name != truth.name:
+        raise ShapeError(
+            f"forecast of '{forecast.configuration.name}' cannot be scored on '{truth.name}'"
+        )
+    if not np.array_equal(forecast.configuration.types, truth.types):
+        raise ShapeError(f"{truth.name}: forecast and truth differ in their particles")
+    if forecast.target not in TARGETS:
+        raise ShapeError(f"forecast target '{forecast.target}' is not one of {', '.join(TARGETS)}")
+    measured: NDArray[np.float32] | None = getattr(truth, forecast.target)
+    if measured is None:
+        raise ShapeError(f"{truth.name}: has no '{forecast.target}' to score against")
+    return measured
+
+
+def _common_rows(forecast: Forecast, truth: Configuration) -> list[tuple[int, int]]:
+    """Rows of the forecast and of the truth at the times both have."""
+    rows = []
+    for row, time in enumerate(forecast.times):
+        try:
+            rows.append((row, truth.time_index(float(time))))
+        except ShapeError:
+            continue
+    if not rows:
+        known = ", ".join(f"{t:g}" for t in truth.times)
+        asked = ", ".join(f"{t:g}" for t in forecast.times)
+        raise ShapeError(
+            f"{truth.name}: forecast times {asked} share none with measured times {known}"
+        )
+    return rows
+
+
+def _best(halves: Moments) -> dict[str, float]:
+    """Score of an exact predictor in each metric."""
+    return {
+        "pearson_mean": float(ceiling_mean(halves)),
+        "pearson_pooled": float(ceiling_pooled(halves)),
+        "rmse": float(error_floor(halves)),
+    }

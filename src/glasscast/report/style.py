@@ -1,0 +1,148 @@
+"""How every figure looks and is saved: one palette, one type size, PNG beside PDF.
+
+Figures are built on ``matplotlib.figure.Figure`` itself; pyplot and its global list of open
+figures are not used, so figures can be made in any thread and are freed like other objects.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from glasscast.datasets.files import write_atomically
+
+#: Okabe and Ito's colours that stay apart for every common form of colour blindness.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+#: Mobility, slow to fast; error, too slow to too fast.
+MOBILITY_MAP, ERROR_MAP = "viridis", "RdBu_r"
+GREY = "#666666"
+
+_RC: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.5,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.unicode_minus": True,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+    "errorbar.capsize": 2,
+    "xtick.direction": "out",
+    "ytick.direction": "out",
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "pdf.fonttype": 42,  # text in a PDF stays text that an editor can change
+    "svg.fonttype": "none",
+}
+
+#: Axis label of each target.
+LABELS = {
+    "propensity": "propensity (σ)",
+    "bond_breaking": "bonds kept",
+    "neighbour_relative": "neighbour-relative displacement (σ)",
+    "nonaffine": "non-affine displacement (σ²)",
+}
+TIME_LABEL = "t (LJ units)"
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """Draw under this module's settings and leave matplotlib's own as they were."""
+
+    @wraps(draw)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        with mpl.rc_context(_RC):
+            return draw(*args, **kwargs)
+
+    return wrapper
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Empty figure, size in inches, that lays itself out."""
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(wspace=0.04))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def target_label(target: str) -> str:
+    """Axis label of a target, with its unit."""
+    return LABELS.get(target, target)
+
+
+def escape_mathtext(text: str) -> str:
+    """Text from outside as plain text: a dollar sign would start a formula, or fail as one."""
+    return text.replace("$", r"\$")
+
+
+def format_time(time: float) -> str:
+    """Time for titles, without exponents below a million."""
+    return f"{time:.6g}"
+
+
+def finish_log_axis(axes: Axes, low: float, high: float) -> None:
+    """Logarithmic time axis with some room at both ends and minor ticks left unlabelled."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    margin = (high / low) ** 0.06
+    axes.set_xlim(low / margin / 1.1, high * margin * 1.1)
+    axes.xaxis.set_major_locator(LogLocator(base=10, numticks=8))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+@dataclass(frozen=True)
+class SavedFigure:
+    """A figure on disk.
+
+    Parameters
+    ----------
+    png, pdf : the files.
+    image : the bytes of the PNG, to be embedded in a page.
+    width : in inches.
+    """
+
+    png: Path
+    pdf: Path
+    image: bytes
+    width: float
+
+
+def save_figure(figure: Figure, folder: Path, name: str, *, dpi: int = 200) -> SavedFigure:
+    """Write ``name.png`` and ``name.pdf`` into a folder, atomically and without time stamps.
+
+    Raises
+    ------
+    InputError : if a file cannot be written.
+    """
+    contents = {}
+    with mpl.rc_context(_RC):
+        for kind, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
+            stream = io.BytesIO()
+            figure.savefig(stream, format=kind, dpi=dpi, metadata=metadata)
+            contents[kind] = stream.getvalue()
+            figure.set_layout_engine("none")  # both files alike, and laid out only once
+    for kind, content in contents.items():
+        write_atomically(folder / f"{name}.{kind}", content)
+    return SavedFigure(
+        folder / f"{name}.png", folder / f"{name}.pdf", contents["png"], figure.get_figwidth()
+    )

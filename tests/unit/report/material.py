@@ -1,0 +1,28 @@
+"""Small forecasts and configurations that the report's tests share."""
+
+import numpy as np
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.models.forecast import Forecast
+
+
+def configuration(name="c0", dimension=3, labels=True, halves=True, seed=0, size=60, **metadata):
+    rng = np.random.default_rng(seed)
+    box = np.array([5.0, 6.0, 7.0])[:dimension]
+    two = rng.gamma(3.0, 0.1, (2, 2, size))
+    return Configuration(
+        name=name,
+        positions=rng.uniform(0, 1, (size, dimension)) * box,
+        types=(np.arange(size) % 5 == 4).astype(np.int8),
+        box=box,
+        times=np.array([1.0, 100.0]) if labels else np.empty(0),
+        propensity=two.mean(axis=0) if labels else None,
+        propensity_halves=two if labels and halves else None,
+        metadata=metadata,
+    )
+
+
+def forecast(c, model="lr", seed=1):
+    rng = np.random.default_rng(seed)
+    values = rng.gamma(3.0, 0.1, (2, c.size)).astype(np.float32)
+    return Forecast(configuration=c, model=model, times=np.array([1.0, 100.0]), values=values)

@@ -1,0 +1,178 @@
+import re
+import shlex
+
+import gsd.hoomd
+import numpy as np
+import pytest
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.errors import InputError, SettingsError, ShapeError
+from glasscast.models.forecast import Forecast
+from glasscast.report.forecast_files import forecast_columns, write_forecast
+
+FORMATS = ("xyz", "gsd", "npz")
+
+
+def snapshot(dimension=3, labels=True, name="c", size=20):
+    rng = np.random.default_rng(0)
+    box = np.array([4.0, 5.0, 6.0])[:dimension]
+    positions = rng.uniform(0, 1, (size, dimension)) * box
+    positions[0] = np.nextafter(box, 0)  # rounds onto the face in single precision
+    positions[1] = box / 2
+    positions[2] = np.nextafter(box / 2, 0)
+    return Configuration(
+        name=name,
+        positions=positions,
+        types=np.arange(size) % dimension,
+        box=box,
+        times=np.array([0.13, 4120.0]) if labels else np.empty(0),
+        propensity=rng.uniform(0, 1, (2, size)) if labels else None,
+    )
+
+
+def forecast(configuration, times=(0.13, 4120.0), model="lr", **fields):
+    rng = np.random.default_rng(1)
+    return Forecast(
+        configuration=configuration,
+        model=model,
+        times=np.array(times),
+        values=rng.uniform(0, 1, (len(times), configuration.size)).astype(np.float32),
+        **fields,
+    )
+
+
+def read_extxyz(path):
+    """Second implementation of the format, from its definition."""
+    lines = path.read_text().splitlines()
+    header = dict(part.split("=", 1) for part in shlex.split(lines[1]))
+    names, kinds, counts = (header["Properties"].split(":")[k::3] for k in range(3))
+    assert set(kinds) <= {"S", "R"}
+    table = [line.split() for line in lines[2:]]
+    assert len(table) == int(lines[0])
+    columns, start = {}, 0
+    for name, kind, count in zip(names, kinds, map(int, counts), strict=True):
+        part = np.array([row[start : start + count] for row in table])
+        columns[name] = part[:, 0] if kind == "S" else part.astype(float).squeeze()
+        start += count
+    assert all(len(row) == start for row in table)
+    return header, columns
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_extxyz_reads_back(tmp_path, dimension):
+    c = snapshot(dimension)
+    f = forecast(c)
+    write_forecast(tmp_path / "f.xyz", f)
+    header, columns = read_extxyz(tmp_path / "f.xyz")
+    lattice = np.array(header["Lattice"].split(), float).reshape(3, 3)
+    np.testing.assert_array_equal(np.diag(lattice)[:dimension], c.box)
+    assert header["pbc"] == ("T T F" if dimension == 2 else "T T T")
+    np.testing.assert_array_equal(columns["pos"][:, :dimension], c.positions)
+    np.testing.assert_array_equal(columns["species"], np.array(["A", "B", "C"])[c.types])
+    np.testing.assert_array_equal(columns["radius"], np.array([0.5, 0.44, 0.47])[c.types])
+    for row, label in enumerate(("t0p13", "t4120")):
+        written = columns[f"propensity_{label}"].astype(np.float32)
+        np.testing.assert_array_equal(written, f.values[row])
+        true = columns[f"true_propensity_{label}"].astype(np.float32)
+        np.testing.assert_array_equal(true, c.propensity[row])
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_gsd_reads_back(tmp_path, dimension):
+    c = snapshot(dimension)
+    f = forecast(c)
+    write_forecast(tmp_path / "f.gsd", f)
+    with gsd.hoomd.open(str(tmp_path / "f.gsd"), "r") as stream:
+        (frame,) = stream
+    assert frame.configuration.dimensions == dimension
+    np.testing.assert_allclose(frame.configuration.box[:dimension], c.box)
+    half = frame.configuration.box[:3] / 2
+    assert np.all(frame.particles.position >= -half)
+    assert np.all(frame.particles.position < half)
+    # The same points, up to whole boxes.
+    away = frame.particles.position[:, :dimension] - c.positions
+    np.testing.assert_allclose(away - c.box * np.round(away / c.box), 0, atol=1e-6)
+    assert frame.particles.types == ["A", "B", "C"][:dimension]
+    np.testing.assert_array_equal(frame.particles.typeid, c.types)
+    np.testing.assert_allclose(frame.particles.diameter, np.array([1, 0.88, 0.94])[c.types])
+    np.testing.assert_array_equal(frame.log["particles/propensity_t4120"], f.values[1])
+    np.testing.assert_array_equal(frame.log["particles/true_propensity_t0p13"], c.propensity[0])
+
+
+def test_npz_reads_back_without_pickles(tmp_path):
+    c = snapshot()
+    bonds = np.array([[0, 1], [1, 2]], dtype=np.int32)
+    f = forecast(c, bonds=bonds, bond_change=np.ones((2, 2), np.float32))
+    write_forecast(tmp_path / "f.npz", f)
+    with np.load(tmp_path / "f.npz", allow_pickle=False) as stored:
+        np.testing.assert_array_equal(stored["propensity_t0p13"], f.values[0])
+        np.testing.assert_array_equal(stored["positions"], c.positions)
+        np.testing.assert_array_equal(stored["times"], f.times)
+        np.testing.assert_array_equal(stored["bonds"], bonds)
+        assert str(stored["model"]) == "lr"
+
+
+def test_uncertainty_has_its_columns():
+    c = snapshot(labels=False)
+    f = forecast(c, uncertainty=np.full((2, c.size), 0.1, np.float32))
+    assert list(forecast_columns(f)) == [
+        "propensity_t0p13",
+        "sd_propensity_t0p13",
+        "propensity_t4120",
+        "sd_propensity_t4120",
+    ]
+
+
+def test_truth_may_come_from_elsewhere_and_lack_times():
+    c = snapshot(labels=False)
+    columns = forecast_columns(forecast(c, times=(1.0, 4120.0)), snapshot())
+    assert list(columns) == ["propensity_t1", "propensity_t4120", "true_propensity_t4120"]
+    np.testing.assert_array_equal(columns["true_propensity_t4120"], snapshot().propensity[1])
+    with pytest.raises(ShapeError, match="differ in their particles"):
+        forecast_columns(forecast(c), snapshot(size=21))
+
+
+def test_names_suit_ovito_and_stay_apart():
+    times = (0.1 + 0.2, 1.5e6, 4120.0, 4120.001)
+    names = list(forecast_columns(forecast(snapshot(labels=False), times=times)))
+    assert len(names) == 4
+    assert all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) for name in names)
+    tidy = list(forecast_columns(forecast(snapshot(labels=False), times=times[:2])))
+    assert tidy == ["propensity_t0p3", "propensity_t1500000"]
+
+
+def test_hostile_names_cannot_break_the_header(tmp_path):
+    c = snapshot(name='x" Lattice="0 0 0\n99\nend')
+    write_forecast(tmp_path / "f.xyz", forecast(c, model="m\r\n\\"))
+    header, columns = read_extxyz(tmp_path / "f.xyz")
+    assert header["name"] == 'x" Lattice="0 0 0 99 end'
+    assert header["model"] == "m  \\"
+    assert len(columns["pos"]) == c.size
+
+
+def test_species_that_is_not_predicted_is_nan(tmp_path):
+    f = forecast(snapshot())
+    f.values[:, 3] = np.nan
+    write_forecast(tmp_path / "f.xyz", f)
+    assert np.isnan(read_extxyz(tmp_path / "f.xyz")[1]["propensity_t4120"][3])
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_written_whole_over_an_older_file(tmp_path, suffix):
+    path = tmp_path / "new" / f"f.{suffix}"
+    write_forecast(path, forecast(snapshot(), times=(1.0,)))
+    write_forecast(path, forecast(snapshot()))
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_failure_leaves_nothing_behind(tmp_path, suffix):
+    (tmp_path / f"f.{suffix}").mkdir()  # a folder cannot be replaced by a file
+    with pytest.raises(InputError, match="cannot be written"):
+        write_forecast(tmp_path / f"f.{suffix}", forecast(snapshot()))
+    assert [p.name for p in tmp_path.iterdir()] == [f"f.{suffix}"]
+
+
+def test_unknown_format_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match=r"\.xyz, \.extxyz, \.gsd, \.npz"):
+        write_forecast(tmp_path / "f.pdb", forecast(snapshot()))
