@@ -71,7 +71,7 @@ def find_neighbours(
         sides = np.append(box, 2 * cutoff)
         periodic = [True, True, False]
     receivers, senders, distances, vectors = NeighborList(
-        cutoff, full_list=True, sorted=True
+        cutoff=cutoff, full_list=True, sorted=True
     ).compute(
         points=np.ascontiguousarray(points),
         box=np.diag(sides),

