@@ -70,9 +70,8 @@ def find_neighbours(
         points = np.column_stack([positions, np.zeros(size)])
         sides = np.append(box, 2 * cutoff)
         periodic = [True, True, False]
-    receivers, senders, distances, vectors = NeighborList(
-        cutoff=cutoff, full_list=True, sorted=True
-    ).compute(
+    finder = NeighborList(cutoff=cutoff, full_list=True, sorted=True)
+    receivers, senders, distances, vectors = finder.compute(
         points=np.ascontiguousarray(points),
         box=np.diag(sides),
         periodic=np.array(periodic),
