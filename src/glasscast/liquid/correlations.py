@@ -32,7 +32,9 @@ def self_intermediate_scattering(displacements: FloatArray, wavenumber: float) -
     return np.asarray(np.cos(wavenumber * displacements).mean(axis=(-1, -2)))
 
 
-def bond_order(positions: FloatArray, box: FloatArray, order: int = 6, radius: float = 1.4) -> float:
+def bond_order(
+    positions: FloatArray, box: FloatArray, order: int = 6, radius: float = 1.4
+) -> float:
     r"""Global bond-orientational order: near 0 in a liquid, 0.57 in fcc (3D), 1 in hexagonal (2D).
 
     .. math:: Q_6 = \Big[ \frac{4\pi}{13} \sum_m \Big| \frac{1}{N_b} \sum_{bonds}

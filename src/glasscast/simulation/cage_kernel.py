@@ -37,7 +37,16 @@ def _integer_power(base: float, exponent: int) -> float:
 
 @njit(cache=True, fastmath=_FAST)
 def _change_lennard_jones(
-    i: int, old: Any, new: Any, x: Any, box: Any, begin: int, end: int, pairs: Any, c: Any, cut: float
+    i: int,
+    old: Any,
+    new: Any,
+    x: Any,
+    box: Any,
+    begin: int,
+    end: int,
+    pairs: Any,
+    c: Any,
+    cut: float,
 ) -> float:
     """Energy change of particle i with its neighbours of one species."""
     total = 0.0
@@ -66,8 +75,17 @@ def _mie(squared: float, c: Any, n: int, m: int) -> float:
 
 @njit(cache=True)
 def _change_mie(
-    old: Any, new: Any, x: Any, box: Any, begin: int, end: int, pairs: Any, c: Any, cut: float,
-    n: int, m: int,
+    old: Any,
+    new: Any,
+    x: Any,
+    box: Any,
+    begin: int,
+    end: int,
+    pairs: Any,
+    c: Any,
+    cut: float,
+    n: int,
+    m: int,
 ) -> float:
     """Energy change of a particle with its neighbours of one species."""
     total = 0.0
@@ -134,9 +152,7 @@ def sweep(
                 begin, end = offsets[i, b], offsets[i, b + 1]
                 c, cut = coefficients[types[i], b], cuts[types[i], b]
                 if len(powers) == 0:
-                    change += _change_lennard_jones(
-                        i, old, new, x, box, begin, end, pairs, c, cut
-                    )
+                    change += _change_lennard_jones(i, old, new, x, box, begin, end, pairs, c, cut)
                 else:
                     change += _change_mie(
                         old, new, x, box, begin, end, pairs, c, cut, powers[0], powers[1]

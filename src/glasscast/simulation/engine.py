@@ -68,9 +68,7 @@ def maxwell_boltzmann(
     return velocities - masses @ velocities / masses.sum()
 
 
-def setup_commands(
-    liquid: Liquid, settings: EngineSettings, box: FloatArray | None
-) -> list[str]:
+def setup_commands(liquid: Liquid, settings: EngineSettings, box: FloatArray | None) -> list[str]:
     """Commands up to the interactions; with a box they create it, else they read ``start.data``."""
     lines = [
         "units lj",
@@ -191,7 +189,9 @@ class Engine(AbstractContextManager["Engine"]):
         self._scatter("x", inside)
         self._scatter("v", velocities)
         images = np.zeros((self.size, 3), dtype=np.int32)
-        self._lammps.scatter_atoms("image", 0, 3, images.ctypes.data_as(ctypes.POINTER(ctypes.c_int)))
+        self._lammps.scatter_atoms(
+            "image", 0, 3, images.ctypes.data_as(ctypes.POINTER(ctypes.c_int))
+        )
         self.command("reset_timestep 0")
 
     def integrate(self, ensemble: Ensemble, steps: Sequence[int]) -> Iterator[Sample]:
@@ -230,9 +230,7 @@ class Engine(AbstractContextManager["Engine"]):
         SimulationError : if the energy is not finite.
         """
         get = self._lammps.get_thermo
-        sample = Sample(
-            step, self.positions(), get("etotal"), get("pe"), get("temp"), get("press")
-        )
+        sample = Sample(step, self.positions(), get("etotal"), get("pe"), get("temp"), get("press"))
         if not np.isfinite(sample.energy):
             raise SimulationError(
                 f"the energy became {sample.energy} after {step} steps: particles overlap at the "

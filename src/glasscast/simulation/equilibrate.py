@@ -140,9 +140,7 @@ def first_snapshot(
     with Engine(liquid, types, wide, engine) as running:
         running.place(lattice(liquid, types, wide, rng))
         running.minimise(1e-3, 2000, style="fire")
-        velocities = maxwell_boltzmann(
-            settings.hot_temperature, masses, liquid.dimension, rng
-        )
+        velocities = maxwell_boltzmann(settings.hot_temperature, masses, liquid.dimension, rng)
         running.place(running.positions(), velocities)
         hottest = settings.hot_temperature
         _advance(running, NVT(hottest, hottest, settings.damping), hot)

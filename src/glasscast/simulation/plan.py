@@ -136,12 +136,18 @@ class Plan:
             }
         return _print(content)
 
+    def fingerprint(self, configuration: int) -> str:
+        """Fingerprint of a whole configuration."""
+        return _print({part: self.part_print(configuration, part) for part in self.parts()})
+
     def missing_parts(self, configuration: int) -> list[str]:
         """Parts of a configuration that are not there yet or do not match the settings."""
         return [
             part
             for part in self.parts()
-            if not matches(self.part_path(configuration, part), self.part_print(configuration, part))
+            if not matches(
+                self.part_path(configuration, part), self.part_print(configuration, part)
+            )
         ]
 
     def has_snapshot(self, configuration: int) -> bool:
@@ -177,9 +183,9 @@ class Plan:
                 yield configuration
 
     def _liquid(self) -> dict[str, Any]:
-        return self.liquid_settings.model_dump(exclude={"notes", "density", "name", "time_step"}) | {
-            "density": self.settings.density or self.liquid_settings.density
-        }
+        return self.liquid_settings.model_dump(
+            exclude={"notes", "density", "name", "time_step"}
+        ) | {"density": self.settings.density or self.liquid_settings.density}
 
 
 def save(path: Path, fingerprint: str, arrays: dict[str, NDArray[Any]], record: Any) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 
 from glasscast import __version__
 from glasscast.datasets.configuration import FIELDS, Configuration
+from glasscast.datasets.dataset import Dataset, DatasetWriter
 from glasscast.datasets.files import remove_partials
 from glasscast.errors import GlasscastError, SimulationError
 from glasscast.simulation.executors import open_executor
 from glasscast.simulation.plan import Plan, load
+from glasscast.simulation.script import write_inputs
 from glasscast.simulation.settings import SimulationSettings
 from glasscast.simulation.tasks import make_snapshot, measure
 
@@ -61,7 +63,7 @@ def simulate(
     retries: int = 1,
     address: str | None = None,
     cluster: dict[str, Any] | None = None,
-) -> list[Configuration] | None:
+) -> Dataset | None:
     """Generate a data set, or go on with one.
 
     Results depend on the settings only, not on the workers, the scheduler, or how often the
@@ -78,7 +80,7 @@ def simulate(
 
     Returns
     -------
-    The configurations with all their fields, or None while other shards are unfinished.
+    The dataset, which lies in ``out``, or None while other shards are unfinished.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def simulate(
     InputError : if the folder cannot be written.
     """
     plan = Plan.make(settings, Path(out))
-    _prepare(plan)
+    _prepare(plan, alone=shard[1] == 1)
     todo = [c for c in plan.shard(shard) if plan.missing_parts(c)]
     if todo:
         progress = Progress(total=_particle_steps(plan, todo), configurations=len(todo))
@@ -105,7 +107,17 @@ def simulate(
             _fail(plan, todo, failures)
     if any(plan.missing_parts(c) for c in range(plan.configurations)):
         return None
-    return [assemble(plan, c) for c in range(plan.configurations)]
+    return collect(plan)
+
+
+def collect(plan: Plan) -> Dataset:
+    """Write the dataset from the finished parts; files that are right already stay."""
+    writer = DatasetWriter(plan.folder, plan.settings.name)
+    for c in range(plan.configurations):
+        fingerprint = plan.fingerprint(c)
+        if not writer.has(plan.name(c), fingerprint):
+            writer.add(assemble(plan, c), fingerprint)
+    return writer.finish()
 
 
 def assemble(plan: Plan, configuration: int) -> Configuration:
@@ -200,11 +212,9 @@ class _Campaign:
             self.report(self.progress)
 
 
-def _prepare(plan: Plan) -> None:
-    from glasscast.simulation.script import write_inputs
-
+def _prepare(plan: Plan, alone: bool) -> None:
     for folder in ("snapshots", "parts"):
-        if (plan.folder / folder).is_dir():
+        if alone and (plan.folder / folder).is_dir():  # another shard may be writing just now
             remove_partials(plan.folder / folder)
     write_inputs(plan)
 

@@ -83,9 +83,7 @@ def data_file(
         "",
     ]
     rows = np.hstack([wrap(positions, box), pad]).tolist()
-    lines += [
-        f"{i + 1} {int(types[i]) + 1} {x!r} {y!r} {z!r}" for i, (x, y, z) in enumerate(rows)
-    ]
+    lines += [f"{i + 1} {int(types[i]) + 1} {x!r} {y!r} {z!r}" for i, (x, y, z) in enumerate(rows)]
     lines += ["", "Velocities", ""]
     rows = np.hstack([velocities, pad]).tolist()
     lines += [f"{i + 1} {x!r} {y!r} {z!r}" for i, (x, y, z) in enumerate(rows)]

@@ -78,7 +78,10 @@ def measure(plan: Plan, configuration: int, progress: Progress | None = None) ->
         arrays, record, done = _PARTS[part](plan, configuration, snapshot, types, progress)
         record["seconds"] = round(time.monotonic() - began, 3)
         record["particle_steps"] = done
-        path, fingerprint = plan.part_path(configuration, part), plan.part_print(configuration, part)
+        path, fingerprint = (
+            plan.part_path(configuration, part),
+            plan.part_print(configuration, part),
+        )
         save(path, fingerprint, arrays, record)
         work += done
     return work
