@@ -7,7 +7,7 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,21 +45,25 @@ def remove_partials(folder: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def npz_bytes(arrays: Mapping[str, NDArray[Any]] | Iterable[tuple[str, NDArray[Any]]]) -> bytes:
+def npz_bytes(arrays: Mapping[str, NDArray[Any]], compress: bool = True) -> bytes:
     """Serialise arrays as npz; equal arrays give equal bytes (numpy's own carries the clock)."""
+    method = zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name, array in dict(arrays).items():
+    with zipfile.ZipFile(buffer, "w", method, compresslevel=6 if compress else None) as archive:
+        for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
-            member.compress_type = zipfile.ZIP_DEFLATED
+            member.compress_type = method
             data = io.BytesIO()
-            np.lib.format.write_array(data, np.ascontiguousarray(array), allow_pickle=False)
+            np.lib.format.write_array(data, np.asarray(array, order="C"), allow_pickle=False)
             archive.writestr(member, data.getvalue())
     return buffer.getvalue()
 
 
 def read_npz(
-    source: Path | bytes, required: Iterable[str] = (), name: Path | str | None = None
+    source: Path | bytes,
+    required: Iterable[str] = (),
+    name: Path | str | None = None,
+    only: Collection[str] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Read an npz without ever executing what it holds.
 
@@ -67,6 +71,7 @@ def read_npz(
     ----------
     source : the file, or its bytes (then ``name`` is used in messages).
     required : keys that must be present.
+    only : keys to read where they are present; by default all.
 
     Returns
     -------
@@ -82,7 +87,8 @@ def read_npz(
         with np.load(handle, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise InputError(path, "is a single array, not an npz archive")
-            arrays = {key: archive[key] for key in archive.files}
+            keys = list(archive.files)
+            arrays = {key: archive[key] for key in keys if only is None or key in only}
     except FileNotFoundError:
         raise InputError(path, "does not exist") from None
     except ValueError as error:
@@ -97,10 +103,10 @@ def read_npz(
         raise InputError(
             path, f"is truncated or not an npz file ({error})", "copy it again from its source"
         ) from None
-    missing = [key for key in required if key not in arrays]
+    missing = [key for key in required if key not in keys]
     if missing:
         raise InputError(
-            path, f"lacks the key '{missing[0]}'", f"it holds {', '.join(sorted(arrays)) or 'none'}"
+            path, f"lacks the key '{missing[0]}'", f"it holds {', '.join(sorted(keys)) or 'none'}"
         )
     return arrays
 

@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from glasscast.datasets.configuration import Configuration
+from glasscast.errors import ModelError
 from glasscast.models.forecast import Forecast
 from glasscast.models.hyperparameters import Hyperparameters
+from glasscast.structure.workspace import Workspace
 
 
 class Model(ABC):
@@ -19,15 +24,30 @@ class Model(ABC):
 
     Attributes
     ----------
-    name : key in the registry.
     dimensions : dimensions of space the model can work in.
+    hyperparameters : its settings.
+    workspace : threads, and results shared with other models of the run.
+    species_ : species seen in training; set by ``fit``.
+    times_ : (T,) times of the labels in training; set by ``fit``.
+    dimension_ : of the training configurations; set by ``fit``.
     """
 
-    name: ClassVar[str]
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)
 
-    def __init__(self, hyperparameters: Hyperparameters) -> None:
+    species_: tuple[int, ...]
+    times_: NDArray[np.float64]
+    dimension_: int
+
+    def __init__(
+        self, hyperparameters: Hyperparameters, workspace: Workspace | None = None
+    ) -> None:
         self.hyperparameters = hyperparameters
+        self.workspace = workspace or Workspace()
+
+    @property
+    def name(self) -> str:
+        """Key of the model in the registry."""
+        return self.hyperparameters.name
 
     @abstractmethod
     def fit(
@@ -65,14 +85,69 @@ class Model(ABC):
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Write ``model.json`` and ``weights.safetensors`` into a folder, atomically."""
+        """Write ``weights.safetensors`` and then ``model.json`` into a folder, atomically."""
 
     @classmethod
     @abstractmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path, workspace: Workspace | None = None) -> Self:
         """Read what :meth:`save` wrote; nothing in the files is executed.
 
         Raises
         ------
         InputError : naming the file and key that cannot be used.
         """
+
+    def check_labels(self, configuration: Configuration) -> NDArray[np.float32]:
+        """Labels (T, N) of a training configuration, once sure that it suits the others.
+
+        The first configuration seen sets species, times and dimension.
+
+        Raises
+        ------
+        ModelError : if the target is missing or the configuration differs from the first.
+        """
+        target = self.hyperparameters.target
+        labels: NDArray[np.float32] | None = getattr(configuration, target)
+        if labels is None or len(labels) == 0:
+            raise ModelError(
+                f"{configuration.name} has no '{target}' to learn from; import trajectories or "
+                "labels, or simulate an ensemble"
+            )
+        if not hasattr(self, "times_"):
+            if configuration.dimension not in self.dimensions:
+                raise ModelError(
+                    f"{self.name} works in {self.dimensions} dimensions, not in the "
+                    f"{configuration.dimension} of {configuration.name}"
+                )
+            self.species_ = configuration.species
+            self.times_ = configuration.times
+            self.dimension_ = configuration.dimension
+        if not np.allclose(self.times_, configuration.times, rtol=1e-3, atol=0):
+            raise ModelError(
+                f"{configuration.name} has labels at t = {configuration.times.tolist()}, the "
+                f"configurations before it at {self.times_.tolist()}"
+            )
+        self.check_structure(configuration)
+        return labels
+
+    def check_structure(self, configuration: Configuration) -> None:
+        """Refuse a snapshot the fitted model knows nothing about.
+
+        Raises
+        ------
+        ModelError : if the model is not fitted, or a species or the dimension is new to it.
+        """
+        if not hasattr(self, "times_"):
+            raise ModelError(f"this {self.name} is not fitted; call fit or load first")
+        if configuration.dimension != self.dimension_:
+            raise ModelError(
+                f"{configuration.name} has {configuration.dimension} dimensions, the model was "
+                f"trained in {self.dimension_}"
+            )
+        unknown = set(configuration.species) - set(self.species_)
+        if unknown:
+            known = ", ".join(chr(65 + s) for s in self.species_)
+            raise ModelError(
+                f"{configuration.name} holds species {chr(65 + min(unknown))}, unknown to the "
+                f"model, which was trained on {known}"
+            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,14 +24,16 @@ class LinearHyperparameters(Hyperparameters):
     name: Literal["lr"] = "lr"
     order: int = Field(2, ge=0, le=5, description="generations of shell averaging, n_max")
     descriptors: Literal["both", "radial", "angular"] = "both"
-    structure: Literal["positions", "inherent", "cage"] = "positions"
+    structure: Literal["positions", "inherent", "cage"] = Field(
+        "positions", description="field of Configuration that the descriptors describe"
+    )
     shell_cutoff: float = Field(2.3, gt=0, description="r_c of the shell average, in sigma")
-    penalties: tuple[float, ...] = Field(
-        (1e-1, 1.0, 1e1, 1e2, 1e3, 1e4, 1e5),
+    penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (1e0, 1e1, 1e2, 3e2, 1e3, 3e3, 1e4, 1e5),
         min_length=1,
         description="ridge penalties tried, on standardised descriptors",
     )
-    folds: int = Field(5, ge=2, description="cross-validation folds over training configurations")
+    folds: int = Field(5, ge=2, description="cross-validation folds of training configurations")
     select: int | None = Field(
         None, ge=1, description="keep only this many descriptors, chosen by forward selection"
     )

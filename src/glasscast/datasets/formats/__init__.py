@@ -1,1 +1,5 @@
-"""Readers and writers, one format a file."""
+"""Readers of every file format: one module each, all giving ensembles or snapshots."""
+
+from glasscast.datasets.formats.registry import FORMATS, detect, read_ensembles, read_snapshot
+
+__all__ = ["FORMATS", "detect", "read_ensembles", "read_snapshot"]

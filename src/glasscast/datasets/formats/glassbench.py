@@ -1,0 +1,185 @@
+"""GlassBench files: trajectories of KA2D, and configurations with labels of KA and KA2D.
+
+*Trajectories* (``N1290T0.23_151_tc05.npz``): ``box`` (a number or (2,)), ``types`` from 1,
+``initial_positions`` and ``positions`` (R, N, 2), both followed across the faces, often far from
+the box, and sometimes ``initial_positions_inherent``. Tags label times and count in fives.
+
+*Models* (``T0.44/train/N4096T0.44_7.npz``): no trajectories and no box, but labels: ``md_prop``
+(T, N) propensity, ``bb_prop`` (T, N) share of neighbours kept, ``initial_positions_inherent`` and,
+in part of the files, ``initial_positions_cage``. Temperature and number come from the file name,
+the split from the folder. Jung et al., arXiv:2311.14752, data 10.5281/zenodo.10118191.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.datasets.ensemble import Ensemble
+from glasscast.datasets.files import read_npz
+from glasscast.datasets.formats.botan import (
+    FrameStream,
+    group_by_configuration,
+    read_snapshot_arrays,
+    read_tags,
+    sort_tags,
+)
+from glasscast.datasets.formats.door import assemble, checked_positions
+from glasscast.datasets.formats.listing import list_files, published_name, split_of
+from glasscast.datasets.formats.tables import KA2D_SIDE, KA2D_SIZE, KA_DENSITY, state_point
+from glasscast.errors import InputError
+from glasscast.liquid.box import FloatArray, minimum_image
+
+_EQUILIBRIUM = {"inherent": "initial_positions_inherent", "cage": "initial_positions_cage"}
+_TARGETS = {"propensity": "md_prop", "bond_breaking": "bb_prop"}
+#: Minimisation moves particles by about 0.2 sigma; a mean past this means another configuration.
+_LARGEST_QUENCH = 0.5
+
+
+def read_glassbench_trajectories(
+    path: Path, *, times: Mapping[int, float] | None = None, wrapped: bool | None = None
+) -> Iterator[Ensemble]:
+    """Read GlassBench trajectories, one ensemble a configuration.
+
+    Parameters
+    ----------
+    path : a file, or a folder searched to its depth.
+    times : tag -> time; by default the published table of the temperature in the file name.
+    wrapped : True if the positions are folded into the box; published files are not.
+
+    Raises
+    ------
+    InputError : naming file, key and mend.
+    """
+    for name, files in group_by_configuration(list_files(path, (".npz",))).items():
+        tags = read_tags(files)
+        first = published_name(files[0])
+        table = times or state_point(files[0], "KA2D", first.temperature).times
+        by_time = sort_tags(tags, table)
+        sources = list(by_time.values())
+        snapshot = read_snapshot_arrays(sources, ("box",), tuple(_EQUILIBRIUM.values()))
+        ensemble = assemble(
+            name=name,
+            sources=sources,
+            positions=snapshot["initial_positions"],
+            types=snapshot["types"],
+            first_species=1,
+            box=snapshot["box"],
+            times=list(by_time),
+            frames=FrameStream(sources),
+            wrapped=bool(wrapped),
+            metadata={
+                "liquid": "KA2D",
+                "temperature": first.temperature,
+                "format": "glassbench-trajectories",
+                "source": [file.name for file in sources],
+            }
+            | split_of(files[0]),
+        )
+        ensemble.labels.update(_equilibrium(sources[0], snapshot, ensemble))
+        ensemble.metadata["density"] = _density(ensemble.box, len(ensemble.types))
+        yield ensemble
+
+
+def read_glassbench_models(
+    path: Path, *, times: Mapping[int, float] | None = None
+) -> Iterator[Ensemble]:
+    """Read GlassBench configurations with their labels; they have no trajectories.
+
+    Parameters
+    ----------
+    path : a file, or a folder searched to its depth.
+    times : row counted from 1 -> time; by default the published table.
+
+    Raises
+    ------
+    InputError : naming file, key and mend.
+    """
+    seen: dict[str, Path] = {}
+    for file in list_files(path, (".npz",)):
+        name = published_name(file)
+        earlier = seen.setdefault(name.configuration, file)
+        if earlier != file:
+            raise InputError(file, f"is the same configuration as {earlier}", "remove one of them")
+        wanted = ("types", "initial_positions", *_TARGETS.values())
+        arrays = read_npz(file, wanted, only=(*wanted, *_EQUILIBRIUM.values()))
+        positions = checked_positions(file, "initial_positions", arrays["initial_positions"])
+        liquid, box = _box_of_liquid(file, positions)
+        table = times or state_point(file, liquid, name.temperature).times
+        ensemble = assemble(
+            name=name.configuration,
+            sources=[file],
+            positions=positions,
+            types=arrays["types"],
+            first_species=1,
+            box=box,
+            times=[table[tag] for tag in sorted(table)],
+            labels=_targets(file, arrays, (len(table), len(positions))),
+            metadata={
+                "liquid": liquid,
+                "temperature": name.temperature,
+                "density": _density(box, len(positions)),
+                "format": "glassbench-models",
+                "source": [file.name],
+            }
+            | split_of(file),
+        )
+        ensemble.labels.update(_equilibrium(file, arrays, ensemble))
+        yield ensemble
+
+
+def _density(box: FloatArray, size: int) -> float:
+    # Rounded, so that all configurations of a state point agree to the last digit.
+    return round(float(size / np.prod(box)), 6)
+
+
+def _box_of_liquid(file: Path, positions: FloatArray) -> tuple[str, FloatArray]:
+    size, dimension = positions.shape
+    if dimension == 3:
+        return "KA", np.full(3, (size / KA_DENSITY) ** (1 / 3))
+    # A box of the same density for the shortened copies that tests and examples use.
+    return "KA2D", np.full(2, KA2D_SIDE * (size / KA2D_SIZE) ** 0.5)
+
+
+def _targets(
+    file: Path, arrays: Mapping[str, NDArray[Any]], shape: tuple[int, int]
+) -> dict[str, NDArray[np.float32]]:
+    targets = {}
+    for field, key in _TARGETS.items():
+        array = arrays[key]
+        if array.dtype.kind not in "fiu" or array.shape != shape:
+            raise InputError(
+                file,
+                f"'{key}' must be numbers of shape {shape} (times, particles), "
+                f"got {array.dtype} {array.shape}",
+                "give the option 'times' if the file has other times than published",
+            )
+        if not np.isfinite(array).all():
+            row, particle = np.argwhere(~np.isfinite(array))[0].tolist()
+            raise InputError(file, f"'{key}' is not finite at time {row}, particle {particle}")
+        targets[field] = array.astype(np.float32)
+    return targets
+
+
+def _equilibrium(
+    file: Path, arrays: Mapping[str, NDArray[Any]], ensemble: Ensemble
+) -> dict[str, FloatArray]:
+    found = {}
+    for field, key in _EQUILIBRIUM.items():
+        if key not in arrays:
+            continue
+        size, dimension = ensemble.positions.shape
+        found[field] = checked_positions(file, key, arrays[key], (size, dimension))
+        moved = minimum_image(found[field] - ensemble.positions, ensemble.box)
+        mean = float(np.mean(np.linalg.norm(moved, axis=1)))
+        if mean > _LARGEST_QUENCH:
+            raise InputError(
+                file,
+                f"'{key}' lies {mean:.2g} sigma from 'initial_positions' on average",
+                "check that both are of the same configuration and order of particles",
+            )
+    return found

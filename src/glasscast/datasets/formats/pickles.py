@@ -1,0 +1,157 @@
+"""Pickles read without running anything: plain containers and numeric arrays, nothing else.
+
+A pickle is a program whose only dangerous instruction is "call this global". Here the globals
+that numpy arrays need resolve to inert stand-ins written in Python, never to numpy itself: even
+numpy's own ``dtype.__setstate__``, fed a forged state, can corrupt memory. Any other global is
+refused by name before it is imported.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.errors import InputError
+
+_NUMERIC = re.compile(r"^[fiu][1248]$|^b1$")
+_MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
+_NUMERICS = ("numpy.core.numeric", "numpy._core.numeric")
+
+
+class _Refused(Exception):  # noqa: N818
+    """Carries a message for the user out of the unpickler."""
+
+
+class _Dtype:
+    """A numeric dtype: kind and size from the code, byte order from the state."""
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        text = code.decode("ascii", "replace") if isinstance(code, bytes) else code
+        if not isinstance(text, str) or not _NUMERIC.match(text):
+            raise _Refused(f"holds an array of dtype {text!r}; only numbers can be read")
+        self.numpy = np.dtype(text)
+
+    def __setstate__(self, state: Any) -> None:
+        order = state[1].decode("ascii", "replace") if isinstance(state[1], bytes) else state[1]
+        if order == ">":
+            self.numpy = self.numpy.newbyteorder(">")
+
+
+class _Array:
+    """An array on its way: shape, dtype and raw bytes arrive as its state."""
+
+    def __init__(self) -> None:
+        self.numpy: NDArray[Any] | None = None
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, fortran, raw = state
+        if isinstance(raw, str):  # written by Python 2, read as latin1
+            raw = raw.encode("latin1")
+        self.numpy = _from_bytes(raw, dtype, shape, "F" if fortran else "C")
+
+
+class _Call:
+    """The only callable a pickle gets to see; it has no state that a pickle could set."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._function(*arguments)
+
+    def __setstate__(self, state: Any) -> None:
+        raise _Refused("tries to change a function")
+
+
+def _from_bytes(raw: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
+    if not isinstance(dtype, _Dtype) or not isinstance(raw, bytes | bytearray | memoryview):
+        raise _Refused("holds an array without numeric data")
+    flat = np.frombuffer(raw, dtype=dtype.numpy)
+    return flat.reshape(tuple(int(n) for n in shape), order="F" if order == "F" else "C")
+
+
+def _encode(text: Any, codec: Any) -> bytes:
+    # Protocol 2 writes bytes as text in latin1.
+    if not isinstance(text, str) or codec != "latin1":
+        raise _Refused("holds encoded data that are no array")
+    return text.encode("latin1")
+
+
+def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any) -> _Array:
+    array = _Array()
+    array.numpy = _from_bytes(raw, dtype, shape, order)
+    return array
+
+
+def _scalar(dtype: Any, raw: Any) -> Any:
+    if isinstance(raw, str):
+        raw = raw.encode("latin1")
+    return _from_bytes(raw, dtype, (), "C").item()
+
+
+_ALLOWED: dict[tuple[str, str], _Call] = {
+    ("numpy", "ndarray"): _Call(lambda *_: _Array()),
+    ("numpy", "dtype"): _Call(_Dtype),
+    ("_codecs", "encode"): _Call(_encode),
+    **{(module, "_reconstruct"): _Call(lambda *_: _Array()) for module in _MULTIARRAY},
+    **{(module, "scalar"): _Call(_scalar) for module in _MULTIARRAY},
+    **{(module, "_frombuffer"): _Call(_from_buffer) for module in _NUMERICS},
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        call = _ALLOWED.get((module, name))
+        if call is None:
+            raise _Refused(f"asks for the global '{module}.{name}', which could run code")
+        return call
+
+
+def read_pickle(path: Path) -> Any:
+    """Read a pickle of plain containers, numbers, text and numeric arrays.
+
+    Returns
+    -------
+    The object; arrays in it are still stand-ins: pass them to :func:`as_array`.
+
+    Raises
+    ------
+    InputError : naming the global if the pickle asks for any other, or if it is truncated.
+    """
+    try:
+        with path.open("rb") as stream:
+            return _Unpickler(stream, encoding="latin1").load()
+    except _Refused as refused:
+        raise InputError(path, f"{refused}; it is refused") from None
+    except FileNotFoundError:
+        raise InputError(path, "does not exist") from None
+    except Exception as error:  # a broken pickle may raise almost anything, says its manual
+        raise InputError(
+            path,
+            f"is truncated or not a pickle ({type(error).__name__}: {error})",
+            "copy it again from its source",
+        ) from None
+
+
+def as_array(value: Any) -> NDArray[Any]:
+    """Turn an array's stand-in, a number or a list of these into an array.
+
+    Raises
+    ------
+    ValueError : if it is none of them, or rows have different lengths.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, _Array) and value.numpy is not None:
+        return value.numpy
+    if isinstance(value, list | tuple):
+        return np.asarray([as_array(item) for item in value])
+    if isinstance(value, int | float):
+        return np.asarray(value)
+    raise ValueError(f"expected numbers, got {type(value).__name__}")

@@ -1,0 +1,142 @@
+"""Trajectories that jump: coordinates that lost their periodic images, told from true motion.
+
+A displacement longer than half a box side is no proof by itself. At thirty relaxation times a
+Kob-Andersen particle has diffused about 3 sigma along each axis, so in a box of 15 some of them
+truly pass 7.5. Two signs are robust; both are taken relative to the median displacement of the
+run, so that a drifting system raises no alarm:
+
+* **A folded frame.** Every particle lies within one box side along each axis, and yet some
+  particle moved past half a side. Coordinates that were followed across the faces spread beyond
+  one box side as soon as anything has moved.
+* **A second peak.** The distribution of true displacements falls off; lost images make a second
+  peak one box side away, as wide as the first. With q the 98 % quantile of the minimum-image
+  components (in box sides), more components past 1 - q than between 1/2 and 1 - q cannot come
+  from a falling tail. Counts are pooled over the trajectories of a time, because a lone far
+  traveller in one trajectory may be chance. When q passes 1/4 the peaks merge and only the
+  first sign is used.
+
+Folded input has the opposite danger: the minimum image is right only while nothing moves half
+a side. If more than 1 % of the components end in the outer quarter (past 3/8 of a side), the
+tail reaches the fold: for Gaussian motion that is the point where 1 in 1600 is already wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from glasscast.datasets.ensemble import Frame
+from glasscast.errors import InputError
+from glasscast.liquid.box import FloatArray, minimum_image
+
+#: A frame and the file it came from: (row in ``times``, run, (N, d) positions, file).
+SourcedFrame = tuple[int, int, FloatArray, Path]
+
+_BULK_QUANTILE = 0.98
+_MERGED = 0.25  # in box sides: beyond it the two peaks overlap
+_NARROWEST = 0.02  # in box sides: at very short times hardly anything moves
+_CERTAIN = 20  # so many more lost than lone travellers need no further trajectory
+_OUTER = 0.375  # in box sides
+_OUTER_SHARE = 0.01
+
+
+@dataclass
+class _Tally:
+    """Counts of one time: components near whole box sides, components between, first culprit."""
+
+    lost: int = 0
+    between: int = 0
+    culprit: tuple[Path, int, int, float] | None = None
+
+
+def find_lost_images(
+    frames: Iterable[SourcedFrame], start: FloatArray, box: FloatArray
+) -> Iterator[Frame]:
+    """Pass on absolute frames while watching for coordinates that lost their images.
+
+    Parameters
+    ----------
+    frames : absolute positions, with the file each came from.
+    start : (N, d) positions at t = 0, in the images of the frames.
+    box : (d,) sides in sigma.
+
+    Yields
+    ------
+    The frames without their files.
+
+    Raises
+    ------
+    InputError : naming file, trajectory and particle; at the latest after the last frame.
+    """
+    tallies: dict[int, _Tally] = {}
+    for row, run, frame, path in frames:
+        tally = tallies.setdefault(row, _Tally())
+        _count(tally, frame, start, box, run, path)
+        if tally.lost > tally.between + _CERTAIN:
+            raise _jumped(tally)
+        yield row, run, frame
+    for tally in tallies.values():
+        if tally.lost > tally.between:
+            raise _jumped(tally)
+
+
+def refuse_ambiguous_images(
+    frames: Iterable[SourcedFrame], start: FloatArray, box: FloatArray
+) -> Iterator[Frame]:
+    """Pass on folded frames while their minimum images are beyond doubt.
+
+    Raises
+    ------
+    InputError : naming file and trajectory, once displacements approach half a box side.
+    """
+    for row, run, frame, path in frames:
+        moved = np.abs(minimum_image(frame - start, box)) / box
+        share = float(np.mean(moved > _OUTER))
+        if share > _OUTER_SHARE:
+            raise InputError(
+                path,
+                f"trajectory {run}: {share:.0%} of the folded displacements come near half a box "
+                "side, where the shortest image is ambiguous",
+                "write unwrapped coordinates or image flags, or leave this time out",
+            )
+        yield row, run, frame
+
+
+def _count(
+    tally: _Tally, frame: FloatArray, start: FloatArray, box: FloatArray, run: int, path: Path
+) -> None:
+    moved = (frame - start) / box  # (N, d) in box sides
+    relative = moved - np.median(moved, axis=0)
+    length = np.abs(relative)
+    far = length > 0.5
+    if not far.any():
+        return
+    folded = bool(np.all(np.ptp(frame, axis=0) <= box * (1 + 1e-9)))
+    bulk = float(np.quantile(np.abs(relative - np.round(relative)), _BULK_QUANTILE))
+    if folded:
+        lost = far
+        tally.lost += _CERTAIN  # one such frame is proof
+    elif bulk < _MERGED:
+        lost = length >= 1 - max(bulk, _NARROWEST)
+        tally.between += int(np.count_nonzero(far & ~lost))
+    else:
+        return
+    tally.lost += int(np.count_nonzero(lost))
+    if tally.culprit is None and lost.any():
+        particle, axis = (int(k) for k in np.argwhere(lost)[0])
+        tally.culprit = (path, run, particle, float(moved[particle, axis] * box[axis]))
+
+
+def _jumped(tally: _Tally) -> InputError:
+    if tally.culprit is None:  # counts and culprit are set together
+        raise RuntimeError("lost images were counted without a culprit")
+    path, run, particle, distance = tally.culprit
+    return InputError(
+        path,
+        f"trajectory {run}, particle {particle} jumps by {distance:.4g} sigma, about a box side: "
+        "its coordinates lost their periodic images",
+        "pass --wrapped if coordinates are folded into the box, or write unwrapped ones",
+    )

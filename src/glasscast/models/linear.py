@@ -1,0 +1,331 @@
+"""Linear models: ridge regression per species and time on any descriptors."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
+from glasscast.datasets.splits import fold_indices
+from glasscast.errors import InputError, ModelError
+from glasscast.models.base import Model
+from glasscast.models.files import read_record, read_weights, write_model
+from glasscast.models.forecast import Forecast
+from glasscast.models.hyperparameters import LinearHyperparameters
+from glasscast.models.ridge import (
+    FloatArray,
+    Moments,
+    Selection,
+    choose_penalty,
+    forward_selection,
+    ridge_path,
+)
+from glasscast.structure.workspace import Workspace
+
+_CHECKPOINT_EVERY = 30.0  # seconds between saves of the moments
+
+
+class LinearModel(Model):
+    """Ridge regression of the target on a table of descriptors, one fit a species and time.
+
+    Training streams: each configuration adds to the moments of its cross-validation fold and is
+    forgotten. The penalty is the one with the least held-out residual variance.
+
+    Attributes
+    ----------
+    weights_ : (S, F, T) float64, for raw descriptors.
+    origin_ : (S, F) the point at which the descriptors contribute nothing.
+    intercept_ : (S, T).
+    penalty_ : (S, T) chosen penalties.
+    selection_ : per species and time the descriptors taken in order, when ``select`` is set.
+    """
+
+    hyperparameters: LinearHyperparameters
+    weights_: FloatArray
+    origin_: FloatArray
+    intercept_: FloatArray
+    penalty_: FloatArray
+    selection_: dict[tuple[int, int], Selection]
+    trained_on_: list[str]
+
+    @abstractmethod
+    def features(self, configuration: Configuration) -> FloatArray:
+        """Descriptors of every particle: (N, F) float64."""
+
+    @abstractmethod
+    def feature_names(self) -> list[str]:
+        """Names of the F descriptors, in order."""
+
+    def fit(
+        self,
+        train: Sequence[Configuration],
+        validation: Sequence[Configuration] = (),
+        *,
+        seed: int = 0,
+        checkpoint: Path | None = None,
+    ) -> Self:
+        """Choose the penalty by cross-validation over configurations, then fit on all of them.
+
+        Raises
+        ------
+        ModelError : if labels are missing or differ in times, or there is one configuration
+            only and more than one penalty to choose from.
+        """
+        folds = self._fold_moments(train, seed, checkpoint)
+        shape = (len(self.species_), len(self.times_))
+        count = len(self.feature_names())
+        self.weights_ = np.zeros((shape[0], count, shape[1]))
+        self.origin_ = np.zeros((shape[0], count))
+        self.intercept_, self.penalty_ = np.zeros(shape), np.zeros(shape)
+        self.selection_ = {}
+        for s, of_species in enumerate(folds):
+            if self.hyperparameters.select is None:
+                self._fit_species(s, of_species, np.arange(count), np.arange(shape[1]))
+                continue
+            total = _total(of_species)
+            for t in range(shape[1]):
+                chosen = forward_selection(total, t, self.hyperparameters.select)
+                self.selection_[s, t] = chosen
+                self._fit_species(s, of_species, chosen.indices, np.array([t]))
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
+        return self
+
+    def _fit_species(
+        self, s: int, folds: list[Moments], keep: NDArray[np.int64], times: NDArray[np.int64]
+    ) -> None:
+        """Fill weights of one species for some times with some of the descriptors."""
+        penalties = self.hyperparameters.penalties
+        narrowed = [fold.columns(keep) for fold in folds]
+        best = np.zeros(len(self.times_), dtype=np.int64)
+        if len(penalties) > 1:
+            best, _ = choose_penalty(narrowed, penalties)
+        total = _total(narrowed)
+        path = ridge_path(total, penalties)
+        for t in times:
+            weights = path[best[t], :, t]
+            self.penalty_[s, t] = penalties[best[t]]
+            self.weights_[s, keep, t] = weights
+            self.intercept_[s, t] = (total.y[t] - total.x @ weights) / total.count
+
+    def _fold_moments(
+        self, train: Sequence[Configuration], seed: int, checkpoint: Path | None
+    ) -> list[list[Moments]]:
+        """Moments by species and fold; goes on from the checkpoint when it fits."""
+        parents = _parents(train)
+        parts = min(self.hyperparameters.folds, len(set(parents)))
+        if parts < 2 and len(self.hyperparameters.penalties) > 1:
+            raise ModelError(
+                "one training configuration cannot choose between penalties; "
+                "add configurations or set a single penalty"
+            )
+        members = fold_indices(parents, parts, seed) if parts > 1 else [list(range(len(train)))]
+        fold_of = {index: fold for fold, held in enumerate(members) for index in held}
+        state = _FitState(checkpoint)
+        self.trained_on_ = []
+        for index, configuration in enumerate(train):
+            labels = self.check_labels(configuration)
+            self.trained_on_.append(configuration.name)
+            if index == 0:
+                self.origin_ = np.zeros((len(self.species_), len(self.feature_names())))
+                state.begin(self._fingerprint(train, configuration, seed))
+            if index < state.done:
+                continue
+            features = self.features(configuration)
+            for s, species in enumerate(self.species_):
+                of_species = configuration.types == species
+                moments = Moments.of(
+                    features[of_species],
+                    labels[:, of_species].T.astype(np.float64),
+                    state.origin(s, features[of_species]),
+                )
+                state.add(s, fold_of[index], moments)
+            state.save_sometimes(index + 1)
+        for s in range(len(self.species_)):
+            self.origin_[s] = state.origins[s]
+        return [[state.sums[s, fold] for fold in range(parts)] for s in range(len(self.species_))]
+
+    def _fingerprint(self, train: Sequence[Configuration], first: Configuration, seed: int) -> str:
+        """Identity of a fit: settings, seed, and what it is trained on."""
+        entries = getattr(train, "entries", None)
+        content = [e.checksum for e in entries] if entries else [c.name for c in train]
+        text = f"{self.hyperparameters.model_dump_json()}|{seed}|{content}|{first.times.tolist()}"
+        return sha256(text.encode())
+
+    def predict(self, configuration: Configuration) -> Forecast:
+        """Forecast every particle of one snapshot."""
+        self.check_structure(configuration)
+        features = self.features(configuration)
+        values = np.full((len(self.times_), configuration.size), np.nan, dtype=np.float32)
+        for s, species in enumerate(self.species_):
+            mine = configuration.types == species
+            shifted = features[mine] - self.origin_[s]
+            values[:, mine] = (shifted @ self.weights_[s] + self.intercept_[s]).T
+        return Forecast(
+            configuration=configuration,
+            model=self.name,
+            times=self.times_,
+            values=values,
+            target=self.hyperparameters.target,
+        )
+
+    def ranking(self, species: int, time_index: int, count: int = 20) -> list[tuple[str, float]]:
+        """Return the descriptors forward selection took first, with the R they reach together.
+
+        Raises
+        ------
+        ModelError : if the model was fitted without ``select``.
+        """
+        key = (self.species_.index(species), time_index)
+        if key not in self.selection_:
+            raise ModelError("the model was fitted without forward selection; set 'select'")
+        chosen, names = self.selection_[key], self.feature_names()
+        pairs = zip(chosen.indices[:count], chosen.correlation[:count], strict=True)
+        return [(names[i], float(r)) for i, r in pairs]
+
+    def save(self, folder: Path) -> None:
+        """Write the model; see :meth:`glasscast.models.base.Model.save`."""
+        if not hasattr(self, "weights_"):
+            raise ModelError("cannot save a model that is not fitted")
+        names = self.feature_names()
+        record: dict[str, Any] = {
+            "model": self.name,
+            "hyperparameters": self.hyperparameters.model_dump(mode="json"),
+            "dimension": self.dimension_,
+            "species": list(self.species_),
+            "times": self.times_.tolist(),
+            "penalty": self.penalty_.tolist(),
+            "trained_on": self.trained_on_,
+            "selection": [
+                {
+                    "species": self.species_[s],
+                    "time": float(self.times_[t]),
+                    "descriptors": [names[i] for i in chosen.indices],
+                    "correlation": chosen.correlation.tolist(),
+                }
+                for (s, t), chosen in self.selection_.items()
+            ],
+        }
+        weights = {
+            "weights": self.weights_,
+            "origin": self.origin_,
+            "intercept": self.intercept_,
+        }
+        write_model(folder, record, weights)
+
+    @classmethod
+    def load(cls, folder: Path, workspace: Workspace | None = None) -> Self:
+        """Read a saved model; see :meth:`glasscast.models.base.Model.load`."""
+        record = read_record(folder)
+        arrays = read_weights(folder, record)
+        try:
+            model = cls(LinearHyperparameters(**record["hyperparameters"]), workspace)
+            model.dimension_ = int(record["dimension"])
+            model.species_ = tuple(record["species"])
+            model.times_ = np.array(record["times"], dtype=np.float64)
+            model.penalty_ = np.array(record["penalty"], dtype=np.float64)
+            model.trained_on_ = list(record["trained_on"])
+            model.weights_ = arrays["weights"]
+            model.origin_ = arrays["origin"]
+            model.intercept_ = arrays["intercept"]
+            names = {name: i for i, name in enumerate(model.feature_names())}
+            model.selection_ = {
+                (
+                    model.species_.index(row["species"]),
+                    int(np.argmin(np.abs(model.times_ - row["time"]))),
+                ): Selection(
+                    np.array([names[n] for n in row["descriptors"]], dtype=np.int64),
+                    np.array(row["correlation"]),
+                )
+                for row in record["selection"]
+            }
+        except (KeyError, ValueError, TypeError) as error:
+            raise InputError(folder, f"holds no complete linear model ({error!r})") from None
+        expected = (len(model.species_), len(names), len(model.times_))
+        if model.weights_.shape != expected:
+            raise InputError(
+                folder, f"'weights' must have shape {expected}, got {model.weights_.shape}"
+            )
+        return model
+
+
+def _total(folds: Sequence[Moments]) -> Moments:
+    total = folds[0]
+    for fold in folds[1:]:
+        total = total + fold
+    return total
+
+
+def _parents(train: Sequence[Configuration]) -> list[str]:
+    """Group of each configuration, without reading a dataset's files."""
+    entries = getattr(train, "entries", None)
+    if entries is not None:
+        return [entry.parent for entry in entries]
+    return [str(c.metadata.get("parent", c.name)) for c in train]
+
+
+class _FitState:
+    """Moments gathered so far, saved now and then so that a killed fit resumes."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.done = 0
+        self.sums: dict[tuple[int, int], Moments] = {}
+        self.origins: dict[int, FloatArray] = {}
+        self._fingerprint = ""
+        self._saved = monotonic()
+
+    def begin(self, fingerprint: str) -> None:
+        """Take up the checkpoint, if there is one of this very fit."""
+        self._fingerprint = fingerprint
+        if self.path is None or not self.path.exists():
+            return
+        try:
+            arrays = read_npz(self.path, ("fingerprint", "done"))
+        except InputError:
+            return  # of no use: start again
+        if str(arrays["fingerprint"]) != fingerprint:
+            return
+        self.done = int(arrays["done"])
+        for key, value in arrays.items():
+            kind, *rest = key.split("-")
+            if kind == "origin":
+                self.origins[int(rest[0])] = value
+            elif kind == "count":
+                s, fold = int(rest[0]), int(rest[1])
+                sums = [arrays[f"{part}-{s}-{fold}"] for part in ("x", "y", "xx", "xy", "yy")]
+                self.sums[s, fold] = Moments(float(value), *sums)
+
+    def origin(self, s: int, features: FloatArray) -> FloatArray:
+        """Return the origin of a species: the mean of the first configuration."""
+        if s not in self.origins:
+            self.origins[s] = features.mean(axis=0)
+        return self.origins[s]
+
+    def add(self, s: int, fold: int, moments: Moments) -> None:
+        """Add the moments of one configuration."""
+        known = self.sums.get((s, fold))
+        self.sums[s, fold] = moments if known is None else known + moments
+
+    def save_sometimes(self, done: int) -> None:
+        """Save when half a minute has passed since the last time."""
+        if self.path is None or monotonic() - self._saved < _CHECKPOINT_EVERY:
+            return
+        arrays: dict[str, NDArray[Any]] = {
+            "fingerprint": np.array(self._fingerprint),
+            "done": np.array(done),
+        }
+        arrays |= {f"origin-{s}": origin for s, origin in self.origins.items()}
+        for (s, fold), m in self.sums.items():
+            arrays[f"count-{s}-{fold}"] = np.array(m.count)
+            for part in ("x", "y", "xx", "xy", "yy"):
+                arrays[f"{part}-{s}-{fold}"] = getattr(m, part)
+        write_atomically(self.path, npz_bytes(arrays, compress=False))
+        self._saved = monotonic()

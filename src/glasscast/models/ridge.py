@@ -1,0 +1,253 @@
+r"""Ridge regression from moments: data stream by, folds are differences, nothing is refitted.
+
+All that least squares needs of the data are the sums of 1, x, y, x x^T, x y and y y. They add
+up over configurations, so training streams, a cross-validation fold is "all minus some", and
+forward selection never looks at a particle again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+_CONSTANT = 1e-5  # a feature with a smaller spread carries no information and is left out
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over particles of features x (F,) and targets y (T,), about a fixed origin.
+
+    Parameters
+    ----------
+    count : number of particles.
+    x, y : (F,), (T,) sums.
+    xx, xy, yy : (F, F), (F, T), (T,) sums of products.
+    """
+
+    count: float
+    x: FloatArray
+    y: FloatArray
+    xx: FloatArray
+    xy: FloatArray
+    yy: FloatArray
+
+    @classmethod
+    def of(cls, features: FloatArray, targets: FloatArray, origin: FloatArray) -> Moments:
+        """Moments of some particles.
+
+        Parameters
+        ----------
+        features : (n, F).
+        targets : (n, T).
+        origin : (F,) near the mean: differences of large sums would lose digits.
+        """
+        x = features - origin
+        return cls(
+            float(len(x)),
+            x.sum(axis=0),
+            targets.sum(axis=0),
+            x.T @ x,
+            x.T @ targets,
+            np.square(targets).sum(axis=0),
+        )
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(
+            self.count + other.count,
+            self.x + other.x,
+            self.y + other.y,
+            self.xx + other.xx,
+            self.xy + other.xy,
+            self.yy + other.yy,
+        )
+
+    def columns(self, keep: NDArray[np.int64]) -> Moments:
+        """Moments of a subset of the features."""
+        return Moments(
+            self.count, self.x[keep], self.y, self.xx[np.ix_(keep, keep)], self.xy[keep], self.yy
+        )
+
+    def centred(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Covariances (F, F) of x, (F, T) of x with y, and variances (T,) of y."""
+        mx, my = self.x / self.count, self.y / self.count
+        return (
+            self.xx / self.count - np.outer(mx, mx),
+            self.xy / self.count - np.outer(mx, my),
+            np.maximum(self.yy / self.count - my**2, 0.0),
+        )
+
+
+@dataclass(frozen=True)
+class Standardised:
+    """Moments in units where every feature has mean 0 and variance 1.
+
+    Parameters
+    ----------
+    used : (K,) indices of features that vary.
+    mean, scale : (F,) about the origin; scale is 1 for features that do not vary.
+    correlation : (K, K) of the features used.
+    covariance : (K, T) of features with targets.
+    variance : (T,) of the targets.
+    """
+
+    used: NDArray[np.int64]
+    mean: FloatArray
+    scale: FloatArray
+    correlation: FloatArray
+    covariance: FloatArray
+    variance: FloatArray
+
+    @classmethod
+    def of(cls, moments: Moments) -> Standardised:
+        """Standardise moments; features with a spread below 1e-5 are left out."""
+        xx, xy, yy = moments.centred()
+        spread = np.sqrt(np.maximum(np.diag(xx), 0.0))
+        used = np.flatnonzero(spread > _CONSTANT)
+        scale = np.where(spread > _CONSTANT, spread, 1.0)
+        s = scale[used]
+        return cls(
+            used,
+            moments.x / moments.count,
+            scale,
+            xx[np.ix_(used, used)] / np.outer(s, s),
+            xy[used] / s[:, None],
+            yy,
+        )
+
+
+def ridge_path(moments: Moments, penalties: Sequence[float]) -> FloatArray:
+    r"""Ridge weights of every penalty from one eigendecomposition.
+
+    Minimises :math:`\sum_n (y_n - \bar y - w \cdot z_n)^2 + \alpha |w|^2` over standardised
+    features z; the weights returned are those of the features themselves.
+
+    Parameters
+    ----------
+    moments : of the training particles.
+    penalties : (A,) values of alpha.
+
+    Returns
+    -------
+    (A, F, T) float64; 0 for features that do not vary.
+    """
+    z = Standardised.of(moments)
+    values, vectors = scipy.linalg.eigh(z.correlation)
+    rotated = vectors.T @ z.covariance
+    out = np.zeros((len(penalties), len(z.scale), z.covariance.shape[1]))
+    for weights, penalty in zip(out, penalties, strict=True):
+        shrunk = rotated / (np.maximum(values, 0.0) + penalty / moments.count)[:, None]
+        weights[z.used] = (vectors @ shrunk) / z.scale[z.used, None]
+    return out
+
+
+def residual_variance(moments: Moments, weights: FloatArray) -> FloatArray:
+    """Variance of y - w x over some particles; an offset common to all does not count.
+
+    Parameters
+    ----------
+    moments : of the particles to test on.
+    weights : (A, F, T).
+
+    Returns
+    -------
+    (A, T) float64.
+    """
+    xx, xy, yy = moments.centred()
+    explained: FloatArray = np.einsum("aft,ft->at", weights, xy)
+    spread: FloatArray = np.einsum("aft,aft->at", weights, xx @ weights)
+    return yy - 2 * explained + spread
+
+
+def pearson_from_moments(moments: Moments, weights: FloatArray) -> FloatArray:
+    """Pearson correlation of w x with y over some particles: weights (A, F, T) -> (A, T)."""
+    xx, xy, yy = moments.centred()
+    covariance = np.einsum("aft,ft->at", weights, xy)
+    spread = np.einsum("aft,aft->at", weights, xx @ weights)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(covariance / np.sqrt(spread * yy))
+
+
+def choose_penalty(
+    folds: Sequence[Moments], penalties: Sequence[float]
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """Penalty of the least held-out residual variance, for each target.
+
+    Parameters
+    ----------
+    folds : moments of each fold; whole configurations, so that neighbours never straddle.
+    penalties : (A,).
+
+    Returns
+    -------
+    Index of the best penalty for each target (T,), and the held-out variances (A, T), means
+    over folds weighted by their particles.
+    """
+    total = np.zeros((len(penalties), len(folds[0].y)))
+    for held, fold in enumerate(folds):
+        rest = reduce(add, (other for k, other in enumerate(folds) if k != held))
+        total += fold.count * residual_variance(fold, ridge_path(rest, penalties))
+    total /= sum(fold.count for fold in folds)
+    return np.argmin(total, axis=0), total
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Features in the order in which forward selection took them.
+
+    Parameters
+    ----------
+    indices : (k,) feature numbers.
+    correlation : (k,) multiple correlation R of the first 1, 2, .. features with the target.
+    """
+
+    indices: NDArray[np.int64]
+    correlation: FloatArray
+
+
+def forward_selection(moments: Moments, target: int, count: int) -> Selection:
+    r"""Take, one after the other, the feature that raises the multiple correlation most.
+
+    Orthogonal least squares as a pivoted Cholesky factorisation of the correlation matrix:
+    with the features taken so far projected out, feature j has the variance :math:`d_j` and
+    the covariance :math:`c_j` with the target left, and taking it adds :math:`c_j^2 / d_j` to
+    :math:`R^2`. A step costs one column of the factor, O(F k); no particle is visited and
+    nothing is refitted. Boattini et al., PRL 127, 088007 (2021), with the scheme of
+    J. Chem. Phys. 153, 064902 (2020).
+
+    Parameters
+    ----------
+    moments : of the training particles.
+    target : column of y.
+    count : features wanted; fewer are returned when the rest add nothing.
+    """
+    z = Standardised.of(moments)
+    left = np.ones(len(z.used))
+    pull = z.covariance[:, target] / np.sqrt(max(z.variance[target], 1e-300))
+    factor = np.zeros((len(z.used), min(count, len(z.used))))
+    taken: list[int] = []
+    explained: list[float] = []
+    for k in range(factor.shape[1]):
+        # A feature that is a combination of those taken has no variance left to give.
+        gain = np.where(left > 1e-9, pull**2 / np.maximum(left, 1e-9), -1.0)
+        gain[taken] = -1.0
+        best = int(np.argmax(gain))
+        if gain[best] <= 0:
+            break
+        column = z.correlation[:, best] - factor[:, :k] @ factor[best, :k]
+        factor[:, k] = column / np.sqrt(left[best])
+        pull = pull - factor[:, k] * (pull[best] / np.sqrt(left[best]))
+        left = left - factor[:, k] ** 2
+        taken.append(best)
+        explained.append(gain[best])
+    return Selection(
+        z.used[np.array(taken, dtype=np.int64)],
+        np.sqrt(np.minimum(np.cumsum(explained), 1.0)),
+    )

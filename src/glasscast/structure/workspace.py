@@ -1,0 +1,51 @@
+"""What a run shares between models: the number of threads and a bounded memory of results."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from os import cpu_count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.datasets.configuration import Configuration
+
+
+@dataclass
+class Workspace:
+    """Keeps the most recently used arrays up to a limit, so that folds do not repeat work.
+
+    Parameters
+    ----------
+    threads : for blocks of one configuration.
+    limit : bytes kept; the least recently used results go first.
+    """
+
+    threads: int = field(default_factory=lambda: cpu_count() or 1)
+    limit: int = 2 * 1024**3
+    _kept: OrderedDict[Hashable, NDArray[np.float64]] = field(default_factory=OrderedDict)
+    _bytes: int = 0
+
+    def remember(
+        self, key: Hashable, compute: Callable[[], NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        """Return what was computed under this key before, or compute and keep it."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        result = compute()
+        if result.nbytes <= self.limit:
+            self._kept[key] = result
+            self._bytes += result.nbytes
+            while self._bytes > self.limit:
+                self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        return result
+
+
+def structure_key(configuration: Configuration, structure: str) -> Hashable:
+    """Identity of a structure by content: equal positions, types and box give equal keys."""
+    positions = getattr(configuration, structure)
+    arrays = (positions, configuration.types, configuration.box)
+    return tuple(hash(np.ascontiguousarray(a).tobytes()) for a in arrays)
