@@ -70,7 +70,7 @@ class Liquid:
         return table
 
     def counts(self, particles: int) -> NDArray[np.int64]:
-        """Number of particles of each species, rounded so that they add up.
+        """Count the particles of each species, rounded so that they add up.
 
         Raises
         ------
@@ -135,7 +135,7 @@ class Liquid:
         ShapeError : for unknown species or a box smaller than twice the cutoff.
         """
         pairs, energy, _ = self._pairs(positions, types, box, pairs, derivative=False)
-        return 0.5 * np.bincount(pairs.receivers, energy, minlength=len(positions))
+        return np.bincount(pairs.receivers, 0.5 * energy, minlength=len(positions))
 
     def forces(
         self,
@@ -168,7 +168,7 @@ class Liquid:
         pairs, force, _ = self._pairs(positions, types, box, None, derivative=True)
         volume = float(np.prod(box))
         virial = 0.5 * float(np.sum(force * pairs.distances)) / (positions.shape[1] * volume)
-        return len(positions) * temperature / volume + virial
+        return float(len(positions) * temperature / volume + virial)
 
     def _pairs(
         self,
@@ -227,7 +227,7 @@ class Liquid:
         ]
 
     def _expression(self, a: int, b: int) -> str:
-        """The pair potential as an arithmetic expression in r."""
+        """Write the pair potential as an arithmetic expression in r."""
         if isinstance(self.potential, Mie):
             # one high power of s/r instead of two: coefficients in r alone would be extreme
             n, m = self.potential.repulsive, self.potential.attractive

@@ -81,30 +81,55 @@ def find_cage(
     ShapeError : if the box is smaller than twice the cutoff plus 2 R_cage, or for unknown species.
     SettingsError : for a temperature that is not positive, or a potential without a kernel.
     """
-    sweep = _kernel()
     if not (np.isfinite(temperature) and temperature > 0):
         raise SettingsError(f"temperature must be positive, got {temperature:g}")
     settings = settings or CageSettings()
     liquid.check_types(types)
     start = wrap(positions, box)
-    coefficients, powers = _coefficients(liquid)
-    offsets, pairs = _lists(liquid, start, types, box, settings.radius)
-    size, dimension = start.shape
-    moved, total = np.zeros((3, size)), np.zeros((3, size))
-    rng = np.random.default_rng(seed)
+    sampler = _Sampler(liquid, start, types, box, temperature, seed, settings)
+    sampler.burn_in(settings)
+    samples = max(1, settings.cycles // settings.stride)
+    blocks = [len(b) for b in np.array_split(np.arange(samples), min(_BLOCKS, samples))]
+    rates, means = [], []
+    for length in blocks:
+        rates.append(sampler.run(length * settings.stride, settings.stride))
+        means.append(sampler.total[: start.shape[1]].T / length)
+    displacement = np.average(means, axis=0, weights=blocks)
+    spread = np.std(means, axis=0, ddof=1) if len(blocks) > 1 else np.full(start.shape, np.nan)
+    cage = wrap(start + displacement, box)
+    return CageState(
+        positions=cage,
+        displacement=displacement,
+        standard_error=np.sqrt(np.sum(spread**2, axis=1) / len(blocks)),
+        acceptance=float(np.average(rates, weights=blocks)),
+        step=float(sampler.step),
+        energy=float(liquid.energies(cage, types, box).mean()),
+    )
 
-    def run(cycles: int, stride: int, step: float) -> float:
-        total[:] = 0.0
-        accepted = sweep(
-            rng,
-            cycles,
-            stride,
-            dimension,
-            step,
-            settings.radius * liquid.sigma[0, 0],
-            temperature,
-            _three_rows(start.T, 0.0),
-            moved,
+
+class _Sampler:
+    """The Markov chain: its state, its arrays in the kernel's layout, its step."""
+
+    def __init__(
+        self,
+        liquid: Liquid,
+        start: FloatArray,
+        types: NDArray[np.integer[Any]],
+        box: FloatArray,
+        temperature: float,
+        seed: list[int],
+        settings: CageSettings,
+    ) -> None:
+        self._sweep = _kernel()
+        radius = settings.radius * float(liquid.sigma[0, 0])
+        coefficients, powers = _coefficients(liquid)
+        offsets, pairs = _lists(liquid, start, types, box, radius)
+        self.size, self.dimension = start.shape
+        self.rng = np.random.default_rng(seed)
+        self.step, self.radius = settings.step, radius
+        self.moved, self.total = np.zeros((3, self.size)), np.zeros((3, self.size))
+        self._before = (temperature, _three_rows(start.T, 0.0), self.moved)
+        self._after = (
             np.asarray(types, dtype=np.int64),
             _three_rows(box[:, None], 1.0)[:, 0],
             offsets,
@@ -112,32 +137,32 @@ def find_cage(
             coefficients,
             liquid.cutoff**2,
             powers,
-            total,
+            self.total,
         )
-        return float(accepted) / (cycles * size)
 
-    step = settings.step
-    for _ in range(settings.burn_in // _TUNING):
-        rate = run(_TUNING, _TUNING, step)
-        step = min(settings.radius, step * float(np.clip(rate / settings.acceptance, 0.7, 1.4)))
-    if settings.burn_in % _TUNING:
-        run(settings.burn_in % _TUNING, _TUNING, step)
-    means, rates = [], []
-    count = max(1, min(_BLOCKS, settings.cycles // settings.stride))
-    for block in np.array_split(np.arange(settings.cycles // settings.stride or 1), count):
-        rates.append(run(len(block) * settings.stride, settings.stride, step))
-        means.append(total[:dimension].T / len(block))
-    displacement = np.mean(means, axis=0)
-    spread = np.std(means, axis=0, ddof=1) if count > 1 else np.full(start.shape, np.nan)
-    cage = wrap(start + displacement, box)
-    return CageState(
-        positions=cage,
-        displacement=displacement,
-        standard_error=np.sqrt(np.sum(spread**2, axis=1) / count),
-        acceptance=float(np.mean(rates)),
-        step=float(step),
-        energy=float(liquid.energies(cage, types, box).mean()),
-    )
+    def run(self, cycles: int, stride: int) -> float:
+        """Make some cycles, sum displacements anew in ``total``, return the acceptance."""
+        self.total[:] = 0.0
+        accepted = self._sweep(
+            self.rng,
+            cycles,
+            stride,
+            self.dimension,
+            self.step,
+            self.radius,
+            *self._before,
+            *self._after,
+        )
+        return float(accepted) / (cycles * self.size)
+
+    def burn_in(self, settings: CageSettings) -> None:
+        """Let the chain forget its start, and find the step that gives the wanted acceptance."""
+        for _ in range(settings.burn_in // _TUNING):
+            rate = self.run(_TUNING, _TUNING)
+            change = float(np.clip(rate / settings.acceptance, 0.7, 1.4))
+            self.step = min(self.radius, self.step * change)
+        if settings.burn_in % _TUNING:
+            self.run(settings.burn_in % _TUNING, _TUNING)
 
 
 def _kernel() -> Any:
@@ -151,7 +176,7 @@ def _kernel() -> Any:
 
 
 def _coefficients(liquid: Liquid) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Coefficients in the order of the kernel, and the exponents of a Mie potential if it is one."""
+    """Coefficients in the order of the kernel, and exponents if it is a Mie potential."""
     from glasscast.simulation.cage_kernel import LENNARD_JONES_POWERS
 
     powers = liquid.exponents
@@ -173,7 +198,7 @@ def _lists(
     radius: float,
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Neighbours of each particle grouped by species: (N, S + 1) bounds and the flat list."""
-    reach = 2 * radius * liquid.sigma[0, 0]
+    reach = 2 * radius
     all_pairs: Neighbours = find_neighbours(start, box, liquid.longest_cutoff + reach)
     senders, receivers = all_pairs.senders, all_pairs.receivers
     near = all_pairs.distances < liquid.cutoff[types[receivers], types[senders]] + reach

@@ -13,7 +13,7 @@ _FAST = {"reassoc", "contract", "arcp", "nsz"}  # lets sums over neighbours use 
 
 
 @njit(cache=True, fastmath=_FAST, inline="always")
-def _lennard_jones(squared: float, c: Any) -> float:
+def _lennard_jones(squared: float, c: Any) -> Any:
     inverse = 1.0 / squared
     sixth = inverse * inverse * inverse
     return (
@@ -68,7 +68,7 @@ def _change_lennard_jones(
 
 
 @njit(cache=True)
-def _mie(squared: float, c: Any, n: int, m: int) -> float:
+def _mie(squared: float, c: Any, n: int, m: int) -> Any:
     inverse = 1.0 / np.sqrt(squared)
     return _integer_power(inverse, m) * (c[0] * _integer_power(inverse, n - m) + c[1]) + c[2]
 

@@ -65,7 +65,8 @@ def maxwell_boltzmann(
     if not (np.isfinite(temperature) and temperature > 0):
         raise SettingsError(f"temperature must be positive, got {temperature:g}")
     velocities = rng.normal(size=(len(masses), dimension)) * np.sqrt(temperature / masses)[:, None]
-    return velocities - masses @ velocities / masses.sum()
+    velocities -= masses @ velocities / masses.sum()
+    return np.asarray(velocities)
 
 
 def setup_commands(liquid: Liquid, settings: EngineSettings, box: FloatArray | None) -> list[str]:
@@ -114,7 +115,7 @@ def accelerator_arguments(settings: EngineSettings) -> list[str]:
 
 
 def time_step(liquid: Liquid, settings: EngineSettings) -> float:
-    """The time step: set, or else the liquid's own."""
+    """Return the time step: set, or else the liquid's own."""
     return settings.time_step or liquid.time_step
 
 

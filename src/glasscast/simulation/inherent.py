@@ -60,7 +60,7 @@ def find_inherent(
 
     Raises
     ------
-    SimulationError, ShapeError, MissingExtraError : see :class:`~glasscast.simulation.engine.Engine`.
+    SimulationError, ShapeError, MissingExtraError : as the engine does.
     """
     settings = settings or InherentSettings()
     start = wrap(positions, box)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from glasscast.errors import MissingExtraError
@@ -64,4 +65,4 @@ def _load_mpi() -> None:
         return  # starting LAMMPS will say what is missing
     for file in files:
         if file.name == _MPI:
-            ctypes.CDLL(str(file.locate().resolve()))  # type: ignore[union-attr]
+            ctypes.CDLL(str(Path(str(file.locate())).resolve()))

@@ -169,7 +169,7 @@ class Plan:
         return self.settings.runs * round(self.settings.time_table[-1] / self.step)
 
     def shard(self, shard: tuple[int, int]) -> Iterator[int]:
-        """Configurations of shard i of n; whole chains, so that shards need not wait.
+        """Yield the configurations of shard i of n; whole chains, so that shards need not wait.
 
         Raises
         ------
@@ -208,7 +208,10 @@ def matches(path: Path, fingerprint: str) -> bool:
     if not path.exists():
         return False
     try:
-        return str(read_npz(path, required=("fingerprint",))["fingerprint"][0]) == fingerprint
+        return (
+            str(read_npz(path, required=("fingerprint",), only=("fingerprint",))["fingerprint"][0])
+            == fingerprint
+        )
     except InputError:
         return False  # torn by something else than us: make it again
 

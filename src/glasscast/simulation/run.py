@@ -73,7 +73,7 @@ def simulate(
     ----------
     settings : what to generate.
     out : folder for snapshots, parts and inputs; made if absent.
-    workers, scheduler, address, cluster : see :func:`~glasscast.simulation.executors.open_executor`.
+    workers, scheduler, address, cluster : see :mod:`glasscast.simulation.executors`.
     shard : (i, n) does only the i-th of n shares of the configurations, for job arrays.
     report : called after every advance.
     retries : how often a failed task is tried again.
@@ -253,7 +253,7 @@ def _fail(plan: Plan, todo: list[int], failures: dict[int, Exception]) -> None:
 
 
 def _without_clock(records: dict[str, Any]) -> dict[str, Any]:
-    """Records without wall times, which differ between equal runs."""
+    """Leave wall times out of the records: they differ between equal runs."""
     return {
         part: {key: value for key, value in record.items() if key != "seconds"}
         for part, record in records.items()

@@ -39,7 +39,8 @@ def input_script(
     ensemble = ensemble or NVE()
     columns = "id xu yu zu vx vy vz"
     write = [
-        f"write_dump all custom frame.$(step:%.0f).dump {columns} modify sort id format float %.17g",
+        f"write_dump all custom frame.$(step:%.0f).dump {columns} "
+        "modify sort id format float %.17g",
         'print "$(step:%.0f) $(etotal:%.17g) $(pe:%.17g) $(temp:%.17g) $(press:%.17g)" '
         "append thermo.txt screen no",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -123,11 +124,7 @@ class SimulationSettings(_Strict):
                 f"preset '{self.preset}' is unknown; known: {', '.join(sorted(TIME_TABLES))}"
             )
         times = self.time_table
-        if (
-            not times
-            or times[0] <= 0
-            or any(b <= a for a, b in zip(times, times[1:], strict=False))
-        ):
+        if not times or times[0] <= 0 or any(b <= a for a, b in pairwise(times)):
             raise ValueError(f"times must be positive and increase, got {list(times)}")
         if self.density is not None and self.pressure is not None:
             raise ValueError("give either density or pressure, not both")

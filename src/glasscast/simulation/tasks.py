@@ -33,7 +33,8 @@ def make_snapshot(plan: Plan, configuration: int) -> int:
     if s.starts is not None:
         snapshot, types = _imported(plan, configuration)
     else:
-        assert s.equilibration is not None and s.particles is not None
+        assert s.equilibration is not None
+        assert s.particles is not None
         types = plan.liquid.types(s.particles)
         chain, place = plan.chain_of(configuration)
         if place == 0:
