@@ -135,7 +135,9 @@ class Liquid:
         ShapeError : for unknown species or a box smaller than twice the cutoff.
         """
         pairs, energy, _ = self._pairs(positions, types, box, pairs, derivative=False)
-        return np.bincount(pairs.receivers, 0.5 * energy, minlength=len(positions))
+        return np.asarray(
+            np.bincount(pairs.receivers, 0.5 * energy, minlength=len(positions)), dtype=np.float64
+        )
 
     def forces(
         self,

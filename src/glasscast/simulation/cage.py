@@ -153,7 +153,7 @@ class _Sampler:
             *self._before,
             *self._after,
         )
-        return float(accepted) / (cycles * self.size)
+        return float(int(accepted) / (cycles * self.size))
 
     def burn_in(self, settings: CageSettings) -> None:
         """Let the chain forget its start, and find the step that gives the wanted acceptance."""

@@ -103,6 +103,15 @@ def interaction_commands(liquid: Liquid, settings: EngineSettings) -> list[str]:
     ]
 
 
+def minimise_commands(force_tolerance: float, iterations: int, style: str) -> list[str]:
+    """Commands that minimise until the largest force on a particle is below a tolerance."""
+    return [
+        f"min_style {style}",
+        "min_modify norm max",
+        f"minimize 0.0 {force_tolerance!r} {iterations} {10 * iterations}",
+    ]
+
+
 def accelerator_arguments(settings: EngineSettings) -> list[str]:
     """Command-line options that choose the accelerated styles."""
     if settings.suffix == "none":
@@ -219,9 +228,8 @@ class Engine(AbstractContextManager["Engine"]):
 
     def minimise(self, force_tolerance: float, iterations: int, style: str = "cg") -> None:
         """Minimise the energy until the largest force on a particle is below a tolerance."""
-        self.command(f"min_style {style}")
-        self.command("min_modify norm max")
-        self.command(f"minimize 0.0 {force_tolerance!r} {iterations} {10 * iterations}")
+        for line in minimise_commands(force_tolerance, iterations, style):
+            self.command(line)
 
     def sample(self, step: int = 0) -> Sample:
         """Read the present state.

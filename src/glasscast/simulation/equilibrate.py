@@ -14,6 +14,7 @@ from glasscast.liquid.correlations import bond_order, self_intermediate_scatteri
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.engine import Engine, maxwell_boltzmann, time_step
 from glasscast.simulation.ensembles import NPT, NVT, Ensemble
+from glasscast.simulation.external import open_engine
 from glasscast.simulation.settings import EngineSettings, EquilibrationSettings
 
 FloatArray = NDArray[np.float64]
@@ -137,7 +138,7 @@ def first_snapshot(
     if settings.expansion > 1 and quench == 0:
         raise SettingsError("equilibration.quench_time must be positive with an expansion")
     masses = liquid.masses[types]
-    with Engine(liquid, types, wide, engine) as running:
+    with open_engine(liquid, types, wide, engine) as running:
         running.place(lattice(liquid, types, wide, rng))
         running.minimise(1e-3, 2000, style="fire")
         velocities = maxwell_boltzmann(settings.hot_temperature, masses, liquid.dimension, rng)
@@ -184,7 +185,7 @@ def next_snapshot(
     a = types == 0
     stored: dict[int, FloatArray] = {}
     thermo: list[tuple[float, float, float]] = []
-    with Engine(liquid, types, snapshot.box, engine) as running:
+    with open_engine(liquid, types, snapshot.box, engine) as running:
         running.place(snapshot.positions, snapshot.velocities)
         for sample in running.integrate(ensemble, sorted({*marks, *wanted})):
             if sample.step in wanted:

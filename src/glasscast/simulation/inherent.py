@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glasscast.liquid.box import wrap
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.engine import Engine
+from glasscast.simulation.external import open_engine
 from glasscast.simulation.settings import EngineSettings, InherentSettings
 
 FloatArray = NDArray[np.float64]
@@ -64,7 +64,7 @@ def find_inherent(
     """
     settings = settings or InherentSettings()
     start = wrap(positions, box)
-    with Engine(liquid, types, box, engine) as running:
+    with open_engine(liquid, types, box, engine) as running:
         running.place(start)
         running.minimise(settings.force_tolerance, settings.iterations)
         displacement = running.positions() - start

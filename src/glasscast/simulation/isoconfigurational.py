@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from glasscast.errors import SimulationError
 from glasscast.liquid.box import wrap
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.engine import Engine, maxwell_boltzmann, steps_of, time_step
+from glasscast.simulation.engine import maxwell_boltzmann, steps_of, time_step
 from glasscast.simulation.ensembles import NVE
+from glasscast.simulation.external import open_engine
 from glasscast.simulation.settings import EngineSettings
 
 FloatArray = NDArray[np.float64]
@@ -128,7 +129,7 @@ def run_isoconfigurational(
     scattering, squared = np.zeros(len(steps)), np.zeros(len(steps))
     energies = np.empty((runs, len(steps) + 1))
     state = np.empty((runs, len(steps), 2))
-    with Engine(liquid, types, box, engine) as running:
+    with open_engine(liquid, types, box, engine) as running:
         for run in range(runs):
             rng = np.random.default_rng([*seed, run])
             masses = liquid.masses[types]

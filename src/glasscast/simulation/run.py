@@ -16,8 +16,8 @@ from glasscast.datasets.dataset import Dataset, DatasetWriter
 from glasscast.datasets.files import remove_partials
 from glasscast.errors import GlasscastError, SimulationError
 from glasscast.simulation.executors import open_executor
+from glasscast.simulation.inputs import write_inputs
 from glasscast.simulation.plan import Plan, load
-from glasscast.simulation.script import write_inputs
 from glasscast.simulation.settings import SimulationSettings
 from glasscast.simulation.tasks import make_snapshot, measure
 

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.files import write_atomically
-from glasscast.errors import InputError
+from glasscast.errors import SimulationError
 from glasscast.liquid.box import wrap
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.engine import (
     accelerator_arguments,
     interaction_commands,
-    maxwell_boltzmann,
+    minimise_commands,
     setup_commands,
-    steps_of,
-    time_step,
 )
 from glasscast.simulation.ensembles import NVE, Ensemble
-from glasscast.simulation.plan import Plan
 from glasscast.simulation.settings import EngineSettings
 
 FloatArray = NDArray[np.float64]
 
 
+#: Commands that write one frame, all digits kept.
+_WRITE = [
+    "write_dump all custom frame.$(step:%.0f).dump id xu yu zu vx vy vz "
+    "modify sort id format float %.17g",
+    'print "$(step:%.0f) $(etotal:%.17g) $(pe:%.17g) $(temp:%.17g) $(press:%.17g)" '
+    "append thermo.txt screen no",
+]
+
+
 def input_script(
-    liquid: Liquid, settings: EngineSettings, steps: list[int], ensemble: Ensemble | None = None
+    liquid: Liquid, settings: EngineSettings, steps: Sequence[int], ensemble: Ensemble | None = None
 ) -> str:
     """Input that reads ``start.data``, integrates, and writes frames at given steps.
 
@@ -37,13 +44,6 @@ def input_script(
     pressure.
     """
     ensemble = ensemble or NVE()
-    columns = "id xu yu zu vx vy vz"
-    write = [
-        f"write_dump all custom frame.$(step:%.0f).dump {columns} "
-        "modify sort id format float %.17g",
-        'print "$(step:%.0f) $(etotal:%.17g) $(pe:%.17g) $(temp:%.17g) $(press:%.17g)" '
-        "append thermo.txt screen no",
-    ]
     lines = [
         f"# run with: lmp {' '.join(accelerator_arguments(settings))} -in production.in",
         f"# {liquid.name}; start.data holds positions and velocities (see README.txt)",
@@ -53,9 +53,24 @@ def input_script(
     ]
     done = 0
     for step in [0, *(s for s in steps if s)]:
-        lines += [f"run {step - done}", *write]
+        lines += [f"run {step - done}", *_WRITE]
         done = step
     return "\n".join([*lines, *ensemble.end()]) + "\n"
+
+
+def minimisation_script(
+    liquid: Liquid, settings: EngineSettings, force_tolerance: float, iterations: int, style: str
+) -> str:
+    """Input that reads ``start.data``, minimises, and writes ``frame.0.dump``."""
+    lines = [
+        *setup_commands(liquid, settings, None),
+        *interaction_commands(liquid, settings),
+        *minimise_commands(force_tolerance, iterations, style),
+        "reset_timestep 0",
+        "run 0",
+        *_WRITE,
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def data_file(
@@ -91,64 +106,33 @@ def data_file(
     return "\n".join(lines) + "\n"
 
 
-def write_inputs(plan: Plan) -> None:
-    """Save the settings, the liquid and the input script with the data.
+@dataclass(frozen=True)
+class DumpFrame:
+    """What a frame file holds: unwrapped positions from the lower corner, velocities, sides."""
+
+    positions: FloatArray
+    velocities: FloatArray
+    box: FloatArray
+
+
+def read_frame(path: Path, dimension: int) -> DumpFrame:
+    """Read a frame that :func:`input_script` made LAMMPS write.
 
     Raises
     ------
-    InputError : if the folder cannot be written.
+    SimulationError : if the frame is absent or cut short.
     """
-    folder = plan.folder / "inputs"
-    steps = steps_of(plan.settings.time_table, plan.step)
-    texts = {
-        "settings.json": plan.settings.model_dump_json(indent=1),
-        "liquid.json": plan.liquid_settings.model_dump_json(indent=1),
-        "production.in": input_script(plan.liquid, plan.settings.engine, steps),
-        "README.txt": _README,
-    }
-    for name, text in texts.items():
-        path = folder / name
-        try:
-            same = path.is_file() and path.read_text(encoding="utf-8") == text
-        except OSError as error:
-            raise InputError(path, f"cannot be read ({error.strerror})") from None
-        if not same:
-            write_atomically(path, text.encode())
-
-
-def write_start(plan: Plan, configuration: int, run: int, folder: Path) -> Path:
-    """Write ``start.data`` and ``production.in`` of one run of one configuration.
-
-    The velocities are drawn again from their seed, so the files hold exactly what the run had.
-
-    Returns
-    -------
-    The folder.
-    """
-    from glasscast.simulation.tasks import load_snapshot
-
-    snapshot, types = load_snapshot(plan, configuration)
-    s, liquid = plan.settings, plan.liquid
-    rng = np.random.default_rng([s.seed, configuration, run])
-    velocities = maxwell_boltzmann(s.temperature, liquid.masses[types], liquid.dimension, rng)
-    text = data_file(liquid, snapshot.positions, velocities, types, snapshot.box)
-    script = input_script(liquid, s.engine, steps_of(s.time_table, time_step(liquid, s.engine)))
-    write_atomically(folder / "start.data", text.encode())
-    write_atomically(folder / "production.in", script.encode())
-    return folder
-
-
-_README = """Everything that decides these data.
-
-settings.json   the settings
-liquid.json     the pair potential
-production.in   the LAMMPS input of a production run; it reads start.data
-
-To rerun run K of configuration C by hand, write its start.data and start LAMMPS:
-
-  python -c "
-  from pathlib import Path
-  from glasscast.simulation.rerun import write_rerun
-  write_rerun(Path('..'), configuration=C, run=K, folder=Path('rerun'))"
-  cd rerun && lmp -in production.in
-"""
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+        size = int(lines[3])
+        bounds = np.array([line.split() for line in lines[5:8]], dtype=np.float64)[:dimension]
+        table = np.array([line.split() for line in lines[9 : 9 + size]], dtype=np.float64)
+        if len(table) != size:
+            raise ValueError(f"{len(table)} of {size} particles")
+    except (OSError, ValueError, IndexError) as error:
+        raise SimulationError(f"LAMMPS left no whole frame {path.name} ({error})") from None
+    return DumpFrame(
+        table[:, 1 : 1 + dimension] - bounds[:, 0],
+        table[:, 4 : 4 + dimension],
+        bounds[:, 1] - bounds[:, 0],
+    )
