@@ -16,7 +16,7 @@ from glasscast.errors import SettingsError, ShapeError, SimulationError
 from glasscast.liquid.box import check_cutoff, wrap
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.ensembles import Ensemble
-from glasscast.simulation.lammps_library import start_lammps
+from glasscast.simulation.lammps_library import openmp_threads, restore_openmp_threads, start_lammps
 from glasscast.simulation.settings import EngineSettings
 
 FloatArray = NDArray[np.float64]
@@ -103,10 +103,10 @@ def interaction_commands(liquid: Liquid, settings: EngineSettings) -> list[str]:
     ]
 
 
-def minimise_commands(force_tolerance: float, iterations: int, style: str) -> list[str]:
+def minimise_commands(force_tolerance: float, iterations: int) -> list[str]:
     """Commands that minimise until the largest force on a particle is below a tolerance."""
     return [
-        f"min_style {style}",
+        "min_style cg",
         "min_modify norm max",
         f"minimize 0.0 {force_tolerance!r} {iterations} {10 * iterations}",
     ]
@@ -177,6 +177,7 @@ class Engine(AbstractContextManager["Engine"]):
         self.work = 0
 
     def __enter__(self) -> Engine:
+        self._threads = openmp_threads()
         self._lammps = start_lammps(accelerator_arguments(self.settings))
         return self
 
@@ -188,6 +189,7 @@ class Engine(AbstractContextManager["Engine"]):
     ) -> None:
         self._lammps.close()
         self._lammps = None
+        restore_openmp_threads(self._threads)
 
     def place(self, positions: FloatArray, velocities: FloatArray | None = None) -> None:
         """Put the particles at given places, wrapped, with given velocities (at rest if absent)."""
@@ -226,9 +228,9 @@ class Engine(AbstractContextManager["Engine"]):
         for line in ensemble.end():
             self.command(line)
 
-    def minimise(self, force_tolerance: float, iterations: int, style: str = "cg") -> None:
+    def minimise(self, force_tolerance: float, iterations: int) -> None:
         """Minimise the energy until the largest force on a particle is below a tolerance."""
-        for line in minimise_commands(force_tolerance, iterations, style):
+        for line in minimise_commands(force_tolerance, iterations):
             self.command(line)
 
     def sample(self, step: int = 0) -> Sample:

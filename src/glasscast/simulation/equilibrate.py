@@ -140,7 +140,7 @@ def first_snapshot(
     masses = liquid.masses[types]
     with open_engine(liquid, types, wide, engine) as running:
         running.place(lattice(liquid, types, wide, rng))
-        running.minimise(1e-3, 2000, style="fire")
+        running.minimise(1e-3, 500)
         velocities = maxwell_boltzmann(settings.hot_temperature, masses, liquid.dimension, rng)
         running.place(running.positions(), velocities)
         hottest = settings.hot_temperature

@@ -93,10 +93,10 @@ class ExternalEngine(Engine):
             energy, potential, temperature, pressure = thermo[step]
             yield Sample(step, self.positions(), energy, potential, temperature, pressure)
 
-    def minimise(self, force_tolerance: float, iterations: int, style: str = "cg") -> None:
+    def minimise(self, force_tolerance: float, iterations: int) -> None:
         """Minimise the energy until the largest force on a particle is below a tolerance."""
         crossings = self._write_start()
-        script = minimisation_script(self.liquid, self.settings, force_tolerance, iterations, style)
+        script = minimisation_script(self.liquid, self.settings, force_tolerance, iterations)
         self._execute(script)
         self._take(0, crossings)
 

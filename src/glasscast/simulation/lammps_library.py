@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from threadpoolctl import ThreadpoolController
 
 from glasscast.errors import MissingExtraError
 
@@ -50,6 +53,26 @@ def start_lammps(arguments: list[str]) -> Any:
             "pip install mpich, with conda install -c conda-forge lammps, or with your cluster's "
             "MPI module (module load mpich)"
         ) from None
+
+
+def openmp_threads() -> dict[str, int]:
+    """Threads of each OpenMP library in this process, by its path."""
+    return {library.filepath: library.num_threads for library in _openmp_libraries()}
+
+
+def restore_openmp_threads(before: dict[str, int]) -> None:
+    """Undo LAMMPS's choice of threads, which torch may share with it.
+
+    LAMMPS sets the number of threads for good, and both use the first OpenMP library that the
+    process loaded: left alone, torch would go on with one thread.
+    """
+    default = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+    for library in _openmp_libraries():
+        library.set_num_threads(before.get(library.filepath, default))
+
+
+def _openmp_libraries() -> Any:
+    return ThreadpoolController().select(user_api="openmp").lib_controllers
 
 
 def _load_mpi() -> None:

@@ -59,13 +59,13 @@ def input_script(
 
 
 def minimisation_script(
-    liquid: Liquid, settings: EngineSettings, force_tolerance: float, iterations: int, style: str
+    liquid: Liquid, settings: EngineSettings, force_tolerance: float, iterations: int
 ) -> str:
     """Input that reads ``start.data``, minimises, and writes ``frame.0.dump``."""
     lines = [
         *setup_commands(liquid, settings, None),
         *interaction_commands(liquid, settings),
-        *minimise_commands(force_tolerance, iterations, style),
+        *minimise_commands(force_tolerance, iterations),
         "reset_timestep 0",
         "run 0",
         *_WRITE,

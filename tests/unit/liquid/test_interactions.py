@@ -135,5 +135,5 @@ def test_unknown_species_are_named():
 def test_box_smaller_than_twice_the_cutoff_is_refused():
     liquid = load_liquid("ka")
     positions, types, box = crystal(liquid, 4)
-    with pytest.raises(ShapeError, match="smaller than twice the cutoff 2.5"):
+    with pytest.raises(ShapeError, match=r"smaller than twice the cutoff 2\.5"):
         liquid.forces(positions, types, box)
