@@ -39,6 +39,10 @@ def write_inputs(plan: Plan) -> None:
     InputError : if the folder cannot be written.
     """
     folder = plan.folder / "inputs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(plan.folder, f"cannot be written ({error.strerror})") from None
     texts = {
         "settings.json": plan.settings.model_dump_json(indent=1),
         "liquid.json": plan.liquid_settings.model_dump_json(indent=1),

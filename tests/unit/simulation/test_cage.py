@@ -135,7 +135,7 @@ def test_errors_name_what_is_wrong(rng, monkeypatch):
     liquid, start, types, box = liquid_like(rng)
     with pytest.raises(SettingsError, match="temperature must be positive, got -1"):
         find_cage(liquid, start, types, box, -1, [1])
-    with pytest.raises(ShapeError, match="smaller than twice the cutoff 4.1"):
+    with pytest.raises(ShapeError, match=r"smaller than twice the cutoff 4\.1"):
         find_cage(liquid, start, types, box, 1, [1], CageSettings(radius=0.8))
     with pytest.raises(ShapeError, match="species 2 is unknown"):
         find_cage(liquid, start, types + 1, box, 1, [1])

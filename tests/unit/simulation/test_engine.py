@@ -205,7 +205,7 @@ def test_impossible_temperatures_are_refused(temperature, rng):
 
 def test_times_that_a_step_cannot_tell_apart_are_refused():
     assert steps_of([0.1, 33], 0.005) == [20, 6600]
-    with pytest.raises(SettingsError, match="are not told apart by a time step of 0.005"):
+    with pytest.raises(SettingsError, match=r"are not told apart by a time step of 0\.005"):
         steps_of([0.1, 0.101], 0.005)
     with pytest.raises(SettingsError, match="not told apart"):
         steps_of([0.001], 0.005)
