@@ -52,4 +52,6 @@ def test_ka_inherent_energy_of_a_real_configuration(real_data):
     thermal = liquid.energies(wrap(positions, box), types, box)
     assert thermal.mean() == pytest.approx(-6.18433298338449, abs=1e-12)
     result = find_inherent(liquid, positions, types, box)
-    assert -6.856 < result.energy < -6.846
+    assert result.converged
+    # one configuration among ten whose energies lie within about 0.01 of each other
+    assert -6.87 < result.energy < -6.83

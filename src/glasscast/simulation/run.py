@@ -15,7 +15,7 @@ from glasscast.datasets.configuration import FIELDS, Configuration
 from glasscast.datasets.dataset import Dataset, DatasetWriter
 from glasscast.datasets.files import remove_partials
 from glasscast.errors import GlasscastError, SimulationError
-from glasscast.simulation.executors import open_executor
+from glasscast.simulation.executors import InlineExecutor, open_executor
 from glasscast.simulation.inputs import write_inputs
 from glasscast.simulation.plan import Plan, load
 from glasscast.simulation.settings import SimulationSettings
@@ -174,8 +174,14 @@ class _Campaign:
             self._advance_chain(chain, last[chain])
         while self.queue or self.pending:
             for kind, c in self.queue:
-                task = make_snapshot if kind == "snapshot" else measure
-                self.pending[self.executor.submit(task, self.plan, c)] = (kind, c)
+                if kind == "snapshot":
+                    future = self.executor.submit(make_snapshot, self.plan, c)
+                elif isinstance(self.executor, InlineExecutor):
+                    # only a task of this process can report from within
+                    future = self.executor.submit(measure, self.plan, c, self._advance)
+                else:
+                    future = self.executor.submit(measure, self.plan, c)
+                self.pending[future] = (kind, c)
             self.queue = []
             done, _ = wait(self.pending, return_when=FIRST_COMPLETED)
             for future in done:
@@ -192,15 +198,22 @@ class _Campaign:
                 self.queue.append(("measure", configuration))
             configuration += self.plan.chains
 
+    def _advance(self, work: int) -> None:
+        self.progress.done += work
+        if self.report is not None:
+            self.report(self.progress)
+
     def _finish(self, future: Future[int], last: dict[int, int]) -> None:
         kind, c = self.pending.pop(future)
         try:
-            self.progress.done += future.result()
+            work = future.result()
         except BrokenProcessPool:
             raise
         except Exception as error:
             self.failures[c] = error
             return
+        if kind == "snapshot" or not isinstance(self.executor, InlineExecutor):
+            self.progress.done += work
         if kind == "snapshot":
             if not self.plan.has_snapshot(c):
                 self.failures[c] = SimulationError("the snapshot just made does not read back")
