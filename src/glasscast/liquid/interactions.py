@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glasscast.errors import SettingsError, ShapeError
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
-from glasscast.liquid.potentials import LennardJonesCut, LennardJonesForceShifted, Mie, Potential
+from glasscast.liquid.potentials import Potential
 
 FloatArray = NDArray[np.float64]
 
@@ -203,41 +203,3 @@ class Liquid:
             c = coefficients[..., k]
             total += -n * c * distances ** (n - 1.0) if derivative else c * distances ** float(n)
         return np.where(distances < cutoff, total, 0.0)
-
-    def lammps_commands(self) -> list[str]:
-        """Pair commands that give the engine exactly this potential.
-
-        Styles written for the form are used where they exist (their OpenMP variants are several
-        times faster); otherwise the powers are handed over as an expression.
-        """
-        styles = {
-            LennardJonesForceShifted: "lj/smooth/linear",
-            LennardJonesCut: "lj/cut",
-        }
-        style = styles.get(type(self.potential))
-        count = range(len(self.species))
-        pairs = [(a, b) for a in count for b in count if a <= b]
-        if style:
-            return [f"pair_style {style} {self.longest_cutoff!r}"] + [
-                f"pair_coeff {a + 1} {b + 1} {float(self.epsilon[a, b])!r} "
-                f"{float(self.sigma[a, b])!r} {float(self.cutoff[a, b])!r}"
-                for a, b in pairs
-            ]
-        return [f"pair_style lepton {self.longest_cutoff!r}"] + [
-            f'pair_coeff {a + 1} {b + 1} "{self._expression(a, b)}" {float(self.cutoff[a, b])!r}'
-            for a, b in pairs
-        ]
-
-    def _expression(self, a: int, b: int) -> str:
-        """Write the pair potential as an arithmetic expression in r."""
-        if isinstance(self.potential, Mie):
-            # one high power of s/r instead of two: coefficients in r alone would be extreme
-            n, m = self.potential.repulsive, self.potential.attractive
-            s = float(self.sigma[a, b])
-            first, _, shift = self.potential.terms(
-                float(self.epsilon[a, b]), s, float(self.cutoff[a, b])
-            ).values()
-            strength = first / s**n
-            return f"{strength!r}*(x^{n}-x^{m})+({shift!r});x={s!r}/r"
-        terms = zip(self.coefficients[a, b].tolist(), self.exponents, strict=True)
-        return "+".join(f"({c!r})*r^({n})" if n else f"({c!r})" for c, n in terms)

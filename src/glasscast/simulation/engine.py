@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +19,12 @@ from glasscast.liquid.box import check_cutoff, wrap
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.ensembles import Ensemble
 from glasscast.simulation.lammps_library import openmp_threads, restore_openmp_threads, start_lammps
+from glasscast.simulation.pair_commands import (
+    TABLE_FILE,
+    needs_table,
+    pair_commands,
+    pair_table,
+)
 from glasscast.simulation.settings import EngineSettings
 
 FloatArray = NDArray[np.float64]
@@ -89,11 +97,13 @@ def setup_commands(liquid: Liquid, settings: EngineSettings, box: FloatArray | N
     return lines
 
 
-def interaction_commands(liquid: Liquid, settings: EngineSettings) -> list[str]:
-    """Masses, pair potential, neighbour list and time step."""
+def interaction_commands(
+    liquid: Liquid, settings: EngineSettings, table: str = TABLE_FILE
+) -> list[str]:
+    """Masses, pair potential (perhaps from a table file), neighbour list and time step."""
     return [
         *(f"mass {a + 1} {float(m)!r}" for a, m in enumerate(liquid.masses)),
-        *liquid.lammps_commands(),
+        *pair_commands(liquid, table),
         f"neighbor {settings.skin!r} bin",
         "neigh_modify every 1 delay 0 check yes",
         *(["fix flat all enforce2d"] if liquid.dimension == 2 else []),
@@ -296,8 +306,12 @@ class Engine(AbstractContextManager["Engine"]):
             raise SimulationError(
                 f"LAMMPS took only {self._lammps.get_natoms()} of {self.size} particles"
             )
-        for line in interaction_commands(self.liquid, self.settings):
-            self.command(line)
+        with tempfile.TemporaryDirectory(prefix="glasscast-") as folder:
+            table = Path(folder) / TABLE_FILE
+            if needs_table(self.liquid):
+                table.write_text(pair_table(self.liquid), encoding="ascii")
+            for line in interaction_commands(self.liquid, self.settings, str(table)):
+                self.command(line)
 
     def _bounds(self) -> tuple[FloatArray, FloatArray]:
         low, high, *_ = self._lammps.extract_box()

@@ -19,6 +19,7 @@ from glasscast.liquid.box import wrap
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.engine import Engine, Sample, accelerator_arguments
 from glasscast.simulation.ensembles import Ensemble
+from glasscast.simulation.pair_commands import TABLE_FILE, needs_table, pair_table
 from glasscast.simulation.script import (
     DumpFrame,
     data_file,
@@ -66,6 +67,9 @@ class ExternalEngine(Engine):
         # absolute, for it is started in another folder
         self._command = [os.path.abspath(program), *command[1:]]
         self._folder = tempfile.TemporaryDirectory(prefix="glasscast-")
+        if needs_table(self.liquid):
+            table = Path(self._folder.name, TABLE_FILE)
+            table.write_text(pair_table(self.liquid), encoding="ascii")
         return self
 
     def __exit__(

@@ -10,6 +10,7 @@ from glasscast.datasets.files import write_atomically
 from glasscast.errors import InputError
 from glasscast.liquid.definition import LiquidSettings
 from glasscast.simulation.engine import maxwell_boltzmann, steps_of
+from glasscast.simulation.pair_commands import TABLE_FILE, needs_table, pair_table
 from glasscast.simulation.plan import Plan
 from glasscast.simulation.script import data_file, input_script
 from glasscast.simulation.settings import SimulationSettings
@@ -20,6 +21,7 @@ _README = """Everything that decides these data.
 settings.json   the settings
 liquid.json     the pair potential
 production.in   the LAMMPS input of a production run; it reads start.data
+pair.table      the potential where LAMMPS has no style for it
 
 To rerun run K of configuration C by hand, write its start.data and start LAMMPS:
 
@@ -49,6 +51,8 @@ def write_inputs(plan: Plan) -> None:
         "production.in": _production(plan),
         "README.txt": _README,
     }
+    if needs_table(plan.liquid):
+        texts[TABLE_FILE] = pair_table(plan.liquid)
     for name, text in texts.items():
         path = folder / name
         try:
@@ -90,6 +94,8 @@ def write_rerun(data: Path, configuration: int, run: int, folder: Path) -> Path:
     text = data_file(plan.liquid, snapshot.positions, velocities, types, snapshot.box)
     write_atomically(folder / "start.data", text.encode())
     write_atomically(folder / "production.in", _production(plan).encode())
+    if needs_table(plan.liquid):
+        write_atomically(folder / TABLE_FILE, pair_table(plan.liquid).encode())
     return folder
 
 

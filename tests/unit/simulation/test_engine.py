@@ -16,6 +16,7 @@ from glasscast.simulation.engine import Engine, maxwell_boltzmann, steps_of
 from glasscast.simulation.ensembles import NPT, NVE, NVT
 from glasscast.simulation.equilibrate import box_of, lattice
 from glasscast.simulation.external import ExternalEngine, open_engine
+from glasscast.simulation.pair_commands import needs_table, pair_table
 from glasscast.simulation.script import data_file, input_script, read_frame
 from glasscast.simulation.settings import EngineSettings
 
@@ -137,6 +138,8 @@ def test_the_saved_input_run_by_hand_repeats_the_run(name, tmp_path):
         engine.place(positions, velocities)
         inside = [s.positions for s in engine.integrate(NVE(), [0, *steps])]
     (tmp_path / "start.data").write_text(data_file(liquid, positions, velocities, types, box))
+    if needs_table(liquid):
+        (tmp_path / "pair.table").write_text(pair_table(liquid))
     (tmp_path / "production.in").write_text(input_script(liquid, settings, steps))
     command = [LMP, "-sf", "omp", "-pk", "omp", "1", "-in", "production.in", "-log", "none"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
