@@ -9,17 +9,43 @@ import numpy as np
 import pytest
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.errors import MissingExtraError
 
 SHARED = Path(os.environ.get("GLASSCAST_SHARED", Path(__file__).parents[2] / "shared"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_data() -> Path:
-    """Folder with the ten real T=0.44 configurations."""
-    folder = SHARED / "data" / "botan_T0.44"
+    """Folder with the real T=0.44 configurations and the samples of public formats."""
+    folder = SHARED / "data"
     if not folder.is_dir():
-        pytest.skip(f"the real T=0.44 configurations are not at {folder}")
+        pytest.skip(f"the real data are not at {folder}; set GLASSCAST_SHARED to their parent")
     return folder
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Return a generator with a fixed seed."""
+    return np.random.default_rng(20260101)
+
+
+def _lammps_problem() -> str:
+    from glasscast.simulation.lammps_library import start_lammps
+
+    try:
+        start_lammps([]).close()
+    except MissingExtraError as error:
+        return str(error)
+    return ""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs LAMMPS, with the reason, where it cannot be loaded."""
+    marked = [item for item in items if item.get_closest_marker("lammps")]
+    problem = _lammps_problem() if marked else ""
+    if problem:
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=problem))
 
 
 def random_liquid(

@@ -38,3 +38,7 @@ class ModelError(GlasscastError):
 
 class MissingExtraError(GlasscastError):
     """An optional dependency is absent; the message says what to install."""
+
+
+class SimulationError(GlasscastError):
+    """A simulation that broke down, or whose result fails its own check."""

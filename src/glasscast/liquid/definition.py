@@ -1,0 +1,151 @@
+"""Liquids as YAML files: the built-in ones and your own, in the same format."""
+
+from __future__ import annotations
+
+from importlib import resources
+from itertools import combinations_with_replacement
+from pathlib import Path
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from glasscast.errors import InputError, SettingsError
+from glasscast.liquid.interactions import Liquid
+from glasscast.liquid.potentials import Potential
+
+#: Liquids that come with the library.
+BUILT_IN = ("ka", "ka-cut", "ka2d", "hard-spheres")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SpeciesSettings(_Strict):
+    """One species of a mixture."""
+
+    fraction: float = Field(gt=0, le=1, description="share of the particles")
+    mass: float = Field(default=1.0, gt=0)
+
+
+class PairSettings(_Strict):
+    """Parameters of one pair of species."""
+
+    epsilon: float = Field(gt=0)
+    sigma: float = Field(gt=0)
+    cutoff: float = Field(gt=0, description="absolute distance, in the unit of sigma")
+
+
+class LiquidSettings(_Strict):
+    """The content of a liquid file. Unknown keys are refused.
+
+    Parameters
+    ----------
+    name, notes : for metadata and reports.
+    dimension : 2 or 3.
+    density : number density.
+    potential : ``{form: lj-cut | lj-force-shifted | lj-polynomial}`` or
+        ``{form: mie, repulsive: n, attractive: m}``.
+    species : name -> fraction and mass, in the order of the types.
+    pairs : the two names joined (``AB``, or ``A-B`` for longer names) -> parameters; every
+        unordered pair once.
+    time_step : of the integrator.
+    """
+
+    name: str
+    notes: str = ""
+    dimension: int = Field(default=3, ge=2, le=3)
+    density: float = Field(gt=0)
+    potential: Potential
+    species: dict[str, SpeciesSettings] = Field(min_length=1)
+    pairs: dict[str, PairSettings]
+    time_step: float = Field(default=0.005, gt=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> LiquidSettings:
+        total = sum(s.fraction for s in self.species.values())
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"the fractions of the species must add up to 1, got {total:g}")
+        if self.potential.form == "mie" and self.potential.repulsive <= self.potential.attractive:
+            raise ValueError("the repulsive exponent must exceed the attractive one")
+        known = set()
+        for a, b in combinations_with_replacement(self.species, 2):
+            keys = {a + b, b + a, f"{a}-{b}", f"{b}-{a}"}
+            present = keys & set(self.pairs)
+            if len(present) != 1:
+                problem = "is missing" if not present else "is given twice"
+                raise ValueError(f"the pair {a}-{b} {problem}")
+            known |= present
+        unknown = set(self.pairs) - known
+        if unknown:
+            raise ValueError(f"the pair '{sorted(unknown)[0]}' names a species that is not listed")
+        return self
+
+    def liquid(self) -> Liquid:
+        """Build the liquid."""
+        names = tuple(self.species)
+        tables = np.empty((3, len(names), len(names)))
+        for a, first in enumerate(names):
+            for b, second in enumerate(names):
+                options = (first + second, second + first, f"{first}-{second}", f"{second}-{first}")
+                pair = next(self.pairs[key] for key in options if key in self.pairs)
+                tables[:, a, b] = pair.epsilon, pair.sigma, pair.cutoff
+        return Liquid(
+            name=self.name,
+            dimension=self.dimension,
+            species=names,
+            fractions=np.array([s.fraction for s in self.species.values()]),
+            masses=np.array([s.mass for s in self.species.values()]),
+            density=self.density,
+            potential=self.potential,
+            epsilon=tables[0],
+            sigma=tables[1],
+            cutoff=tables[2],
+            time_step=self.time_step,
+            notes=self.notes.strip(),
+        )
+
+
+def load_liquid(name_or_path: str | Path) -> Liquid:
+    """Load a built-in liquid by name or your own from a YAML file.
+
+    Raises
+    ------
+    SettingsError : if the name is unknown.
+    InputError : if the file cannot be read or breaks the format; names the key.
+    """
+    return load_liquid_settings(name_or_path).liquid()
+
+
+def load_liquid_settings(name_or_path: str | Path) -> LiquidSettings:
+    """Read and check a liquid file; see :func:`load_liquid`."""
+    text, source = _text(name_or_path)
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(source, f"is not YAML ({error})") from None
+    if not isinstance(content, dict):
+        raise InputError(source, "must hold keys and values")
+    try:
+        return LiquidSettings(**content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(source, f"{where + ': ' if where else ''}{first['msg']}") from None
+
+
+def _text(name_or_path: str | Path) -> tuple[str, Path | str]:
+    if str(name_or_path) in BUILT_IN:
+        file = resources.files("glasscast.liquid") / "models" / f"{name_or_path}.yaml"
+        return file.read_text(encoding="utf-8"), str(name_or_path)
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        raise SettingsError(
+            f"unknown liquid '{name_or_path}'; built in: {', '.join(BUILT_IN)}; "
+            "or give the path of a .yaml file"
+        )
+    try:
+        return path.read_text(encoding="utf-8"), path
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})") from None

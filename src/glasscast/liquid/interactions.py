@@ -1,0 +1,205 @@
+"""A liquid: its species, composition and pair interactions; energies and forces in numpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.errors import SettingsError, ShapeError
+from glasscast.liquid.neighbours import Neighbours, find_neighbours
+from glasscast.liquid.potentials import Potential
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Liquid:
+    r"""Species and pair potentials of a mixture, in reduced units.
+
+    Parameters
+    ----------
+    name : identifies the liquid in metadata.
+    dimension : 2 or 3.
+    species : S names, in the order of ``types``.
+    fractions : (S,) composition, adding up to 1.
+    masses : (S,) masses.
+    density : number density the published data have.
+    potential : the functional form shared by all pairs.
+    epsilon, sigma, cutoff : (S, S) symmetric tables of pair parameters.
+    time_step : that conserves energy to 1e-4 per particle over 100 time units or better.
+    notes : mapping to other units and sources, for reports.
+    """
+
+    name: str
+    dimension: int
+    species: tuple[str, ...]
+    fractions: FloatArray
+    masses: FloatArray
+    density: float
+    potential: Potential
+    epsilon: FloatArray
+    sigma: FloatArray
+    cutoff: FloatArray
+    time_step: float = 0.005
+    notes: str = field(default="", compare=False)
+
+    @property
+    def longest_cutoff(self) -> float:
+        """Longest of the pair cutoffs."""
+        return float(self.cutoff.max())
+
+    @cached_property
+    def exponents(self) -> tuple[int, ...]:
+        """Powers of r that occur in the potential, the most repulsive first."""
+        return tuple(self.potential.terms(1.0, 1.0, 2.0))
+
+    @cached_property
+    def coefficients(self) -> FloatArray:
+        """Coefficients of the powers, (S, S, K) in the order of :attr:`exponents`."""
+        count = len(self.species)
+        table = np.empty((count, count, len(self.exponents)))
+        for a in range(count):
+            for b in range(count):
+                terms = self.potential.terms(
+                    self.epsilon[a, b], self.sigma[a, b], self.cutoff[a, b]
+                )
+                table[a, b] = [terms[n] for n in self.exponents]
+        return table
+
+    def counts(self, particles: int) -> NDArray[np.int64]:
+        """Count the particles of each species, rounded so that they add up.
+
+        Raises
+        ------
+        SettingsError : if a species would be absent.
+        """
+        exact = self.fractions * particles
+        counts = np.floor(exact + 1e-9).astype(np.int64)
+        for a in np.argsort(counts - exact, kind="stable")[: particles - counts.sum()]:
+            counts[a] += 1
+        if np.any(counts == 0):
+            raise SettingsError(f"{particles} particles are too few for the species of {self.name}")
+        return counts
+
+    def types(self, particles: int) -> NDArray[np.int8]:
+        """Species of each of N particles, sorted."""
+        return np.repeat(np.arange(len(self.species)), self.counts(particles)).astype(np.int8)
+
+    def check_types(self, types: NDArray[np.integer]) -> None:
+        """Refuse species that the liquid does not have.
+
+        Raises
+        ------
+        ShapeError : naming the unknown species.
+        """
+        if len(types) and (types.min() < 0 or types.max() >= len(self.species)):
+            unknown = sorted(set(types.tolist()) - set(range(len(self.species))))
+            raise ShapeError(
+                f"species {unknown[0]} is unknown: {self.name} has {len(self.species)} species "
+                f"({', '.join(self.species)}), counted from 0"
+            )
+
+    def pair_energy(self, distances: FloatArray, a: int = 0, b: int = 0) -> FloatArray:
+        """Energy u_ab(r) of pairs at given distances; 0 from the cutoff on."""
+        return self._sum(distances, self.coefficients[a, b], self.cutoff[a, b])
+
+    def pair_force(self, distances: FloatArray, a: int = 0, b: int = 0) -> FloatArray:
+        """Force -du_ab/dr of pairs at given distances, positive when repulsive."""
+        return self._sum(distances, self.coefficients[a, b], self.cutoff[a, b], derivative=True)
+
+    def energies(
+        self,
+        positions: FloatArray,
+        types: NDArray[np.integer],
+        box: FloatArray,
+        pairs: Neighbours | None = None,
+    ) -> FloatArray:
+        r"""Potential energy of each particle, half of every pair it is in.
+
+        .. math:: e_i = \frac12 \sum_{j \ne i} u_{ab}(r_{ij})
+
+        Parameters
+        ----------
+        positions : (N, d); types : (N,); box : (d,).
+        pairs : neighbour list at least as long as the longest cutoff; found if absent.
+
+        Returns
+        -------
+        (N,) float64; the sum is the total energy.
+
+        Raises
+        ------
+        ShapeError : for unknown species or a box smaller than twice the cutoff.
+        """
+        pairs, energy, _ = self._pairs(positions, types, box, pairs, derivative=False)
+        return np.asarray(
+            np.bincount(pairs.receivers, 0.5 * energy, minlength=len(positions)), dtype=np.float64
+        )
+
+    def forces(
+        self,
+        positions: FloatArray,
+        types: NDArray[np.integer],
+        box: FloatArray,
+        pairs: Neighbours | None = None,
+    ) -> FloatArray:
+        """Force on each particle, (N, d): minus the gradient of the total energy.
+
+        Parameters and errors are those of :meth:`energies`.
+        """
+        pairs, force, _ = self._pairs(positions, types, box, pairs, derivative=True)
+        # vectors point from receiver to sender: a repulsive force acts against them
+        push = -(force / pairs.distances)[:, None] * pairs.vectors
+        columns = [
+            np.bincount(pairs.receivers, push[:, k], minlength=len(positions))
+            for k in range(positions.shape[1])
+        ]
+        return np.stack(columns, axis=1)
+
+    def pressure(
+        self,
+        positions: FloatArray,
+        types: NDArray[np.integer],
+        box: FloatArray,
+        temperature: float,
+    ) -> float:
+        r"""Pressure by the virial, :math:`\rho T + \frac{1}{dV}\sum_{i<j} r_{ij} f_{ij}`."""
+        pairs, force, _ = self._pairs(positions, types, box, None, derivative=True)
+        volume = float(np.prod(box))
+        virial = 0.5 * float(np.sum(force * pairs.distances)) / (positions.shape[1] * volume)
+        return float(len(positions) * temperature / volume + virial)
+
+    def _pairs(
+        self,
+        positions: FloatArray,
+        types: NDArray[np.integer],
+        box: FloatArray,
+        pairs: Neighbours | None,
+        derivative: bool,
+    ) -> tuple[Neighbours, FloatArray, FloatArray]:
+        """Energy or force of every directed pair of the neighbour list."""
+        self.check_types(types)
+        if pairs is None:
+            pairs = find_neighbours(positions, box, self.longest_cutoff)
+        a, b = types[pairs.receivers], types[pairs.senders]
+        cutoff = self.cutoff[a, b]
+        values = self._sum(pairs.distances, self.coefficients[a, b], cutoff, derivative)
+        return pairs, values, cutoff
+
+    def _sum(
+        self,
+        distances: FloatArray,
+        coefficients: FloatArray,
+        cutoff: FloatArray | float,
+        derivative: bool = False,
+    ) -> FloatArray:
+        """Sum of the powers, or minus its derivative."""
+        distances = np.asarray(distances, dtype=np.float64)
+        total = np.zeros_like(distances)
+        for k, n in enumerate(self.exponents):
+            c = coefficients[..., k]
+            total += -n * c * distances ** (n - 1.0) if derivative else c * distances ** float(n)
+        return np.where(distances < cutoff, total, 0.0)

@@ -1,0 +1,220 @@
+r"""Cage state: mean positions while no particle may leave its cage.
+
+Restricted Metropolis Monte Carlo, after the idea of Alkemade, Smallenburg and Filion, J. Chem.
+Phys. 158, 134512 (2023); the numbers they used are not public and are settings here. The sampled
+distribution is
+
+.. math:: \pi(r) \propto e^{-U(r)/T} \prod_i \Theta(R_{cage} - |r_i - r_i^0|),
+
+where :math:`r^0` is the snapshot. One cycle tries to move each particle once, in fixed order, by a
+vector uniform in a cube of half-width delta. A move out of the particle's sphere has weight 0 and
+is rejected; any other is accepted with probability :math:`\min(1, e^{-\Delta U/T})`. The proposal
+is symmetric, so each single-particle step obeys detailed balance with respect to pi and leaves it
+unchanged, and so does their succession in any fixed order. Delta is tuned during burn-in only and
+then frozen, since a step that follows the acceptance would break this.
+
+No particle is ever farther than R_cage from its start: pairs that start beyond the cutoff plus
+2 R_cage never interact, and the neighbour list of the start is exact for the whole run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.errors import MissingExtraError, SettingsError
+from glasscast.liquid.box import wrap
+from glasscast.liquid.interactions import Liquid
+from glasscast.liquid.neighbours import Neighbours, find_neighbours
+from glasscast.simulation.settings import CageSettings
+
+FloatArray = NDArray[np.float64]
+_BLOCKS = 8
+_TUNING = 20  # cycles between adjustments of the step
+
+
+@dataclass(frozen=True)
+class CageState:
+    """Mean positions in the cages.
+
+    Parameters
+    ----------
+    positions : (N, d) wrapped.
+    displacement : (N, d) mean displacement from the start, centre of mass at rest.
+    standard_error : (N,) of the length of the displacement, from blocks of the run.
+    acceptance : share of accepted moves while averaging.
+    step : frozen half-width of a trial move.
+    energy : per particle, of the mean positions.
+    """
+
+    positions: FloatArray
+    displacement: FloatArray
+    standard_error: FloatArray
+    acceptance: float
+    step: float
+    energy: float
+
+
+def find_cage(
+    liquid: Liquid,
+    positions: FloatArray,
+    types: NDArray[np.integer[Any]],
+    box: FloatArray,
+    temperature: float,
+    seed: list[int],
+    settings: CageSettings | None = None,
+) -> CageState:
+    """Sample the cage state of a configuration; see the module for the method.
+
+    Parameters
+    ----------
+    positions : (N, d) thermal snapshot; types : (N,); box : (d,).
+    temperature : of the Metropolis rule, that of the simulation.
+    seed : seed sequence; equal seeds give equal results.
+
+    Raises
+    ------
+    MissingExtraError : if numba is absent.
+    ShapeError : if the box is smaller than twice the cutoff plus 2 R_cage, or for unknown species.
+    SettingsError : for a temperature that is not positive, or a potential without a kernel.
+    """
+    if not (np.isfinite(temperature) and temperature > 0):
+        raise SettingsError(f"temperature must be positive, got {temperature:g}")
+    settings = settings or CageSettings()
+    liquid.check_types(types)
+    start = wrap(positions, box)
+    sampler = _Sampler(liquid, start, types, box, temperature, seed, settings)
+    sampler.burn_in(settings)
+    samples = max(1, settings.cycles // settings.stride)
+    blocks = [len(b) for b in np.array_split(np.arange(samples), min(_BLOCKS, samples))]
+    rates, means = [], []
+    for length in blocks:
+        rates.append(sampler.run(length * settings.stride, settings.stride))
+        means.append(sampler.total[: start.shape[1]].T / length)
+    displacement = np.average(means, axis=0, weights=blocks)
+    spread = np.std(means, axis=0, ddof=1) if len(blocks) > 1 else np.full(start.shape, np.nan)
+    cage = wrap(start + displacement, box)
+    return CageState(
+        positions=cage,
+        displacement=displacement,
+        standard_error=np.sqrt(np.sum(spread**2, axis=1) / len(blocks)),
+        acceptance=float(np.average(rates, weights=blocks)),
+        step=float(sampler.step),
+        energy=float(liquid.energies(cage, types, box).mean()),
+    )
+
+
+class _Sampler:
+    """The Markov chain: its state, its arrays in the kernel's layout, its step."""
+
+    def __init__(
+        self,
+        liquid: Liquid,
+        start: FloatArray,
+        types: NDArray[np.integer[Any]],
+        box: FloatArray,
+        temperature: float,
+        seed: list[int],
+        settings: CageSettings,
+    ) -> None:
+        self._sweep = _kernel()
+        radius = settings.radius * float(liquid.sigma[0, 0])
+        coefficients, powers = _coefficients(liquid)
+        offsets, pairs = _lists(liquid, start, types, box, radius)
+        self.size, self.dimension = start.shape
+        self.rng = np.random.default_rng(seed)
+        self.step, self.radius = settings.step, radius
+        self.moved, self.total = np.zeros((3, self.size)), np.zeros((3, self.size))
+        self._before = (temperature, _three_rows(start.T, 0.0), self.moved)
+        self._after = (
+            np.asarray(types, dtype=np.int64),
+            _three_rows(box[:, None], 1.0)[:, 0],
+            offsets,
+            pairs,
+            coefficients,
+            liquid.cutoff**2,
+            powers,
+            self.total,
+        )
+
+    def run(self, cycles: int, stride: int) -> float:
+        """Make some cycles, sum displacements anew in ``total``, return the acceptance."""
+        self.total[:] = 0.0
+        accepted = self._sweep(
+            self.rng,
+            cycles,
+            stride,
+            self.dimension,
+            self.step,
+            self.radius,
+            *self._before,
+            *self._after,
+        )
+        return float(int(accepted) / (cycles * self.size))
+
+    def burn_in(self, settings: CageSettings) -> None:
+        """Let the chain forget its start, and find the step that gives the wanted acceptance."""
+        for _ in range(settings.burn_in // _TUNING):
+            rate = self.run(_TUNING, _TUNING)
+            change = float(np.clip(rate / settings.acceptance, 0.7, 1.4))
+            self.step = min(self.radius, self.step * change)
+        if settings.burn_in % _TUNING:
+            self.run(settings.burn_in % _TUNING, _TUNING)
+
+
+def _kernel() -> Any:
+    try:
+        from glasscast.simulation.cage_kernel import sweep
+    except ImportError as error:
+        raise MissingExtraError(
+            f"the cage state needs numba ({error}): pip install 'glasscast[md]'"
+        ) from None
+    return sweep
+
+
+def _coefficients(liquid: Liquid) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Coefficients in the order of the kernel, and exponents if it is a Mie potential."""
+    from glasscast.simulation.cage_kernel import LENNARD_JONES_POWERS
+
+    powers = liquid.exponents
+    if set(powers) <= set(LENNARD_JONES_POWERS):
+        ordered = np.zeros((*liquid.epsilon.shape, len(LENNARD_JONES_POWERS)))
+        for k, n in enumerate(powers):
+            ordered[..., LENNARD_JONES_POWERS.index(n)] = liquid.coefficients[..., k]
+        return ordered, np.empty(0, dtype=np.int64)
+    if len(powers) == 3 and powers[0] < powers[1] < powers[2] == 0:
+        return liquid.coefficients, np.array([-powers[0], -powers[1]])
+    raise SettingsError(f"no Monte Carlo kernel for the powers {powers} of {liquid.name}")
+
+
+def _lists(
+    liquid: Liquid,
+    start: FloatArray,
+    types: NDArray[np.integer[Any]],
+    box: FloatArray,
+    radius: float,
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Neighbours of each particle grouped by species: (N, S + 1) bounds and the flat list."""
+    reach = 2 * radius
+    all_pairs: Neighbours = find_neighbours(start, box, liquid.longest_cutoff + reach)
+    senders, receivers = all_pairs.senders, all_pairs.receivers
+    near = all_pairs.distances < liquid.cutoff[types[receivers], types[senders]] + reach
+    senders, receivers = senders[near], receivers[near]
+    count = len(liquid.species)
+    group = receivers * count + types[senders].astype(np.int64)
+    order = np.argsort(group, kind="stable")
+    bounds = np.searchsorted(group[order], np.arange(len(types) * count + 1))
+    offsets = np.empty((len(types), count + 1), dtype=np.int64)
+    offsets[:, :-1] = bounds[:-1].reshape(-1, count)
+    offsets[:, -1] = bounds[count::count]
+    return offsets, senders[order].astype(np.int32)
+
+
+def _three_rows(array: FloatArray, fill: float) -> FloatArray:
+    """Pad (d, n) to (3, n); in two dimensions the third coordinate stays 0."""
+    rows = np.full((3, array.shape[1]), fill)
+    rows[: len(array)] = array
+    return rows

@@ -1,0 +1,170 @@
+"""Compiled inner loop of the restricted Monte Carlo; imported only when it is needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+#: Powers of r that the fast branch evaluates, in its order.
+LENNARD_JONES_POWERS = (-12, -6, 0, 1, 2, 4)
+_FAST = {"reassoc", "contract", "arcp", "nsz"}  # lets sums over neighbours use vector units
+
+
+@njit(cache=True, fastmath=_FAST, inline="always")
+def _lennard_jones(squared: float, c: Any) -> Any:
+    inverse = 1.0 / squared
+    sixth = inverse * inverse * inverse
+    return (
+        sixth * (c[0] * sixth + c[1])
+        + c[2]
+        + c[3] * np.sqrt(squared)
+        + squared * (c[4] + c[5] * squared)
+    )
+
+
+@njit(cache=True)
+def _integer_power(base: float, exponent: int) -> float:
+    result = 1.0
+    while exponent > 0:
+        if exponent & 1:
+            result *= base
+        base *= base
+        exponent >>= 1
+    return result
+
+
+@njit(cache=True, fastmath=_FAST)
+def _change_lennard_jones(
+    i: int,
+    old: Any,
+    new: Any,
+    x: Any,
+    box: Any,
+    begin: int,
+    end: int,
+    pairs: Any,
+    c: Any,
+    cut: float,
+) -> float:
+    """Energy change of particle i with its neighbours of one species."""
+    total = 0.0
+    lx, ly, lz = box[0], box[1], box[2]
+    for k in range(begin, end):
+        j = pairs[k]
+        ax, ay, az = old[0] - x[0, j], old[1] - x[1, j], old[2] - x[2, j]
+        # the image is the same before and after: no particle leaves its sphere
+        ax -= lx * np.rint(ax / lx)
+        ay -= ly * np.rint(ay / ly)
+        az -= lz * np.rint(az / lz)
+        before = ax * ax + ay * ay + az * az
+        bx, by, bz = ax + new[0], ay + new[1], az + new[2]
+        after = bx * bx + by * by + bz * bz
+        energy_before = _lennard_jones(before, c)
+        energy_after = _lennard_jones(after, c)
+        total += (energy_after if after < cut else 0.0) - (energy_before if before < cut else 0.0)
+    return total
+
+
+@njit(cache=True)
+def _mie(squared: float, c: Any, n: int, m: int) -> Any:
+    inverse = 1.0 / np.sqrt(squared)
+    return _integer_power(inverse, m) * (c[0] * _integer_power(inverse, n - m) + c[1]) + c[2]
+
+
+@njit(cache=True)
+def _change_mie(
+    old: Any,
+    new: Any,
+    x: Any,
+    box: Any,
+    begin: int,
+    end: int,
+    pairs: Any,
+    c: Any,
+    cut: float,
+    n: int,
+    m: int,
+) -> float:
+    """Energy change of a particle with its neighbours of one species."""
+    total = 0.0
+    for k in range(begin, end):
+        j = pairs[k]
+        before = after = 0.0
+        for axis in range(3):
+            a = old[axis] - x[axis, j]
+            a -= box[axis] * np.rint(a / box[axis])
+            before += a * a
+            after += (a + new[axis]) ** 2
+        if after < cut:
+            total += _mie(after, c, n, m)
+        if before < cut:
+            total -= _mie(before, c, n, m)
+    return total
+
+
+@njit(cache=True)
+def sweep(
+    rng: Any,
+    cycles: int,
+    stride: int,
+    dimension: int,
+    step: float,
+    radius: float,
+    temperature: float,
+    start: Any,
+    moved: Any,
+    types: Any,
+    box: Any,
+    offsets: Any,
+    pairs: Any,
+    coefficients: Any,
+    cuts: Any,
+    powers: Any,
+    total: Any,
+) -> int:
+    """Sweep over all particles some times, adding up displacements; return accepted moves.
+
+    Parameters
+    ----------
+    start, moved : (3, N) places at the start and displacements from there, changed in place.
+    offsets : (N, S + 1) bounds of the neighbours of each particle, by species, in ``pairs``.
+    coefficients : (S, S, K); cuts : (S, S) squared cutoffs.
+    powers : empty for the Lennard-Jones family, else the two exponents of a Mie potential.
+    total : (3, N) sum of the displacements after every ``stride`` cycles, centre of mass at rest.
+    """
+    size, species = len(types), cuts.shape[0]
+    x = start + moved
+    old, new = np.zeros(3), np.zeros(3)
+    accepted = 0
+    for cycle in range(cycles):
+        for i in range(size):
+            reach = 0.0
+            for axis in range(dimension):
+                new[axis] = step * (2.0 * rng.random() - 1.0)
+                old[axis] = x[axis, i]
+                reach += (moved[axis, i] + new[axis]) ** 2
+            if reach > radius * radius:
+                continue
+            change = 0.0
+            for b in range(species):
+                begin, end = offsets[i, b], offsets[i, b + 1]
+                c, cut = coefficients[types[i], b], cuts[types[i], b]
+                if len(powers) == 0:
+                    change += _change_lennard_jones(i, old, new, x, box, begin, end, pairs, c, cut)
+                else:
+                    change += _change_mie(
+                        old, new, x, box, begin, end, pairs, c, cut, powers[0], powers[1]
+                    )
+            if change <= 0.0 or rng.random() < np.exp(-change / temperature):
+                accepted += 1
+                for axis in range(dimension):
+                    moved[axis, i] += new[axis]
+                    x[axis, i] = start[axis, i] + moved[axis, i]
+        if (cycle + 1) % stride == 0:
+            for axis in range(dimension):
+                drift = moved[axis].mean()
+                for i in range(size):
+                    total[axis, i] += moved[axis, i] - drift
+    return accepted

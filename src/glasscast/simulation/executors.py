@@ -1,0 +1,98 @@
+"""Where tasks run: here, in worker processes, or on a Dask cluster."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from glasscast.errors import MissingExtraError, SettingsError
+
+#: Names of the places, as the command line takes them.
+SCHEDULERS = ("inline", "processes", "dask", "slurm")
+
+
+class InlineExecutor(Executor):
+    """Runs each task when it is submitted, in this process."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run the task and hand back a finished future."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@contextmanager
+def open_executor(
+    scheduler: str = "processes",
+    workers: int = 1,
+    address: str | None = None,
+    options: dict[str, Any] | None = None,
+) -> Iterator[Executor]:
+    """Open an executor and close it in the end.
+
+    Parameters
+    ----------
+    scheduler : one of :data:`SCHEDULERS`. One worker of ``processes`` means inline.
+    workers : processes, or jobs of a cluster.
+    address : of a running Dask scheduler (``dask``); a local cluster if absent.
+    options : of ``dask_jobqueue.SLURMCluster`` (``slurm``), such as queue, cores, memory, walltime.
+
+    Raises
+    ------
+    SettingsError : if the scheduler is unknown or there is no worker.
+    MissingExtraError : if Dask is not installed.
+    """
+    if workers < 1:
+        raise SettingsError(f"workers must be at least 1, got {workers}")
+    if scheduler == "inline" or (scheduler == "processes" and workers == 1):
+        yield InlineExecutor()
+    elif scheduler == "processes":
+        # spawned, not forked: a forked child would inherit the threads of numerical libraries
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    elif scheduler in ("dask", "slurm"):
+        with _dask_client(scheduler, workers, address, options or {}) as client:
+            yield client.get_executor(retries=2)
+    else:
+        raise SettingsError(f"unknown scheduler '{scheduler}'; known: {', '.join(SCHEDULERS)}")
+
+
+@contextmanager
+def _dask_client(
+    scheduler: str, workers: int, address: str | None, options: dict[str, Any]
+) -> Iterator[Any]:
+    try:
+        from distributed import Client, LocalCluster
+
+        if scheduler == "slurm":
+            from dask_jobqueue import SLURMCluster
+    except ImportError:
+        raise MissingExtraError(
+            "Dask is not installed: pip install 'glasscast[cluster]', or use --shard i/n in a job "
+            "array, which needs nothing"
+        ) from None
+    if address is not None:
+        with Client(address) as client:
+            yield client
+        return
+    if scheduler == "slurm":
+        cluster = SLURMCluster(**options)
+        # adapt() replaces jobs that end at their time limit; scale() would leave the run hanging
+        cluster.adapt(minimum_jobs=workers, maximum_jobs=workers)
+    else:
+        cluster = LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+        )
+    with cluster, Client(cluster) as client:
+        yield client

@@ -1,0 +1,184 @@
+"""The typed settings of a data generation: one YAML file says all that decides the result."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from glasscast.errors import InputError, SettingsError
+from glasscast.simulation.presets import TIME_TABLES
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EngineSettings(_Strict):
+    """How LAMMPS is run; of these only ``time_step`` and ``skin`` touch the result's rounding."""
+
+    threads: int = Field(default=1, ge=1, description="OpenMP threads of one task")
+    suffix: str = Field(default="omp", description="accelerated styles: omp, opt, none, kk, gpu")
+    skin: float = Field(default=0.25, gt=0, description="neighbour list skin, in sigma")
+    time_step: float | None = Field(default=None, gt=0, description="default: the liquid's own")
+    executable: tuple[str, ...] | None = Field(
+        default=None,
+        description="command line of an external LAMMPS, such as [mpirun, -np, 8, lmp]",
+    )
+
+
+class EquilibrationSettings(_Strict):
+    """The way from a lattice to equilibrated, decorrelated snapshots.
+
+    The defaults follow Shiba et al., J. Chem. Phys. 158, 084503 (2023): hot at T = 5, a quench
+    in 20, then Nose-Hoover. ``time`` is to be about 40 relaxation times.
+    """
+
+    hot_temperature: float = Field(default=5.0, gt=0)
+    hot_time: float = Field(default=100.0, ge=0, description="t_h; 1e4 in the paper")
+    quench_time: float = Field(default=20.0, ge=0, description="t_cool")
+    time: float = Field(ge=0, description="with the thermostat at the target temperature")
+    between: float = Field(
+        default=0.0, ge=0, description="time between snapshots of one chain; >= 10 tau_alpha"
+    )
+    chains: int | None = Field(
+        default=None, ge=1, description="independent quenches; default: one a configuration"
+    )
+    damping: float = Field(default=0.5, gt=0, description="Nose-Hoover time constant")
+    pressure_damping: float = Field(default=5.0, gt=0, description="barostat time constant")
+    expansion: float = Field(
+        default=1.0,
+        ge=1,
+        description="linear factor of the box while hot, removed in the quench; 1.1 for hard "
+        "spheres, whose lattice would not melt at the final density",
+    )
+
+
+class InherentSettings(_Strict):
+    """Minimisation to the inherent structure."""
+
+    force_tolerance: float = Field(default=1e-8, gt=0, description="largest force on a particle")
+    iterations: int = Field(default=20000, ge=1)
+
+
+class CageSettings(_Strict):
+    """Restricted Monte Carlo to the cage state; see :mod:`glasscast.simulation.cage`."""
+
+    radius: float = Field(default=0.4, gt=0, description="R_cage, in sigma of species A")
+    burn_in: int = Field(default=500, ge=0, description="cycles before averaging")
+    cycles: int = Field(default=4000, ge=1, description="cycles averaged over")
+    stride: int = Field(default=5, ge=1, description="cycles between samples")
+    step: float = Field(default=0.08, gt=0, description="first half-width of a trial move")
+    acceptance: float = Field(default=0.4, gt=0, lt=1, description="aimed at in the burn-in")
+
+
+class SimulationSettings(_Strict):
+    """Everything that decides a generated data set.
+
+    Give ``times`` or ``preset``; give ``density`` or ``pressure`` or neither (the liquid's own
+    density); give ``equilibration`` or ``starts``.
+    """
+
+    name: str = Field(default="glass", pattern=r"^[A-Za-z0-9._-]+$")
+    liquid: str = Field(default="ka", description="built-in name or the path of a YAML file")
+    temperature: float = Field(gt=0)
+    density: float | None = Field(default=None, gt=0)
+    pressure: float | None = Field(default=None, description="equilibrate at constant pressure")
+    particles: int | None = Field(default=None, ge=2)
+    configurations: int = Field(default=1, ge=1)
+    runs: int = Field(default=32, ge=2)
+    times: tuple[float, ...] | None = None
+    preset: str | None = None
+    seed: int = Field(default=1, ge=0)
+    equilibration: EquilibrationSettings | None = None
+    starts: tuple[str, ...] | None = Field(
+        default=None, description="npz files of configurations to start from instead"
+    )
+    inherent: InherentSettings | None = InherentSettings()
+    cage: CageSettings | None = None
+    engine: EngineSettings = EngineSettings()
+    keep_trajectories: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sections(cls, content: Any) -> Any:
+        """Let ``inherent: true`` and ``cage: true`` mean their defaults, ``false`` none."""
+        if isinstance(content, dict):
+            content = dict(content)
+            for key in ("inherent", "cage"):
+                if content.get(key) is True:
+                    content[key] = {}
+                elif content.get(key) is False:
+                    content[key] = None
+        return content
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SimulationSettings:
+        if (self.times is None) == (self.preset is None):
+            raise ValueError("give either times or preset")
+        if self.preset is not None and self.preset not in TIME_TABLES:
+            raise ValueError(
+                f"preset '{self.preset}' is unknown; known: {', '.join(sorted(TIME_TABLES))}"
+            )
+        times = self.time_table
+        if not times or times[0] <= 0 or any(b <= a for a, b in pairwise(times)):
+            raise ValueError(f"times must be positive and increase, got {list(times)}")
+        if self.density is not None and self.pressure is not None:
+            raise ValueError("give either density or pressure, not both")
+        if (self.equilibration is None) == (self.starts is None):
+            raise ValueError("give either equilibration or starts")
+        if self.equilibration is not None and self.particles is None:
+            raise ValueError("particles: needed to make configurations")
+        if self.equilibration is not None:
+            chains = self.equilibration.chains
+            if chains and chains < self.configurations and self.equilibration.between == 0:
+                raise ValueError("equilibration.between must be positive with fewer chains")
+        return self
+
+    @property
+    def time_table(self) -> tuple[float, ...]:
+        """The times of the labels, from ``times`` or the preset."""
+        if self.times is not None:
+            return self.times
+        assert self.preset is not None
+        return TIME_TABLES[self.preset]
+
+
+def load_settings(path: Path) -> SimulationSettings:
+    """Read and check a settings file.
+
+    Raises
+    ------
+    InputError : if the file is missing, is not YAML, or breaks the schema; names the key.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})") from None
+    except yaml.YAMLError as error:
+        raise InputError(path, f"is not YAML ({error})") from None
+    if not isinstance(content, dict):
+        raise InputError(path, "must hold keys and values")
+    try:
+        return check_settings(content)
+    except SettingsError as error:
+        raise InputError(path, str(error)) from None
+
+
+def check_settings(content: dict[str, Any]) -> SimulationSettings:
+    """Check a dictionary of settings.
+
+    Raises
+    ------
+    SettingsError : naming the first key that breaks the schema.
+    """
+    try:
+        return SimulationSettings(**content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{where + ': ' if where else ''}{message}") from None

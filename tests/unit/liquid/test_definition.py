@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import yaml
+
+from glasscast.errors import InputError, SettingsError
+from glasscast.liquid.definition import BUILT_IN, load_liquid, load_liquid_settings
+
+MINE = {
+    "name": "mine",
+    "density": 0.8,
+    "potential": {"form": "mie", "repulsive": 12, "attractive": 6},
+    "species": {"big": {"fraction": 0.5}, "small": {"fraction": 0.5, "mass": 2}},
+    "pairs": {
+        "big-big": {"epsilon": 1, "sigma": 1, "cutoff": 2.5},
+        "big-small": {"epsilon": "1e0", "sigma": 0.9, "cutoff": 2.25},
+        "small-small": {"epsilon": 1, "sigma": 0.8, "cutoff": 2},
+    },
+}
+
+
+def write(tmp_path, **changes):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(MINE | changes))
+    return path
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_built_in_liquids_load_and_say_where_they_come_from(name):
+    settings = load_liquid_settings(name)
+    assert settings.name == name
+    assert "Phys" in settings.notes
+
+
+def test_own_liquid_from_a_table_of_pairs(tmp_path):
+    liquid = load_liquid(write(tmp_path))
+    assert liquid.species == ("big", "small")
+    assert liquid.masses.tolist() == [1, 2]
+    assert liquid.sigma.tolist() == [[1, 0.9], [0.9, 0.8]]
+    r = np.array([1.2])
+    shift = 4 * (2.5**-12 - 2.5**-6)
+    # Mie 12-6 is Lennard-Jones
+    assert liquid.pair_energy(r)[0] == pytest.approx(4 * (1.2**-12 - 1.2**-6) - shift)
+
+
+def test_numbers_that_yaml_reads_as_text_are_numbers(tmp_path):
+    assert load_liquid(write(tmp_path)).epsilon[0, 1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        (
+            {"pairs": MINE["pairs"] | {"x": MINE["pairs"]["big-big"]}},
+            "the pair 'x' names a species",
+        ),
+        (
+            {"pairs": {k: v for k, v in MINE["pairs"].items() if k != "big-small"}},
+            "big-small is mi",
+        ),
+        ({"pairs": MINE["pairs"] | {"small-big": MINE["pairs"]["big-big"]}}, "is given twice"),
+        (
+            {"species": {"big": {"fraction": 0.5}, "small": {"fraction": 0.4}}},
+            "add up to 1, got 0.9",
+        ),
+        ({"density": -1}, "density: Input should be greater than 0"),
+        ({"potential": {"form": "morse"}}, "potential: Input tag 'morse'"),
+        ({"potential": {"form": "mie", "repulsive": 6, "attractive": 6}}, "must exceed"),
+    ],
+)
+def test_a_wrong_table_is_refused_naming_the_key(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        load_liquid(write(tmp_path, **changes))
+
+
+def test_unknown_name_lists_the_known_ones():
+    with pytest.raises(SettingsError, match="unknown liquid 'argon'; built in: ka, ka-cut"):
+        load_liquid("argon")
+
+
+def test_missing_and_unreadable_files(tmp_path):
+    with pytest.raises(InputError, match=r"cannot be read \(No such file"):
+        load_liquid(tmp_path / "no.yaml")
+    path = tmp_path / "bad.yaml"
+    path.write_text("a: [")
+    with pytest.raises(InputError, match="is not YAML"):
+        load_liquid(path)
+    path.write_text("- 1")
+    with pytest.raises(InputError, match="must hold keys and values"):
+        load_liquid(path)

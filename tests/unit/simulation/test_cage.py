@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from glasscast.errors import MissingExtraError, SettingsError, ShapeError
+from glasscast.liquid.box import minimum_image
+from glasscast.liquid.definition import LiquidSettings, load_liquid
+from glasscast.simulation.cage import find_cage
+from glasscast.simulation.settings import CageSettings
+
+pytest.importorskip("numba")
+
+
+def soft(epsilon=1.0, sigma=1.0, cutoff=2.0, form="lj-polynomial", **more):
+    pair = {"epsilon": epsilon, "sigma": sigma, "cutoff": cutoff}
+    return LiquidSettings(
+        name="soft",
+        density=1.0,
+        potential={"form": form, **more},
+        species={"A": {"fraction": 1.0}},
+        pairs={"AA": pair},
+    ).liquid()
+
+
+def pair_oracle(liquid, start, radius, temperature, samples=400_000):
+    """Mean displacements of two caged particles by weighting independent uniform points."""
+    rng = np.random.default_rng(5)
+    d = start.shape[1]
+    points = rng.normal(size=(2, samples, d))
+    points /= np.linalg.norm(points, axis=-1, keepdims=True)
+    points *= radius * rng.random((2, samples, 1)) ** (1 / d)
+    distance = np.linalg.norm(start[1] + points[1] - start[0] - points[0], axis=1)
+    weight = np.exp(-liquid.pair_energy(distance) / temperature)
+    centred = points - points.mean(axis=0)
+    return np.einsum("psd,s->pd", centred, weight) / weight.sum()
+
+
+@pytest.mark.parametrize(
+    ("liquid", "distance"),
+    [
+        (soft(), 1.0),
+        (soft(form="lj-force-shifted"), 1.5),
+        (soft(form="mie", repulsive=50, attractive=49, cutoff=50 / 49), 1.1),
+    ],
+)
+def test_two_particles_follow_the_boltzmann_weight(liquid, distance):
+    start = np.array([[5.0, 5, 5], [5 + distance, 5, 5]])
+    settings = CageSettings(radius=0.3, burn_in=2000, cycles=200_000, stride=2)
+    result = find_cage(liquid, start, np.zeros(2, int), np.full(3, 10.0), 0.8, [1], settings)
+    expected = pair_oracle(liquid, start, 0.3, 0.8)
+    assert abs(expected).max() > 0.005  # the pair does push or pull
+    np.testing.assert_allclose(result.displacement, expected, atol=0.002)
+
+
+def test_two_particles_in_two_dimensions_across_the_face_of_the_box():
+    liquid = load_liquid("ka2d")
+    start = np.array([[0.1, 4.0], [9.2, 4.0]])
+    settings = CageSettings(radius=0.3, burn_in=2000, cycles=200_000, stride=2)
+    result = find_cage(liquid, start, np.zeros(2, int), np.full(2, 10.0), 0.5, [1], settings)
+    unfolded = np.array([[0.1, 4.0], [-0.8, 4.0]])
+    expected = pair_oracle(liquid, unfolded, 0.3, 0.5)
+    np.testing.assert_allclose(result.displacement, expected, atol=0.002)
+    assert np.all((result.positions >= 0) & (result.positions < 10))
+
+
+def crystal():
+    basis = np.array([[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
+    grid = np.stack(np.meshgrid(*[np.arange(5)] * 3, indexing="ij"), -1).reshape(-1, 1, 3)
+    return (grid + basis + 0.25).reshape(-1, 3) * 1.5, np.full(3, 7.5)
+
+
+def test_the_cage_of_a_displaced_crystal_particle_is_its_lattice_site():
+    liquid, (sites, box) = load_liquid("ka"), crystal()
+    start = sites.copy()
+    start[7] += [0.12, -0.08, 0.05]
+    settings = CageSettings(radius=0.4, burn_in=200, cycles=1000, stride=2)
+    result = find_cage(liquid, start, np.zeros(len(start), int), box, 0.2, [1], settings)
+    off = minimum_image(result.positions - sites, box)
+    off -= off.mean(axis=0)
+    assert np.linalg.norm(off[7]) < 0.03  # it began 0.15 away
+    assert np.linalg.norm(off, axis=1).mean() < 0.03
+
+
+def liquid_like(rng):
+    liquid = load_liquid("ka")
+    n = 8
+    sites = np.stack(np.meshgrid(*[np.arange(n)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    box = np.full(3, (n**3 / 1.2) ** (1 / 3))
+    return liquid, (sites + 0.5) * box / n, rng.permutation(liquid.types(n**3)), box
+
+
+def test_equal_seeds_repeat_and_no_particle_leaves_its_sphere(rng):
+    liquid, start, types, box = liquid_like(rng)
+    settings = CageSettings(radius=0.15, burn_in=40, cycles=100)
+    first, again, other = (
+        find_cage(liquid, start, types, box, 1.0, [seed, 0], settings) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first.positions, again.positions)
+    assert not np.array_equal(first.positions, other.positions)
+    # less the motion of the centre of mass, which is small for many particles
+    assert np.linalg.norm(first.displacement, axis=1).max() < 0.15 + 0.01
+
+
+def test_the_stated_error_is_the_error_and_shrinks_with_the_root_of_the_cycles():
+    """In a crystal the true mean displacement is 0, so the error can be seen."""
+    liquid, (sites, box) = load_liquid("ka"), crystal()
+    stated, true = [], []
+    for cycles in (500, 2000):
+        settings = CageSettings(radius=0.15, burn_in=100, cycles=cycles)
+        result = find_cage(liquid, sites, np.zeros(500, int), box, 5.0, [1], settings)
+        stated.append(np.sqrt(np.mean(result.standard_error**2)))
+        true.append(np.sqrt(np.mean(np.sum(result.displacement**2, axis=1))))
+    assert stated[0] / stated[1] == pytest.approx(2, rel=0.2)
+    assert true[0] / true[1] == pytest.approx(2, rel=0.2)
+    np.testing.assert_allclose(stated, true, rtol=0.3)
+
+
+def test_rotating_the_pair_rotates_the_answer():
+    liquid = soft()
+    turn = Rotation.from_rotvec([0.3, 1.1, -0.4]).as_matrix()
+    settings = CageSettings(radius=0.3, burn_in=1000, cycles=100_000, stride=2)
+    start = np.array([[5.0, 5, 5], [6.0, 5, 5]])
+    turned = 5 + (start - 5) @ turn.T
+    box = np.full(3, 10.0)
+    one = find_cage(liquid, start, np.zeros(2, int), box, 0.8, [1], settings).displacement
+    two = find_cage(liquid, turned, np.zeros(2, int), box, 0.8, [2], settings).displacement
+    np.testing.assert_allclose(two, one @ turn.T, atol=0.004)
+
+
+def test_errors_name_what_is_wrong(rng, monkeypatch):
+    liquid, start, types, box = liquid_like(rng)
+    with pytest.raises(SettingsError, match="temperature must be positive, got -1"):
+        find_cage(liquid, start, types, box, -1, [1])
+    with pytest.raises(ShapeError, match=r"smaller than twice the cutoff 4\.1"):
+        find_cage(liquid, start, types, box, 1, [1], CageSettings(radius=0.8))
+    with pytest.raises(ShapeError, match="species 2 is unknown"):
+        find_cage(liquid, start, types + 1, box, 1, [1])
+    monkeypatch.setitem(sys.modules, "glasscast.simulation.cage_kernel", None)
+    with pytest.raises(MissingExtraError, match=r"needs numba.*glasscast\[md\]"):
+        find_cage(liquid, start, types, box, 1, [1], CageSettings(radius=0.2))

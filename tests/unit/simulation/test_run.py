@@ -1,0 +1,369 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glasscast.datasets.dataset import Dataset
+from glasscast.errors import GlasscastError, InputError, SettingsError, SimulationError
+from glasscast.simulation import run as run_module
+from glasscast.simulation.executors import InlineExecutor, open_executor
+from glasscast.simulation.inputs import write_rerun
+from glasscast.simulation.plan import Plan, load, matches, save
+from glasscast.simulation.run import simulate
+from glasscast.simulation.settings import SimulationSettings, check_settings, load_settings
+
+TINY = {
+    "name": "tiny",
+    "temperature": 1.0,
+    "particles": 300,
+    "configurations": 3,
+    "runs": 2,
+    "times": [0.05, 0.2],
+    "seed": 5,
+    "equilibration": {
+        "hot_time": 0.5,
+        "quench_time": 0.5,
+        "time": 0.5,
+        "between": 0.5,
+        "chains": 2,
+    },
+    "inherent": {"force_tolerance": 1e-3},
+    "cage": {"radius": 0.2, "burn_in": 5, "cycles": 10},
+}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = [*sorted(folder.glob("*.npz")), folder / "dataset.json"]
+    return {file.name: file.read_bytes() for file in files}
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("reference")
+    simulate(check_settings(TINY), folder)
+    return folder
+
+
+@pytest.mark.lammps
+def test_a_dataset_with_all_its_fields(reference):
+    dataset = Dataset.open(reference)
+    assert dataset.names == ["tiny-0000", "tiny-0001", "tiny-0002"]
+    for configuration in dataset:
+        assert configuration.size == 300
+        assert configuration.types.tolist() == [0] * 240 + [1] * 60
+        assert configuration.inherent is not None
+        assert configuration.cage is not None
+        assert configuration.propensity.shape == (2, 300)
+        records = configuration.metadata["records"]
+        assert len(records["production"]["energy_drift"]) == 2
+        assert records["inherent"]["converged"]
+    first, third = dataset[0], dataset[2]
+    assert first.metadata["chain"] == [0, 0]
+    assert third.metadata["chain"] == [0, 1]
+    assert not np.array_equal(first.positions, dataset[1].positions)
+
+
+@pytest.mark.lammps
+def test_nothing_is_computed_again(reference, monkeypatch):
+    before = {file: file.stat().st_mtime_ns for file in reference.rglob("*.npz")}
+    monkeypatch.setattr(run_module, "open_executor", None)  # would fail if a task were left
+    simulate(check_settings(TINY), reference)
+    assert {file: file.stat().st_mtime_ns for file in reference.rglob("*.npz")} == before
+
+
+@pytest.mark.lammps
+def test_only_what_a_changed_setting_touches_is_computed_again(tmp_path):
+    small = TINY | {"configurations": 1}
+    simulate(check_settings(small), tmp_path)
+    before = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "parts").iterdir()}
+    simulate(check_settings(small | {"cage": small["cage"] | {"cycles": 12}}), tmp_path)
+    after = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "parts").iterdir()}
+    assert {name for name in before if before[name] != after[name]} == {"tiny-0000.cage.npz"}
+
+
+@pytest.mark.lammps
+def test_shards_together_make_the_same_bytes(reference, tmp_path):
+    settings = check_settings(TINY)
+    assert simulate(settings, tmp_path, shard=(1, 2)) is None
+    assert simulate(settings, tmp_path, shard=(0, 2)) is not None
+    assert contents(tmp_path) == contents(reference)
+
+
+@pytest.mark.lammps
+@pytest.mark.slow
+def test_two_processes_make_the_same_bytes(reference, tmp_path):
+    simulate(check_settings(TINY), tmp_path, workers=2)
+    assert contents(tmp_path) == contents(reference)
+
+
+@pytest.mark.lammps
+@pytest.mark.slow
+def test_dask_workers_make_the_same_bytes(reference, tmp_path):
+    pytest.importorskip("distributed")
+    simulate(check_settings(TINY), tmp_path, workers=2, scheduler="dask")
+    assert contents(tmp_path) == contents(reference)
+
+
+def start_run(folder: Path, settings: Path, workers: int = 1) -> subprocess.Popen[bytes]:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from glasscast.simulation.run import simulate\n"
+        "from glasscast.simulation.settings import load_settings\n"
+        "if __name__ == '__main__':\n"
+        f"    simulate(load_settings(Path({str(settings)!r})), Path({str(folder)!r}), {workers})\n"
+    )
+    script = settings.with_name("run.py")
+    script.write_text(code)
+    return subprocess.Popen([sys.executable, str(script)], start_new_session=True)
+
+
+def kill_when(process, ready) -> bool:
+    """Kill the whole tree as soon as a condition holds; False if it ended before."""
+    while process.poll() is None:
+        if ready():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return True
+        time.sleep(0.005)
+    return False
+
+
+@pytest.mark.lammps
+def test_a_killed_run_resumes_to_the_same_bytes(reference, tmp_path):
+    settings, folder = tmp_path / "settings.yaml", tmp_path / "out"
+    settings.write_text(json.dumps(TINY))
+    process = start_run(folder, settings)
+    parts = folder / "parts"
+    assert kill_when(process, lambda: parts.is_dir() and len(list(parts.glob("*.npz"))) >= 2)
+    finished = {f: f.stat().st_mtime_ns for f in folder.rglob("*.npz")}
+    simulate(load_settings(settings), folder)
+    assert contents(folder) == contents(reference)
+    assert all(f.stat().st_mtime_ns == when for f, when in finished.items())
+
+
+@pytest.mark.lammps
+@pytest.mark.slow
+def test_ten_kills_at_random_moments_leave_no_trace(reference, tmp_path, rng):
+    settings, folder = tmp_path / "settings.yaml", tmp_path / "out"
+    settings.write_text(json.dumps(TINY))
+    finished: dict[Path, int] = {}
+    for _ in range(10):
+        process, deadline = start_run(folder, settings, 2), time.monotonic() + rng.uniform(1.5, 5)
+        kill_when(process, lambda deadline=deadline: time.monotonic() > deadline)
+        assert all(f.stat().st_mtime_ns == when for f, when in finished.items())
+        files = [*folder.glob("snapshots/*.npz"), *folder.glob("parts/*.npz")]
+        finished = {f: f.stat().st_mtime_ns for f in files}
+    simulate(check_settings(TINY), folder)
+    assert contents(folder) == contents(reference)
+
+
+@pytest.mark.lammps
+def test_imported_starts_take_the_place_of_equilibration(reference, tmp_path):
+    starts = [str(reference / "tiny-0000.npz"), str(tmp_path / "glassbench.npz")]
+    first = Dataset.open(reference)[0]
+    # the way public files have it: species from 1, no box, around the origin
+    np.savez(
+        starts[1],
+        initial_positions=first.positions - first.box / 2,
+        types=first.types.astype(int) + 1,
+    )
+    content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles", "cage")}
+    dataset = simulate(check_settings(content | {"starts": starts, "inherent": None}), tmp_path)
+    np.testing.assert_allclose(dataset[0].positions, first.positions)
+    assert dataset[1].types.tolist() == first.types.tolist()
+    np.testing.assert_allclose(dataset[1].box, first.box)
+    # the same seed and start give the same runs
+    np.testing.assert_array_equal(dataset[0].propensity, first.propensity)
+
+
+@pytest.mark.lammps
+def test_the_inputs_of_any_run_can_be_written_again(reference, tmp_path):
+    folder = write_rerun(reference, configuration=1, run=1, folder=tmp_path / "rerun")
+    text = (folder / "start.data").read_text()
+    assert "300 atoms" in text
+    positions = np.array([line.split()[2:] for line in text.splitlines()[11:311]], float)
+    np.testing.assert_array_equal(positions, Dataset.open(reference)[1].positions)
+    script = (folder / "production.in").read_text()
+    assert script == (reference / "inputs" / "production.in").read_text()
+    assert "pair_style lj/smooth/linear" in script
+    with pytest.raises(InputError, match="is not a generated data set"):
+        write_rerun(tmp_path, 0, 0, tmp_path)
+
+
+@pytest.mark.lammps
+def test_progress_counts_every_particle_step(tmp_path):
+    seen = []
+    simulate(
+        check_settings(TINY | {"cage": None, "inherent": None}),
+        tmp_path,
+        report=lambda p: seen.append((p.finished, p.done, p.total, p.seconds_left)),
+    )
+    finished, done, total, left = seen[-1]
+    assert (finished, done, left) == (3, total, 0)
+    # two quenches of 300 steps, one step on of 100, three times two runs of 40
+    assert total == 300 * (2 * 300 + 100 + 3 * 2 * 40)
+
+
+@pytest.mark.lammps
+def test_a_failing_configuration_is_reported_after_the_others_are_done(tmp_path, monkeypatch):
+    settings = check_settings(TINY | {"cage": None, "inherent": None})
+    calls = []
+
+    def flaky(plan, configuration, progress=None):
+        calls.append(configuration)
+        if configuration == 1:
+            raise SimulationError("it broke")
+        return measure(plan, configuration, progress)
+
+    measure = run_module.measure
+    monkeypatch.setattr(run_module, "measure", flaky)
+    with pytest.raises(SimulationError, match="1 of 3 configurations failed; tiny-0001: it broke"):
+        simulate(settings, tmp_path)
+    assert calls.count(1) == 2  # tried again once
+    assert sorted({0, 2} & set(calls)) == [0, 2]
+    monkeypatch.setattr(run_module, "measure", measure)
+    assert len(simulate(settings, tmp_path)) == 3
+
+
+def test_fingerprints_know_what_matters():
+    plan = Plan.make(check_settings(TINY), Path("x"))
+
+    def prints(**changes):
+        other = Plan.make(check_settings(TINY | changes), Path("y"))
+        return [other.snapshot_print(0), other.part_print(0, "production")]
+
+    mine = [plan.snapshot_print(0), plan.part_print(0, "production")]
+    assert prints(configurations=2) == mine
+    assert prints(engine={"threads": 4}) == mine
+    assert prints(cage=None) == mine
+    assert prints(runs=4)[0] == mine[0]
+    assert prints(runs=4)[1] != mine[1]
+    for changes in ({"seed": 6}, {"temperature": 0.9}, {"engine": {"time_step": 0.004}}):
+        assert all(a != b for a, b in zip(prints(**changes), mine, strict=True))
+    assert plan.snapshot_print(0) != plan.snapshot_print(1)
+
+
+def test_saved_files_match_only_their_fingerprint(tmp_path):
+    path = tmp_path / "a.npz"
+    assert not matches(path, "one")
+    save(path, "one", {"x": np.arange(3)}, {"note": [1.5]})
+    assert matches(path, "one")
+    assert not matches(path, "two")
+    arrays, record = load(path)
+    assert arrays["x"].tolist() == [0, 1, 2]
+    assert record == {"note": [1.5]}
+    path.write_bytes(path.read_bytes()[:100])
+    assert not matches(path, "one")
+
+
+def test_an_unwritable_folder_is_an_error_before_anything_is_computed(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        simulate(check_settings(TINY), blocked)
+
+
+@pytest.mark.parametrize("shard", [(2, 2), (-1, 2)])
+def test_shards_are_counted_from_zero(tmp_path, shard):
+    with pytest.raises(SettingsError, match=r"0 <= i < n, got"):
+        simulate(check_settings(TINY), tmp_path, shard=shard)
+
+
+def test_executors(tmp_path):
+    with open_executor("processes", 1) as executor:
+        assert isinstance(executor, InlineExecutor)
+        assert executor.submit(max, 1, 2).result() == 2
+        with pytest.raises(TypeError):
+            executor.submit(max, 1).result()
+    with (
+        pytest.raises(SettingsError, match="unknown scheduler 'pbs'; known: inline"),
+        open_executor("pbs", 2),
+    ):
+        pass
+    with (
+        pytest.raises(SettingsError, match="workers must be at least 1, got 0"),
+        open_executor("processes", 0),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"times": [0.2, 0.1]}, r"times must be positive and increase, got \[0.2, 0.1\]"),
+        ({"times": [0, 1]}, "times must be positive"),
+        ({"times": None}, "give either times or preset"),
+        ({"preset": "glassbench-ka-T0.44"}, "give either times or preset"),
+        ({"times": None, "preset": "mars"}, "preset 'mars' is unknown; known: glassbench"),
+        ({"temperature": -1}, "temperature: Input should be greater than 0"),
+        ({"density": 1.2, "pressure": 1.0}, "give either density or pressure"),
+        ({"starts": ["a.npz"]}, "give either equilibration or starts"),
+        ({"particles": None}, "particles: needed"),
+        ({"colour": 1}, "colour: Extra inputs"),
+        ({"cage": {"radius": 0}}, "cage.radius: Input should be greater"),
+        ({"equilibration": {"time": 1, "chains": 1}}, "between must be positive with fewer chains"),
+        ({"name": "a/b"}, "name: String should match"),
+    ],
+)
+def test_wrong_settings_are_refused_naming_the_key(changes, message):
+    with pytest.raises(SettingsError, match=message):
+        check_settings(TINY | changes)
+
+
+def test_settings_files(tmp_path):
+    path = tmp_path / "a.yaml"
+    with pytest.raises(InputError, match="cannot be read"):
+        load_settings(path)
+    path.write_text("temperature: [")
+    with pytest.raises(InputError, match="is not YAML"):
+        load_settings(path)
+    path.write_text("3")
+    with pytest.raises(InputError, match="must hold keys and values"):
+        load_settings(path)
+    path.write_text("temperature: 0.5\nruns: 1")
+    with pytest.raises(InputError, match=r"a\.yaml: runs: Input should be greater"):
+        load_settings(path)
+    # PyYAML reads 1e-3 as text
+    path.write_text(
+        "temperature: 5e-1\npreset: glassbench-ka-T0.44\nparticles: 300\n"
+        "equilibration: {time: 1e+2}\ninherent: true\ncage: false\n"
+    )
+    settings = load_settings(path)
+    assert isinstance(settings, SimulationSettings)
+    assert settings.temperature == 0.5
+    assert settings.equilibration.time == 100
+    assert settings.time_table[-1] == 130000
+    assert settings.inherent is not None
+    assert settings.cage is None
+
+
+def test_missing_starts_and_small_systems_are_refused(tmp_path):
+    content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles")}
+    with pytest.raises(InputError, match=r"no\.npz: does not exist"):
+        simulate(check_settings(content | {"starts": [str(tmp_path / "no.npz")]}), tmp_path / "o")
+    with pytest.raises(GlasscastError, match="smaller than twice the cutoff"):
+        simulate(check_settings(TINY | {"particles": 50}), tmp_path / "p")
+
+
+def test_starts_with_an_unknown_species_or_shape_are_refused(tmp_path):
+    content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles")}
+    positions = np.random.default_rng(1).uniform(0, 6, (300, 3))
+    for arrays, message in [
+        ({"types": np.zeros(300, int)}, "lacks the key 'initial_positions'"),
+        ({"types": np.full(300, 3), "initial_positions": positions}, "species 3 is unknown"),
+        ({"types": np.zeros(7, int), "initial_positions": positions}, r"\(300, 3\) for 7 types"),
+        ({"types": np.zeros(300, int), "positions": positions, "box": 4.0}, "smaller than twice"),
+    ]:
+        path = tmp_path / "start.npz"
+        np.savez(path, **arrays)
+        with pytest.raises(GlasscastError, match=message):
+            simulate(check_settings(content | {"starts": [str(path)]}), tmp_path / "out")
