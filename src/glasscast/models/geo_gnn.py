@@ -11,7 +11,12 @@ from glasscast.models.layers.batch import GraphBatch
 from glasscast.models.layers.segments import EdgeIndex, add_node_parts, sum_by_receiver
 from glasscast.models.layers.triplets import triplet_convolution
 
-#: Trainable numbers the paper reports for its settings (Supplementary Table III).
+#: Trainable numbers the paper reports for its settings (Supplementary Table III). The equations
+#: leave open how deep the MLPs of eqs. 4 and 12 and of the read-out are, and which layers have
+#: biases. This module has the same number with one layer in eq. 4, two in eq. 12, a read-out
+#: 32-16-1, biases everywhere but on angles and triplet neighbours, and the product of matrices
+#: W_theta^L W_theta (eqs. 5 and 6), which is again a matrix, kept as one per layer. With two
+#: layers in eq. 4 (+1056), a read-out 32-32-1 (+544) and both matrices (+2048) it is 33922.
 PUBLISHED_PARAMETERS = 30274
 
 
@@ -19,7 +24,7 @@ class EdgeEmbedding(nn.Module):
     r"""Edge type and distance to features (eqs. 3 and 4).
 
     .. math:: e_{ij,k} = e^{-\beta (r_{ij} - \mu_k)^2}, \qquad
-        h^0_{ij} = W_2\, \sigma(W_1 [z_{ij} \Vert e_{ij}] + b_1) + b_2
+        h^0_{ij} = \sigma(W [z_{ij} \Vert e_{ij}] + b)
 
     The square is missing in the paper's printed Gaussian. Distances are symmetric, so Gaussians
     and their products are made once a pair; the type part is a table of species pairs.
@@ -36,8 +41,7 @@ class EdgeEmbedding(nn.Module):
             self.register_buffer("centres", centres, persistent=False)
             # Neighbouring Gaussians cross at their standard deviation.
             self.beta = nn.Parameter(0.5 / (centres[1] - centres[0]) ** 2)
-        self.first = nn.Linear(width + count, width)
-        self.second = nn.Linear(width, width)
+        self.mix = nn.Linear(width + count, width)
 
     def radial(self, distances: Tensor) -> Tensor:
         """Encode distances, one row a pair: (P,) -> (P, N_r)."""
@@ -49,11 +53,11 @@ class EdgeEmbedding(nn.Module):
     def forward(self, graph: GraphBatch, radial: Tensor, pairs: Tensor) -> Tensor:
         """Initial features of the edges: (E, F), from (P, N_r) and the pair of each edge (E,)."""
         width = self.types.shape[1]
-        by_type, by_distance = self.first.weight.split([width, radial.shape[1]], dim=1)
+        by_type, by_distance = self.mix.weight.split([width, radial.shape[1]], dim=1)
         receiver, sender = graph.types[graph.index.receivers], graph.types[graph.index.senders]
-        table = linear(self.types, by_type, self.first.bias)
+        table = linear(self.types, by_type, self.mix.bias)
         mixed = linear(radial, by_distance)[pairs] + table[receiver * self.species + sender]
-        return self.second(silu(mixed))
+        return silu(mixed)
 
 
 class TripletLayer(nn.Module):
@@ -62,23 +66,23 @@ class TripletLayer(nn.Module):
     .. math:: h^L_{ij} = \sigma(W_{e'} [\sigma(W_{e''} h^{L-1}_{ij}) \Vert m^L_{ij}])
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, functions: int) -> None:
         super().__init__()
-        self.angle = nn.Linear(width, width, bias=False)  # W_theta^L
+        self.angle = nn.Parameter(torch.randn(functions, width) / functions**0.5)  # W_theta^L
         self.neighbour = nn.Linear(width, width, bias=False)  # W_e
         self.own = nn.Linear(width, width)  # W_e''
         self.mix = nn.Linear(2 * width, width)  # W_e'
 
-    def forward(self, edges: Tensor, angular: Tensor, graph: GraphBatch, angles: str) -> Tensor:
-        """Update the edges (E, F); ``angular`` (L, F) is W_theta, shared by the layers."""
-        weights, incoming = self.angle(angular), self.neighbour(edges)
+    def forward(self, edges: Tensor, graph: GraphBatch, angles: str) -> Tensor:
+        """Update the edges: (E, F) -> (E, F)."""
+        incoming = self.neighbour(edges)
         if angles == "none":  # t_ijk is constant: everything sender j receives, less i's part
             others = sum_by_receiver(incoming, graph.index)[graph.index.senders]
-            message = (others - incoming[graph.index.reverse]) * weights
+            message = (others - incoming[graph.index.reverse]) * self.angle
         else:
             assert graph.triplets is not None
             kind = "linear" if angles == "linear" else "harmonics"
-            message = triplet_convolution(incoming, weights, graph.triplets, kind)
+            message = triplet_convolution(incoming, self.angle, graph.triplets, kind)
         width = edges.shape[1]
         by_own, by_message = self.mix.weight.split([width, width], dim=1)
         return silu(
@@ -175,16 +179,17 @@ class GeoNetwork(nn.Module):
         width = settings.hidden
         self.angles, self.dropout = settings.angles, settings.dropout
         self.embed = EdgeEmbedding(settings, species)
-        if settings.triplet_layers:
-            rows = {"harmonics": settings.angular_functions, "linear": 2, "none": 1}[self.angles]
-            self.angular = nn.Parameter(torch.randn(rows, width) / rows**0.5)  # W_theta
-        self.layers = nn.ModuleList(TripletLayer(width) for _ in range(settings.triplet_layers))
+        functions = {"harmonics": settings.angular_functions, "linear": 2, "none": 1}[self.angles]
+        self.layers = nn.ModuleList(
+            TripletLayer(width, functions) for _ in range(settings.triplet_layers)
+        )
         self.aggregate: AttentionAggregation | SumAggregation
         if settings.aggregation == "attention":
             self.aggregate = AttentionAggregation(width, settings.radial_functions)
         else:
             self.aggregate = SumAggregation(width)
-        self.readout = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, outputs))
+        half = max(1, width // 2)
+        self.readout = nn.Sequential(nn.Linear(width, half), nn.SiLU(), nn.Linear(half, outputs))
 
     def forward(self, graph: GraphBatch) -> tuple[Tensor, None]:
         """Forecast all nodes: (N, T)."""
@@ -192,7 +197,7 @@ class GeoNetwork(nn.Module):
         radial = self.embed.radial(distances)
         first = last = self.embed(graph, radial, pairs)
         for layer in self.layers:
-            last = layer(last, self.angular, graph, self.angles)
+            last = layer(last, graph, self.angles)
             last = dropout(last, self.dropout, self.training)
         nodes = self.aggregate(first, last, radial, pairs, graph.index)
         return self.readout(nodes), None
