@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from glasscast.models.hyperparameters import BotanHyperparameters
+from glasscast.models.deep import DeepModel
+from glasscast.models.hyperparameters import (
+    BotanHyperparameters,
+    DeepHyperparameters,
+    NodeTargetingHyperparameters,
+)
 from glasscast.models.layers.batch import GraphBatch
 from glasscast.models.layers.edge_update import edge_update
 
@@ -79,12 +87,9 @@ class BotanNetwork(nn.Module):
         self.update_node = Perceptron(3 * width, width, width)  # node, encoded node, sum
         self.decode = Perceptron(width, width, width, outputs, readout=True)
         self.forecasts_edges = settings.node_weight < 1
-        if self.forecasts_edges:
-            self.decode_edge = (
-                self.decode
-                if settings.shared_decoder
-                else Perceptron(width, width, width, outputs, readout=True)
-            )
+        self.decode_edge: Perceptron | None = None  # None: the decoder of the nodes
+        if self.forecasts_edges and not settings.shared_decoder:
+            self.decode_edge = Perceptron(width, width, width, outputs, readout=True)
 
     def forward(self, graph: GraphBatch) -> Outputs:
         """Forecast all nodes (N, T), and all edges (E, T) when they are learned."""
@@ -111,4 +116,49 @@ class BotanNetwork(nn.Module):
                 graph.index,
             )
             nodes = self.update_node(torch.cat([nodes, encoded_nodes, received], 1))
-        return self.decode(nodes), self.decode_edge(edges) if self.forecasts_edges else None
+        if not self.forecasts_edges:
+            return self.decode(nodes), None
+        return self.decode(nodes), (self.decode_edge or self.decode)(edges)
+
+
+class Botan(DeepModel):
+    """BOTAN: propensity and pair-distance changes at once; see :class:`BotanNetwork`.
+
+    Invariant under translation and permutation; rotations and reflections only as far as the
+    augmentation teaches them. It sees ``(rounds + 1) * cutoff`` around a particle.
+    """
+
+    settings_class: ClassVar[type[DeepHyperparameters]] = BotanHyperparameters
+    hyperparameters: BotanHyperparameters
+
+    @property
+    def node_weight(self) -> float:
+        """p of eq. 12."""
+        return float(self.hyperparameters.node_weight)
+
+    @property
+    def bond_cutoff(self) -> float | None:
+        """Longest pair in the edge loss."""
+        return self.hyperparameters.bond_cutoff
+
+    @property
+    def self_edges(self) -> bool:
+        """Whether nodes are their own neighbours."""
+        return self.hyperparameters.self_edges
+
+    def build_network(self) -> BotanNetwork:
+        """Untrained network."""
+        return BotanNetwork(self.hyperparameters, self.dimension_, len(self.times_))
+
+    def initialise(self) -> None:
+        """Start from ``initial_weights``, if any."""
+        if self.hyperparameters.initial_weights is not None:
+            from glasscast.models.published import start_from
+
+            start_from(self, Path(self.hyperparameters.initial_weights))
+
+
+class NodeTargeting(Botan):
+    """NT-GNN of Bapst et al.: nodes only."""
+
+    settings_class: ClassVar[type[DeepHyperparameters]] = NodeTargetingHyperparameters

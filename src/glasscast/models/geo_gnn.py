@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear, silu
 
-from glasscast.models.hyperparameters import GeoHyperparameters
+from glasscast.models.deep import DeepModel
+from glasscast.models.hyperparameters import DeepHyperparameters, GeoHyperparameters
 from glasscast.models.layers.batch import GraphBatch
 from glasscast.models.layers.segments import EdgeIndex, add_node_parts, sum_by_receiver
 from glasscast.models.layers.triplets import triplet_convolution
@@ -209,3 +212,24 @@ def distinct_distances(graph: GraphBatch) -> tuple[Tensor, Tensor]:
     number = upper.cumsum(0) - 1
     pairs = torch.where(upper, number, number[graph.index.reverse])
     return graph.vectors[upper].norm(dim=1), pairs
+
+
+class GeoGnn(DeepModel):
+    """Geo-GNN; see :class:`GeoNetwork`.
+
+    Invariant under translation, rotation, reflection and permutation. It sees
+    ``(triplet_layers + 3) * cutoff`` around a particle.
+    """
+
+    settings_class: ClassVar[type[DeepHyperparameters]] = GeoHyperparameters
+    hyperparameters: GeoHyperparameters
+
+    @property
+    def uses_angles(self) -> bool:
+        """Angles are prepared unless an ablation leaves them out."""
+        settings = self.hyperparameters
+        return settings.triplet_layers > 0 and settings.angles != "none"
+
+    def build_network(self) -> GeoNetwork:
+        """Untrained network; a table of edge types covers species 0 to the highest seen."""
+        return GeoNetwork(self.hyperparameters, max(self.species_) + 1, len(self.times_))

@@ -19,6 +19,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn.functional import embedding_bag
 
+from glasscast.errors import ShapeError
+
 
 @dataclass(frozen=True)
 class EdgeIndex:
@@ -38,9 +40,20 @@ class EdgeIndex:
 
     @classmethod
     def from_arrays(cls, receivers: NDArray[np.int64], senders: NDArray[np.int64], size: int) -> Self:
-        """Index edges that are sorted by receiver, then sender, among ``size`` nodes."""
+        """Index edges that are sorted by receiver, then sender, among ``size`` nodes.
+
+        Raises
+        ------
+        ShapeError : if they are not sorted, or a pair lacks its opposite direction.
+        """
         offsets = np.searchsorted(receivers, np.arange(size + 1)).astype(np.int64)
         reverse = np.lexsort((receivers, senders)).astype(np.int64)
+        opposite = np.array_equal(senders[reverse], receivers)
+        if np.any(np.diff(receivers * size + senders) <= 0) or not opposite:
+            raise ShapeError(
+                "edges must be sorted by receiver, then sender, and hold both directions of every "
+                "pair once"
+            )
         arrays = (receivers, senders, offsets, reverse)
         return cls(*(torch.from_numpy(np.array(a, dtype=np.int64)) for a in arrays))
 
