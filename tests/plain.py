@@ -1,4 +1,4 @@
-"""The plain gather-scatter forms that the fast operations must equal; also the benchmarks' reference."""
+"""The plain gather-scatter forms that the fast operations must equal; benchmarks use them too."""
 
 import math
 
@@ -13,7 +13,9 @@ def triplets(index: EdgeIndex) -> tuple[Tensor, Tensor]:
     """All pairs of edges (i <- j), (j <- k) with k != i: two (T,) arrays of edge numbers."""
     degrees = index.offsets.diff()[index.senders]
     first = torch.arange(len(index.receivers)).repeat_interleave(degrees)
-    within = torch.arange(len(first)) - torch.repeat_interleave(degrees.cumsum(0) - degrees, degrees)
+    within = torch.arange(len(first)) - torch.repeat_interleave(
+        degrees.cumsum(0) - degrees, degrees
+    )
     second = index.offsets[index.senders[first]] + within
     keep = index.senders[second] != index.receivers[first]
     return first[keep], second[keep]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from glasscast.models.deep import DeepModel
 from glasscast.models.hyperparameters import (
     BotanHyperparameters,
     DeepHyperparameters,
+    InteractionHyperparameters,
     NodeTargetingHyperparameters,
 )
 from glasscast.models.layers.batch import GraphBatch
@@ -33,14 +35,19 @@ class Perceptron(nn.Module):
 
     def __init__(self, *widths: int, readout: bool = False) -> None:
         super().__init__()
-        pairs = zip(widths[:-1], widths[1:], strict=True)
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairs)
+        linears = [nn.Linear(a, b) for a, b in pairwise(widths)]
+        self.layers = nn.ModuleList(linears)
         self.readout = readout
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """The layers in order."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply to rows: (..., widths[0]) -> (..., widths[-1])."""
-        for number, layer in enumerate(self.layers, 1):
-            x = layer(x)
+        for number, layer in enumerate(self.linears, 1):
+            x = linear(x, layer.weight, layer.bias)
             if number < len(self.layers) or not self.readout:
                 x = x.relu_()
         return x
@@ -75,7 +82,7 @@ class BotanNetwork(nn.Module):
     Bapst et al., Nat. Phys. 16, 448 (2020).
     """
 
-    def __init__(self, settings: BotanHyperparameters, dimension: int, outputs: int) -> None:
+    def __init__(self, settings: InteractionHyperparameters, dimension: int, outputs: int) -> None:
         super().__init__()
         width = settings.hidden
         self.rounds = settings.rounds
@@ -95,10 +102,12 @@ class BotanNetwork(nn.Module):
         """Forecast all nodes (N, T), and all edges (E, T) when they are learned."""
         encoded_nodes = self.encode_node(graph.types.to(graph.vectors.dtype).unsqueeze(1))
         encoded_edges = self.encode_edge(-graph.vectors)  # r_receiver - r_sender
-        first, second = self.update_edge.layers
+        first, second = self.update_edge.linears
         width = encoded_nodes.shape[1]
-        by_edge, by_encoded, by_receiver, by_sender = first.weight.split(
-            [width, width, self.node_inputs * width, self.node_inputs * width], dim=1
+        by_edge, by_encoded, by_receiver, by_sender = torch.split(
+            first.weight,
+            [width, width, self.node_inputs * width, self.node_inputs * width],
+            dim=1,
         )
         # The encoded edges never change, nor does their share of the first layer.
         constant = linear(encoded_edges, by_encoded, first.bias)
@@ -129,11 +138,11 @@ class Botan(DeepModel):
     """
 
     settings_class: ClassVar[type[DeepHyperparameters]] = BotanHyperparameters
-    hyperparameters: BotanHyperparameters
+    hyperparameters: InteractionHyperparameters
 
     @property
     def node_weight(self) -> float:
-        """p of eq. 12."""
+        """P of eq. 12."""
         return float(self.hyperparameters.node_weight)
 
     @property

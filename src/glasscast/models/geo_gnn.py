@@ -12,7 +12,7 @@ from glasscast.models.deep import DeepModel
 from glasscast.models.hyperparameters import DeepHyperparameters, GeoHyperparameters
 from glasscast.models.layers.batch import GraphBatch
 from glasscast.models.layers.segments import EdgeIndex, add_node_parts, sum_by_receiver
-from glasscast.models.layers.triplets import triplet_convolution
+from glasscast.models.layers.triplets import Angles, triplet_convolution
 
 #: Trainable numbers the paper reports for its settings (Supplementary Table III). The equations
 #: leave open how deep the MLPs of eqs. 4 and 12 and of the read-out are, and which layers have
@@ -54,9 +54,9 @@ class EdgeEmbedding(nn.Module):
         return torch.exp(offsets.square_().mul(-self.beta))
 
     def forward(self, graph: GraphBatch, radial: Tensor, pairs: Tensor) -> Tensor:
-        """Initial features of the edges: (E, F), from (P, N_r) and the pair of each edge (E,)."""
+        """Embed all edges: (E, F), from (P, N_r) and the pair of each edge (E,)."""
         width = self.types.shape[1]
-        by_type, by_distance = self.mix.weight.split([width, radial.shape[1]], dim=1)
+        by_type, by_distance = torch.split(self.mix.weight, [width, radial.shape[1]], dim=1)
         receiver, sender = graph.types[graph.index.receivers], graph.types[graph.index.senders]
         table = linear(self.types, by_type, self.mix.bias)
         mixed = linear(radial, by_distance)[pairs] + table[receiver * self.species + sender]
@@ -84,10 +84,9 @@ class TripletLayer(nn.Module):
             message = (others - incoming[graph.index.reverse]) * self.angle
         else:
             assert graph.triplets is not None
-            kind = "linear" if angles == "linear" else "harmonics"
+            kind: Angles = "linear" if angles == "linear" else "harmonics"
             message = triplet_convolution(incoming, self.angle, graph.triplets, kind)
-        width = edges.shape[1]
-        by_own, by_message = self.mix.weight.split([width, width], dim=1)
+        by_own, by_message = self.mix.weight.chunk(2, dim=1)
         return silu(
             linear(silu(self.own(edges)), by_own, self.mix.bias) + linear(message, by_message)
         )
@@ -123,11 +122,10 @@ class AttentionAggregation(nn.Module):
         attention = self._on_edges(self.attend, nodes, last, index).tanh()
         value = silu(self._on_edges(self.value, nodes, last, index))
         nodes = silu(sum_by_receiver(attention * value, index))
-        width = nodes.shape[1]
-        by_self, by_difference = self.difference.weight.split([width, width], dim=1)
+        by_self, by_difference = self.difference.weight.chunk(2, dim=1)
         receiver_part = linear(nodes, by_self + by_difference, self.difference.bias)
         hidden = add_node_parts(
-            nodes.new_zeros(len(last), width), receiver_part, -linear(nodes, by_difference), index
+            torch.zeros_like(last), receiver_part, -linear(nodes, by_difference), index
         )
         # The last layer is linear: apply it to the sum, once a node.
         degrees = index.offsets.diff().unsqueeze(1).to(nodes)
@@ -138,8 +136,7 @@ class AttentionAggregation(nn.Module):
     @staticmethod
     def _on_edges(layer: nn.Linear, nodes: Tensor, edges: Tensor, index: EdgeIndex) -> Tensor:
         """Linear layer of [h_i, h_ij, h_j], node parts multiplied on the nodes."""
-        width = nodes.shape[1]
-        by_receiver, by_edge, by_sender = layer.weight.split([width, width, width], dim=1)
+        by_receiver, by_edge, by_sender = layer.weight.chunk(3, dim=1)
         return add_node_parts(
             linear(edges, by_edge, layer.bias),
             linear(nodes, by_receiver),
@@ -159,7 +156,8 @@ class SumAggregation(nn.Module):
         self, first: Tensor, last: Tensor, radial: Tensor, pairs: Tensor, index: EdgeIndex
     ) -> Tensor:
         """Aggregate h^L (E, F) to nodes (N, F)."""
-        return self.second(silu(self.first(sum_by_receiver(last, index))))
+        hidden = silu(self.first(sum_by_receiver(last, index)))
+        return linear(hidden, self.second.weight, self.second.bias)
 
 
 class GeoNetwork(nn.Module):

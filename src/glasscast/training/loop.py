@@ -90,7 +90,8 @@ class Objective:
         """Pearson correlation of the nodes, or of the edges when only they are learned."""
         nodes, edges = outputs
         if self.node_weight > 0:
-            groups = [example.learned == s for s in example.learned.unique() if s >= 0]
+            learned = example.learned
+            groups = [learned == s for s in range(int(learned.max()) + 1) if (learned == s).any()]
             values = [mean_pearson(nodes[g], example.nodes[g]) for g in groups]
             return float(np.mean(values))
         assert edges is not None

@@ -15,7 +15,7 @@ from glasscast.errors import SettingsError
 
 @dataclass(frozen=True)
 class Processes:
-    """This process among those of the run.
+    """One process among those of the run.
 
     Parameters
     ----------
@@ -56,11 +56,14 @@ class Processes:
             return
         parameters = list(network.parameters())
         flat = torch.cat(
-            [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in parameters]
+            [
+                torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten()
+                for p in parameters
+            ]
         )
         dist.all_reduce(flat)
         for parameter, part in zip(
-            parameters, flat.split([p.numel() for p in parameters]), strict=True
+            parameters, torch.split(flat, [p.numel() for p in parameters]), strict=True
         ):
             parameter.grad = part.view_as(parameter).clone()
 

@@ -151,7 +151,10 @@ class Example:
 
     def to(self, device: torch.device) -> Example:
         """Return a copy on a device."""
-        return Example(*(None if v is None else v.to(device) for v in vars(self).values()))
+        moved: dict[str, Any] = {
+            k: None if v is None else v.to(device) for k, v in vars(self).items()
+        }
+        return Example(**moved)
 
     def nbytes(self) -> int:
         """Memory held."""
@@ -180,7 +183,7 @@ def make_example(
         else:
             mean, std = statistics.node_mean[s], statistics.node_std[s]
         nodes[mine] = ((values - mean[:, None]) / std[:, None]).T
-    weights = (learned >= 0) / max(1, np.count_nonzero(learned >= 0))
+    weights = (learned >= 0) / max(1, int((learned >= 0).sum()))
     edge_targets, edge_weights = None, None
     if edges:
         edge_targets, edge_weights = _edge_targets(configuration, graph, statistics, bond_cutoff)
@@ -217,7 +220,7 @@ def _edge_targets(
     change = configuration.bond_change.astype(np.float64).T  # (bonds, T)
     targets = np.zeros((len(wanted), change.shape[1]))
     targets[known] = (change[rows[known]] - statistics.edge_mean) / statistics.edge_std
-    weights = known / max(1, np.count_nonzero(known))
+    weights = known / max(1, int(known.sum()))
     return torch.from_numpy(targets).float(), torch.from_numpy(weights).float()
 
 

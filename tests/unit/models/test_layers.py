@@ -5,7 +5,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain import plain_edge_update, plain_triplet_convolution
 from torch.autograd import gradcheck
 
 from glasscast.models.layers import edge_update as edge_update_module
@@ -13,6 +12,7 @@ from glasscast.models.layers import triplets as triplets_module
 from glasscast.models.layers.edge_update import edge_update
 from glasscast.models.layers.segments import EdgeIndex, add_node_parts, sum_by_receiver
 from glasscast.models.layers.triplets import TripletPlan, triplet_convolution
+from plain import plain_edge_update, plain_triplet_convolution
 
 
 def random_graph(size: int, density: float, seed: int) -> tuple[EdgeIndex, torch.Tensor]:

@@ -53,7 +53,7 @@ def edge_update(
     (E, F) updated edges and (N, F) sums.
     """
     if edges.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
-        result: tuple[Tensor, Tensor] = _EdgeUpdate.apply(
+        result: tuple[Tensor, Tensor] = _EdgeUpdate.apply(  # type: ignore[no-untyped-call]
             edges, constant, receiver_part, sender_part, first, second, bias, index
         )
         return result
@@ -110,10 +110,8 @@ class _EdgeUpdate(Function):
         return updated, sums
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(  # type: ignore[override]
-        ctx: Any, grad_updated: Tensor, grad_sums: Tensor
-    ) -> tuple[Tensor | None, ...]:
+    @once_differentiable
+    def backward(ctx: Any, grad_updated: Tensor, grad_sums: Tensor) -> tuple[Tensor | None, ...]:
         edges, hidden, updated, first, second = ctx.saved_tensors
         index = ctx.index
         grad_edges, grad_hidden = torch.empty_like(edges), torch.empty_like(hidden)

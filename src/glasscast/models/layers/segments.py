@@ -39,7 +39,9 @@ class EdgeIndex:
     reverse: Tensor
 
     @classmethod
-    def from_arrays(cls, receivers: NDArray[np.int64], senders: NDArray[np.int64], size: int) -> Self:
+    def from_arrays(
+        cls, receivers: NDArray[np.int64], senders: NDArray[np.int64], size: int
+    ) -> Self:
         """Index edges that are sorted by receiver, then sender, among ``size`` nodes.
 
         Raises
@@ -90,7 +92,7 @@ class _SumByReceiver(Function):
         return _receiver_sum(values, index)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return grad[ctx.index.receivers], None
 
 
@@ -106,16 +108,14 @@ class _AddNodeParts(Function):
         return edge_part
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        ctx: Any, grad: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         grad = grad.contiguous()
         return grad, _receiver_sum(grad, ctx.index), _sender_sum(grad, ctx.index), None
 
 
 def sum_by_receiver(values: Tensor, index: EdgeIndex) -> Tensor:
     """Sum over the edges into each node: (E, F) -> (N, F); a node without edges gets 0."""
-    result: Tensor = _SumByReceiver.apply(values, index)
+    result: Tensor = _SumByReceiver.apply(values, index)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -137,5 +137,7 @@ def add_node_parts(
     -------
     (E, F).
     """
-    result: Tensor = _AddNodeParts.apply(edge_part, receiver_part, sender_part, index)
+    result: Tensor = _AddNodeParts.apply(  # type: ignore[no-untyped-call]
+        edge_part, receiver_part, sender_part, index
+    )
     return result

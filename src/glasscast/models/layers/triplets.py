@@ -39,12 +39,10 @@ class TripletPlan:
         """Group the centres of a graph whose edges have the given vectors (E, d)."""
         degrees = index.offsets.diff()
         groups = []
-        for degree in degrees.unique().tolist():
+        for degree in torch.bincount(degrees).nonzero().flatten().tolist():
             if degree >= 2:  # a centre with one neighbour has no triplet
                 centres = torch.nonzero(degrees == degree)  # (b, 1)
-                groups.append(
-                    index.offsets[centres] + torch.arange(degree, device=centres.device)
-                )
+                groups.append(index.offsets[centres] + torch.arange(degree, device=centres.device))
         return cls(tuple(groups), index.reverse, torch.nn.functional.normalize(vectors, dim=1))
 
 
@@ -78,7 +76,9 @@ def triplet_convolution(
     Jiang, Tian, Li, "Geometry-enhanced graph neural network for learning the smoothness of
     glassy dynamics from static structure" (2023), eqs. 5 and 6.
     """
-    result: Tensor = _TripletConvolution.apply(edges, weights, plan, angles)
+    result: Tensor = _TripletConvolution.apply(  # type: ignore[no-untyped-call]
+        edges, weights, plan, angles
+    )
     return result
 
 
@@ -96,16 +96,16 @@ def angle_basis(cosines: Tensor, count: int, angles: Angles) -> Tensor:
         torch.acos(cosines.clamp(-1, 1), out=rows[1])
         return basis
     # Recurrence directly in the normalised functions: one fused operation a degree and term.
-    norm = [math.sqrt((2 * l + 1) / (4 * math.pi)) for l in range(count + 1)]
+    norm = [math.sqrt((2 * n + 1) / (4 * math.pi)) for n in range(count + 1)]
     torch.mul(cosines, norm[1], out=rows[0])
-    for l in range(2, count + 1):
-        a = (2 * l - 1) / l * norm[l] / norm[l - 1]
-        torch.mul(rows[l - 2], cosines, out=rows[l - 1])
-        if l == 2:
+    for n in range(2, count + 1):
+        a = (2 * n - 1) / n * norm[n] / norm[n - 1]
+        torch.mul(rows[n - 2], cosines, out=rows[n - 1])
+        if n == 2:
             rows[1].mul_(a).sub_(norm[2] / 2)
         else:
-            b = (l - 1) / l * norm[l] / norm[l - 2]
-            rows[l - 1].mul_(a).sub_(rows[l - 3], alpha=b)
+            b = (n - 1) / n * norm[n] / norm[n - 2]
+            rows[n - 1].mul_(a).sub_(rows[n - 3], alpha=b)
     return basis
 
 
@@ -114,7 +114,7 @@ def _blocks(plan: TripletPlan, count: int) -> list[Tensor]:
     limit = _CPU_BLOCK if plan.reverse.device.type == "cpu" else _GPU_BLOCK
     blocks: list[Tensor] = []
     for group in plan.groups:
-        blocks.extend(group.split(max(1, limit // (count * group.shape[1] ** 2))))
+        blocks.extend(torch.split(group, max(1, limit // (count * group.shape[1] ** 2))))
     return blocks
 
 
@@ -147,14 +147,16 @@ class _TripletConvolution(Function):
 
     @staticmethod
     @custom_bwd(device_type="cuda")  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         edges, weights = ctx.saved_tensors
         plan, count = ctx.plan, len(weights)
         grad_edges, grad_weights = torch.zeros_like(edges), torch.zeros_like(weights)
         for block in _blocks(plan, count):
             matrices = _matrices(plan, block, count, ctx.angles, edges)
             upper = grad[plan.reverse[block]]  # (b, n, F)
-            parts = torch.bmm(matrices, upper).unflatten(1, (count, -1))  # (b, L, n, F)
+            parts = torch.bmm(matrices, upper).view(
+                len(block), count, *upper.shape[1:]
+            )  # (b, L, n, F)
             grad_edges[block] = (parts * weights.unsqueeze(1)).sum(1)
             grad_weights += (parts * edges[block].unsqueeze(1)).sum((0, 2))
         return grad_edges, grad_weights, None, None
