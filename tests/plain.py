@@ -62,3 +62,44 @@ def lattice(side: int, rng: np.random.Generator, spacing: float = 0.94):
     grid = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), -1).reshape(-1, 3)
     box = np.full(3, side * spacing)
     return (grid * spacing + rng.normal(0, 0.08, grid.shape)) % box, box
+
+
+def plain_botan(network, graph) -> tuple[Tensor, Tensor | None]:
+    """The network of models/botan.py by concatenation on edges and scatter to nodes."""
+    index = graph.index
+    node0 = network.encode_node(graph.types.to(graph.vectors.dtype).unsqueeze(1))
+    edge0 = network.encode_edge(-graph.vectors)
+    node, edge = node0, edge0
+    for _ in range(network.rounds):
+        seen = torch.cat([node, node0], 1) if network.node_inputs == 2 else node
+        edge = network.update_edge(
+            torch.cat([edge, edge0, seen[index.receivers], seen[index.senders]], 1)
+        )
+        total = torch.zeros_like(node).index_add(0, index.receivers, edge)
+        node = network.update_node(torch.cat([node, node0, total], 1))
+    edges = (network.decode_edge or network.decode)(edge) if network.forecasts_edges else None
+    return network.decode(node), edges
+
+
+def plain_geo(network, graph, first: Tensor, cosines: Tensor, second: Tensor) -> Tensor:
+    """Default network of models/geo_gnn.py with all triplets listed: eqs. 3-12 as printed."""
+    silu, i, j = torch.nn.functional.silu, graph.index.receivers, graph.index.senders
+
+    def to_nodes(edges: Tensor) -> Tensor:
+        return edges.new_zeros(graph.size, edges.shape[1]).index_add(0, i, edges)
+
+    embed, gather = network.embed, network.aggregate
+    distance = graph.vectors.norm(dim=1, keepdim=True)
+    radial = torch.exp(-embed.beta * (distance - embed.centres.to(distance)) ** 2)
+    z = embed.types[graph.types[i] * embed.species + graph.types[j]]
+    edge0 = edge = silu(embed.mix(torch.cat([z, radial], 1)))
+    basis = zonal_harmonics(cosines, len(network.layers[0].angle)) if len(network.layers) else None
+    for layer in network.layers:
+        messages = (basis @ layer.angle) * layer.neighbour(edge)[second]
+        m = torch.zeros_like(edge).index_add(0, first, messages)
+        edge = silu(layer.mix(torch.cat([silu(layer.own(edge)), m], 1)))
+    node = to_nodes(torch.tanh(gather.attend_radial(radial)) * gather.value_radial(edge0))
+    x = torch.cat([node[i], edge, node[j]], 1)
+    node = silu(to_nodes(torch.tanh(gather.attend(x)) * silu(gather.value(x))))
+    pair = torch.cat([node[i], node[i] - node[j]], 1)
+    return network.readout(to_nodes(gather.out(silu(gather.difference(pair)))))

@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from deep import liquid, tiny, weights
 
+from deep import liquid, tiny, weights
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError, SettingsError
 from glasscast.models.geo_gnn import PUBLISHED_PARAMETERS, GeoNetwork

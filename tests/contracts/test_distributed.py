@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from deep import liquid, tiny, weights
 
 SCRIPT = """
@@ -26,9 +27,7 @@ def test_two_processes_train_the_same_model(tmp_path):
     here = Path(__file__).parent
     script = tmp_path / "run.py"
     script.write_text(
-        SCRIPT.format(
-            paths=[str(here), str(here.parent)], settings=settings, out=str(tmp_path / "w")
-        )
+        SCRIPT.format(paths=[str(here.parent)], settings=settings, out=str(tmp_path / "w"))
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     subprocess.run([*command, str(script)], check=True, capture_output=True, timeout=240)
