@@ -68,13 +68,14 @@ def measure(form: str, name: str, cutoff: float, path: str | None, steps: int) -
     from glasscast.training.memory import keep_freed_memory
     from plain import angles_of, plain_botan, plain_geo, triplets
 
+    if form == "fast":
+        keep_freed_memory()
     torch.manual_seed(0)
     geo = name == "geo-gnn"
     graph = batch_graph(build_graph(configuration(path), cutoff), triplets=geo and form == "fast")
     base = peak()
     network = GeoNetwork(GeoHyperparameters(), 2, 1) if geo else BotanNetwork(BotanHyperparameters(), 3, 1)  # fmt: skip # noqa: E501
     if form == "fast":
-        keep_freed_memory()
         run = network
     elif geo:
         first, second = triplets(graph.index)

@@ -25,6 +25,7 @@ from glasscast.models.layers.batch import GraphBatch, batch_graph
 from glasscast.structure.graphs import build_graph
 from glasscast.structure.workspace import Workspace
 from glasscast.training.loop import Epoch, Objective, Progress, Trainer, seeded
+from glasscast.training.memory import keep_freed_memory
 from glasscast.training.processes import Processes
 from glasscast.training.targets import (
     ExampleCache,
@@ -115,6 +116,7 @@ class DeepModel(Model):
         ModelError : also if the checkpoint belongs to another fit, or the loss diverges.
         """
         settings = self.hyperparameters.training
+        keep_freed_memory()
         for attribute in ("times_", "species_", "dimension_"):
             self.__dict__.pop(attribute, None)
         train, validation = self._split(train, validation, seed)

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear, silu
+from torch.utils.checkpoint import checkpoint
 
 from glasscast.models.deep import DeepModel
 from glasscast.models.hyperparameters import DeepHyperparameters, GeoHyperparameters
@@ -86,10 +87,17 @@ class TripletLayer(nn.Module):
             assert graph.triplets is not None
             kind: Angles = "linear" if angles == "linear" else "harmonics"
             message = triplet_convolution(incoming, self.angle, graph.triplets, kind)
-        by_own, by_message = self.mix.weight.chunk(2, dim=1)
-        return silu(
-            linear(silu(self.own(edges)), by_own, self.mix.bias) + linear(message, by_message)
+        # Done again in the backward pass: keeps nine arrays of E rows less (190 MB at cutoff 2.0).
+        mixed: Tensor = checkpoint(
+            self._mix, edges, message, use_reentrant=False, preserve_rng_state=False
         )
+        return mixed
+
+    def _mix(self, edges: Tensor, message: Tensor) -> Tensor:
+        """Eq. 7."""
+        by_own, by_message = self.mix.weight.chunk(2, dim=1)
+        own = linear(silu(self.own(edges)), by_own, self.mix.bias)
+        return silu(own + linear(message, by_message))
 
 
 class AttentionAggregation(nn.Module):

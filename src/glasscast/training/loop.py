@@ -22,7 +22,6 @@ from glasscast.errors import ModelError, SettingsError
 from glasscast.models.hyperparameters import TrainingSettings
 from glasscast.models.layers.batch import box_symmetries
 from glasscast.training.checkpoint import read_checkpoint, write_checkpoint
-from glasscast.training.memory import keep_freed_memory
 from glasscast.training.processes import Processes
 from glasscast.training.targets import Example, ExampleCache, join_examples
 
@@ -166,8 +165,6 @@ class Trainer:
 
     def run(self, train: ExampleCache, validation: ExampleCache) -> None:
         """Train to the end; the network then holds the chosen weights."""
-        if self.processes.device.type == "cpu":
-            keep_freed_memory()
         self._resume()
         began = time.monotonic()
         while len(self.history) < self.settings.epochs and not self._exhausted():
