@@ -333,7 +333,7 @@ def test_loss_is_the_mean_over_configurations_of_different_size():
 @pytest.mark.parametrize("name", NAMES)
 def test_overfits_one_configuration(name):
     wide = {"hidden": 48, "rounds": 3} if name != "geo-gnn" else {"hidden": 32}
-    settings = {"epochs": 800, "learning_rate": 3e-3, "augment": False, "schedule": "cosine"}
+    settings = {"epochs": 1500, "learning_rate": 3e-3, "augment": False, "schedule": "cosine"}
     model = tiny(name, training=settings, **wide).fit([liquid(1)])
     forecast, truth = model.predict(liquid(1)), liquid(1)
     for s in (0, 1):
