@@ -20,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 CASES = [("botan", 2.0), ("geo-gnn", 2.0), ("geo-gnn", 1.5)]
 #: Seconds and megabytes of the published codes on two cores of the machine of development.
@@ -59,6 +59,7 @@ def peak() -> float:
 def measure(form: str, name: str, cutoff: float, path: str | None, steps: int) -> dict[str, float]:
     """Seconds of wall and processor time of each step, and the peak memory."""
     import torch
+    from tests.plain import angles_of, plain_botan, plain_geo, triplets
 
     from glasscast.models.botan import BotanNetwork
     from glasscast.models.geo_gnn import GeoNetwork
@@ -66,7 +67,6 @@ def measure(form: str, name: str, cutoff: float, path: str | None, steps: int) -
     from glasscast.models.layers.batch import batch_graph
     from glasscast.structure.graphs import build_graph
     from glasscast.training.memory import keep_freed_memory
-    from plain import angles_of, plain_botan, plain_geo, triplets
 
     if form == "fast":
         keep_freed_memory()

@@ -14,7 +14,7 @@ from glasscast.models.hyperparameters import (
     TrainingSettings,
 )
 from glasscast.structure.workspace import Workspace
-from plain import lattice
+from tests.plain import lattice
 
 CUTOFF = 1.4
 

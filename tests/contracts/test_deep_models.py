@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from deep import liquid, tiny, weights
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError, SettingsError
 from glasscast.models.geo_gnn import PUBLISHED_PARAMETERS, GeoNetwork
@@ -15,7 +14,8 @@ from glasscast.models.hyperparameters import GeoHyperparameters
 from glasscast.models.layers.batch import batch_graph, box_symmetries, join_graphs
 from glasscast.structure.graphs import build_graph
 from glasscast.training.loop import Objective, mean_pearson
-from plain import lattice
+from tests.deep import liquid, tiny, weights
+from tests.plain import lattice
 
 NAMES = ["geo-gnn", "botan", "nt-gnn"]
 #: Rounding of single and double precision over a few hundred operations.

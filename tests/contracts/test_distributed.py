@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deep import liquid, tiny, weights
+from tests.deep import liquid, tiny, weights
 
 SCRIPT = """
 import sys
 sys.path[:0] = {paths!r}
 import numpy as np, torch.distributed as dist
-from deep import liquid, tiny, weights
+from tests.deep import liquid, tiny, weights
 model = tiny("botan", training={settings!r})
 model.fit([liquid(i) for i in range(1, 5)], [liquid(6), liquid(7)], seed=3)
 np.save({out!r} + str(dist.get_rank()), weights(model).numpy())
@@ -27,7 +27,7 @@ def test_two_processes_train_the_same_model(tmp_path):
     here = Path(__file__).parent
     script = tmp_path / "run.py"
     script.write_text(
-        SCRIPT.format(paths=[str(here.parent)], settings=settings, out=str(tmp_path / "w"))
+        SCRIPT.format(paths=[str(here.parents[1])], settings=settings, out=str(tmp_path / "w"))
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     subprocess.run([*command, str(script)], check=True, capture_output=True, timeout=240)

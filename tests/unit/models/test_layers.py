@@ -12,7 +12,7 @@ from glasscast.models.layers import triplets as triplets_module
 from glasscast.models.layers.edge_update import edge_update
 from glasscast.models.layers.segments import EdgeIndex, add_node_parts, sum_by_receiver
 from glasscast.models.layers.triplets import TripletPlan, triplet_convolution
-from plain import plain_edge_update, plain_triplet_convolution
+from tests.plain import plain_edge_update, plain_triplet_convolution
 
 
 def random_graph(size: int, density: float, seed: int) -> tuple[EdgeIndex, torch.Tensor]:

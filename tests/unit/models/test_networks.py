@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from deep import CUTOFF, liquid
 from glasscast.models.botan import BotanNetwork
 from glasscast.models.geo_gnn import GeoNetwork
 from glasscast.models.hyperparameters import (
@@ -13,7 +12,8 @@ from glasscast.models.hyperparameters import (
 )
 from glasscast.models.layers.batch import batch_graph
 from glasscast.structure.graphs import build_graph
-from plain import angles_of, plain_botan, plain_geo, triplets
+from tests.deep import CUTOFF, liquid
+from tests.plain import angles_of, plain_botan, plain_geo, triplets
 
 
 def assert_same_network(network, fast, plain):
