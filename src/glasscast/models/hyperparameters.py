@@ -15,7 +15,7 @@ class Hyperparameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    target: Target = Field("propensity", description="field of Configuration to forecast")
+    target: Target = Field(default="propensity", description="field of Configuration to forecast")
 
 
 class LinearHyperparameters(Hyperparameters):
@@ -37,3 +37,126 @@ class LinearHyperparameters(Hyperparameters):
     select: int | None = Field(
         None, ge=1, description="keep only this many descriptors, chosen by forward selection"
     )
+
+
+class TrainingSettings(BaseModel):
+    """How the one training loop runs; the same for every deep model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: int = Field(default=200, ge=1, description="passes over the training configurations")
+    learning_rate: float = Field(
+        default=1e-3, gt=0, description="of Adam, at the start of the schedule"
+    )
+    schedule: Literal["constant", "cosine", "exponential"] = Field(
+        default="constant", description="of the learning rate, to `final_rate` of its start"
+    )
+    final_rate: float = Field(default=0.01, gt=0, le=1, description="last rate over first")
+    warmup: int = Field(default=0, ge=0, description="steps of linear rise of the learning rate")
+    weight_decay: float = Field(
+        default=0.0, ge=0, description="decoupled, as in AdamW; 0 is plain Adam"
+    )
+    batch_size: int = Field(
+        default=1, ge=1, description="configurations a step, over all processes"
+    )
+    clip_norm: float | None = Field(default=1.0, gt=0, description="largest norm of the gradient")
+    augment: bool = Field(default=False, description="random symmetry of the box at each step")
+    normalisation: Literal["dataset", "configuration", "none"] = Field(
+        default="dataset",
+        description="targets are standardised per time and species over all training "
+        "configurations, within each configuration, or not",
+    )
+    learn_species: tuple[int, ...] | None = Field(
+        default=None, min_length=1, description="species in the loss; null means all"
+    )
+    validation_fraction: float = Field(
+        default=0.1, ge=0, lt=1, description="training configurations set aside when none are given"
+    )
+    patience: int | None = Field(
+        default=None, ge=1, description="epochs without a better validation score before stopping"
+    )
+    validate_every: int = Field(default=1, ge=1, description="epochs between validations")
+    checkpoint_every: int = Field(default=1, ge=1, description="epochs between checkpoints")
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="bfloat16: mixed precision, on a GPU"
+    )
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    graph_memory: int = Field(
+        default=2048, ge=0, description="megabytes of graphs kept between epochs"
+    )
+
+
+class DeepHyperparameters(Hyperparameters):
+    """What all graph networks share."""
+
+    structure: Literal["positions", "inherent", "cage"] = "positions"
+    cutoff: float = Field(
+        default=2.0, gt=0, description="edges join particles closer than this, in sigma"
+    )
+    training: TrainingSettings = TrainingSettings()
+
+
+class InteractionHyperparameters(DeepHyperparameters):
+    """What NT-GNN and BOTAN share: the interaction network of Bapst et al."""
+
+    rounds: int = Field(default=7, ge=1, description="message passing rounds, of shared weights")
+    hidden: int = Field(default=64, ge=1, description="width of every layer")
+    node_weight: float = Field(
+        default=0.4, ge=0, le=1, description="p: node loss p, pair-distance loss 1 - p (eq. 12)"
+    )
+    bond_cutoff: float | None = Field(
+        default=None,
+        gt=0,
+        description="only pairs closer than this enter the pair loss; null: all edges",
+    )
+    self_edges: bool = Field(default=False, description="an edge of zero length on every node")
+    edge_sees_encoded_nodes: bool = Field(
+        default=False,
+        description="edge updates also read the encoded nodes, as in the first NT-GNN",
+    )
+    shared_decoder: bool = Field(default=True, description="one decoder for nodes and edges")
+    initial_weights: str | None = Field(
+        default=None,
+        description="file of published weights, or folder of a saved model, to start from",
+    )
+    training: TrainingSettings = TrainingSettings(learning_rate=1e-4, augment=True)
+
+
+class BotanHyperparameters(InteractionHyperparameters):
+    """Bond-targeting network (Shiba et al., J. Chem. Phys. 158, 084503)."""
+
+    name: Literal["botan"] = "botan"
+
+
+class NodeTargetingHyperparameters(InteractionHyperparameters):
+    """Node-targeting network (Bapst et al., Nat. Phys. 16, 448): BOTAN with p = 1."""
+
+    name: Literal["nt-gnn"] = "nt-gnn"
+    node_weight: float = Field(default=1.0, ge=1, le=1, description="nodes only")
+    edge_sees_encoded_nodes: bool = True
+    self_edges: bool = True
+
+
+class GeoHyperparameters(DeepHyperparameters):
+    """Geometry-enhanced network (Jiang, Tian, Li 2023); each ablation of the paper is a setting."""
+
+    name: Literal["geo-gnn"] = "geo-gnn"
+    hidden: int = Field(default=32, ge=1, description="width; the paper tries 16, 32, 64")
+    triplet_layers: int = Field(
+        default=3, ge=0, le=8, description="triplet-to-edge layers; 0 is the model without encoder"
+    )
+    radial_functions: int = Field(
+        default=64, ge=1, description="Gaussians of the distance; 1 means the bare distance"
+    )
+    radial_cutoff: float = Field(
+        default=5.0, gt=0, description="centre of the last Gaussian, in sigma"
+    )
+    angular_functions: int = Field(default=16, ge=1, description="zonal harmonics l = 1..this")
+    angles: Literal["harmonics", "linear", "none"] = Field(
+        default="harmonics", description="encoding of angles; `none` is the distance-only model"
+    )
+    aggregation: Literal["attention", "mlp"] = Field(
+        default="attention", description="edges to nodes; `mlp` is the model without aggregation"
+    )
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="the paper tries 0, 0.1, 0.2")
+    training: TrainingSettings = TrainingSettings(learning_rate=1e-3)

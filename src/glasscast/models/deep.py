@@ -1,0 +1,286 @@
+"""What all graph networks share: from configurations to a trained network and back to forecasts."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from torch import nn
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.files import sha256
+from glasscast.datasets.splits import fold_indices
+from glasscast.errors import InputError, ModelError
+from glasscast.models.base import Model
+from glasscast.models.files import read_record, read_weights, write_model
+from glasscast.models.forecast import Forecast
+from glasscast.models.hyperparameters import DeepHyperparameters
+from glasscast.models.layers.batch import GraphBatch, batch_graph
+from glasscast.structure.graphs import build_graph
+from glasscast.structure.workspace import Workspace
+from glasscast.training.loop import Epoch, Objective, Progress, Trainer, seeded
+from glasscast.training.memory import keep_freed_memory
+from glasscast.training.processes import Processes
+from glasscast.training.targets import (
+    ExampleCache,
+    TargetStatistics,
+    make_example,
+    measure_targets,
+)
+
+#: Settings that change where and how fast the work is done, not its result.
+_NOT_IDENTITY = ("device", "graph_memory", "checkpoint_every")
+
+
+class DeepModel(Model):
+    """A network on the graph of a configuration, trained by the one loop.
+
+    Attributes
+    ----------
+    network_ : the network, on the CPU.
+    statistics_ : of the training targets.
+    history_ : the training curve.
+    provenance_ : how the weights came about: seed, configurations, best epoch.
+    progress : called after each training step; set it before ``fit``.
+    """
+
+    hyperparameters: DeepHyperparameters
+    settings_class: ClassVar[type[DeepHyperparameters]]
+    network_: nn.Module
+    statistics_: TargetStatistics
+    history_: list[Epoch]
+    provenance_: dict[str, Any]
+    progress: Progress | None = None
+
+    @abstractmethod
+    def build_network(self) -> nn.Module:
+        """Untrained network for ``species_``, ``dimension_`` and ``times_``."""
+
+    @property
+    def node_weight(self) -> float:
+        """Share of the node loss; 1 unless the model learns edges too."""
+        return 1.0
+
+    @property
+    def bond_cutoff(self) -> float | None:
+        """Longest pair in the edge loss; None for all."""
+        return None
+
+    @property
+    def self_edges(self) -> bool:
+        """Whether nodes are their own neighbours."""
+        return False
+
+    @property
+    def uses_angles(self) -> bool:
+        """Whether the network reads angles between edges."""
+        return False
+
+    def make_graph(self, configuration: Configuration) -> GraphBatch:
+        """Graph of a configuration as the network reads it.
+
+        Raises
+        ------
+        ModelError : if the configuration lacks the structure the model reads.
+        """
+        structure = self.hyperparameters.structure
+        if getattr(configuration, structure) is None:
+            raise ModelError(f"{configuration.name} has no '{structure}' positions")
+        graph = build_graph(configuration, self.hyperparameters.cutoff, structure)
+        return batch_graph(graph, self_edges=self.self_edges, triplets=self.uses_angles)
+
+    def initialise(self) -> None:
+        """Change the fresh weights before training; nothing by default."""
+
+    def fit(
+        self,
+        train: Sequence[Configuration],
+        validation: Sequence[Configuration] = (),
+        *,
+        seed: int = 0,
+        checkpoint: Path | None = None,
+    ) -> Self:
+        """Train; see :meth:`glasscast.models.base.Model.fit`.
+
+        Without validation configurations a share of the training configurations is set aside
+        (``validation_fraction``), whole parents at a time; fewer than three are all trained on.
+
+        Raises
+        ------
+        ModelError : also if the checkpoint belongs to another fit, or the loss diverges.
+        """
+        settings = self.hyperparameters.training
+        keep_freed_memory()
+        for attribute in ("times_", "species_", "dimension_"):
+            self.__dict__.pop(attribute, None)
+        train, validation = self._split(train, validation, seed)
+        for configuration in [*train, *validation]:
+            self.check_labels(configuration)
+        species = settings.learn_species or self.species_
+        unknown = set(species) - set(self.species_)
+        if unknown:
+            raise ModelError(f"training.learn_species names {unknown}, data have {self.species_}")
+        target, edges = self.hyperparameters.target, self.node_weight < 1
+        self.statistics_ = measure_targets(train, target, species, settings.normalisation, edges)
+        with seeded([seed]):
+            self.network_ = self.build_network()
+        self.initialise()
+        processes = Processes.join(settings.device)
+        torch.set_num_threads(max(1, self.workspace.threads // processes.count))
+
+        def cache(configurations: Sequence[Configuration]) -> ExampleCache:
+            return ExampleCache(
+                configurations,
+                lambda c: make_example(
+                    c, self.make_graph(c), target, self.statistics_, edges, self.bond_cutoff
+                ),
+                settings.graph_memory * 2**20,
+                processes.device,
+            )
+
+        trainer = Trainer(
+            self.network_,
+            Objective(self.node_weight),
+            settings,
+            seed=seed,
+            processes=processes,
+            identity=self._identity(train, validation, seed),
+            checkpoint=checkpoint,
+            progress=self.progress,
+        )
+        trainer.run(cache(train), cache(validation))
+        self.network_.cpu().eval()
+        self.history_ = trainer.history
+        self.provenance_ = {
+            "seed": seed,
+            "trained_on": [c.name for c in train],
+            "validated_on": [c.name for c in validation],
+            "epochs": len(trainer.history),
+            "best_epoch": trainer.best_epoch,
+        }
+        return self
+
+    def _split(
+        self, train: Sequence[Configuration], validation: Sequence[Configuration], seed: int
+    ) -> tuple[Sequence[Configuration], Sequence[Configuration]]:
+        """Set aside validation configurations when there are none."""
+        fraction = self.hyperparameters.training.validation_fraction
+        parents = [str(c.metadata.get("parent", c.name)) for c in train]
+        groups = len(set(parents))
+        if len(validation) or fraction == 0 or groups < 3:
+            return train, validation
+        folds = min(groups, max(2, round(1 / fraction)))
+        aside = set(fold_indices(parents, folds, seed)[0])
+        return (
+            [train[i] for i in range(len(train)) if i not in aside],
+            [train[i] for i in sorted(aside)],
+        )
+
+    def _identity(
+        self, train: Sequence[Configuration], validation: Sequence[Configuration], seed: int
+    ) -> dict[str, Any]:
+        settings = self.hyperparameters.model_dump(mode="json")
+        training = settings.pop("training")
+        settings.pop("name")
+        kept = {k: v for k, v in training.items() if k not in _NOT_IDENTITY}
+        return {
+            "model": self.name,
+            "species": list(self.species_),
+            "times": self.times_.tolist(),
+            **{f"setting {k}": v for k, v in settings.items()},
+            **{f"setting training.{k}": v for k, v in kept.items()},
+            "seed": seed,
+            "training set": [c.name for c in train],
+            "validation set": [c.name for c in validation],
+            "targets": sha256(repr(self.statistics_.to_json()).encode()),
+        }
+
+    def predict(self, configuration: Configuration) -> Forecast:
+        """Forecast every particle, and every pair when the model learned pairs.
+
+        A pair's change is the mean over its two directions. Species that were not learned get
+        NaN.
+        """
+        self.check_structure(configuration)
+        graph = self.make_graph(configuration)
+        torch.set_num_threads(self.workspace.threads)
+        with torch.no_grad():
+            nodes, edges = self.network_.eval()(graph)
+        standardised = nodes.double().numpy().T  # (T, N)
+        values = np.full(standardised.shape, np.nan, dtype=np.float32)
+        for s, species in enumerate(self.statistics_.species):
+            mine = configuration.types == species
+            mean, std = self.statistics_.node_mean[s], self.statistics_.node_std[s]
+            values[:, mine] = standardised[:, mine] * std[:, None] + mean[:, None]
+        bonds, change = None, None
+        if edges is not None:
+            upper = graph.index.receivers < graph.index.senders
+            pair_mean = (edges[upper] + edges[graph.index.reverse[upper]]).double().numpy().T / 2
+            bonds = torch.stack([graph.index.receivers[upper], graph.index.senders[upper]])
+            mean, std = self.statistics_.edge_mean, self.statistics_.edge_std
+            change = (pair_mean * std[:, None] + mean[:, None]).astype(np.float32)
+        return Forecast(
+            configuration=configuration,
+            model=self.name,
+            times=self.times_,
+            values=values,
+            target=self.hyperparameters.target,
+            bonds=None if bonds is None else bonds.numpy().astype(np.int32),
+            bond_change=change,
+        )
+
+    def parameter_count(self) -> int:
+        """Trainable numbers of the network."""
+        return sum(p.numel() for p in self.network_.parameters())
+
+    def save(self, folder: Path) -> None:
+        """Write the model; see :meth:`glasscast.models.base.Model.save`."""
+        if not hasattr(self, "network_"):
+            raise ModelError("cannot save a model that is not fitted")
+        record = {
+            "model": self.name,
+            "hyperparameters": self.hyperparameters.model_dump(mode="json"),
+            "dimension": self.dimension_,
+            "species": list(self.species_),
+            "times": self.times_.tolist(),
+            "statistics": self.statistics_.to_json(),
+            "parameters": self.parameter_count(),
+            "provenance": self.provenance_,
+        }
+        state = self.network_.state_dict()
+        write_model(folder, record, {key: value.numpy() for key, value in state.items()})
+
+    @classmethod
+    def load(cls, folder: Path, workspace: Workspace | None = None) -> Self:
+        """Read a saved model; see :meth:`glasscast.models.base.Model.load`."""
+        record = read_record(folder)
+        known = cls.settings_class.model_fields["name"].default
+        if record.get("model") != known:
+            raise InputError(folder, f"holds a '{record.get('model')}', not a '{known}'")
+        arrays = read_weights(folder, record)
+        try:
+            model = cls(cls.settings_class(**record["hyperparameters"]), workspace)
+            model.dimension_ = int(record["dimension"])
+            model.species_ = tuple(int(s) for s in record["species"])
+            model.times_ = np.array(record["times"], dtype=np.float64)
+            model.statistics_ = TargetStatistics.from_json(record["statistics"])
+            model.provenance_ = dict(record["provenance"])
+            model.history_ = []
+            model.network_ = model.build_network().eval()
+            model.load_weights(arrays)
+        except (KeyError, ValueError, TypeError, ValidationError) as error:
+            raise InputError(folder, f"holds no complete {known} model ({error!r})") from None
+        except RuntimeError as error:
+            raise InputError(folder, f"has weights of another network ({error})") from None
+        return model
+
+    def load_weights(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Put named arrays into the network; RuntimeError if names or shapes differ."""
+        tensors = {key: torch.from_numpy(value.copy()) for key, value in arrays.items()}
+        self.network_.load_state_dict(tensors)

@@ -1,0 +1,1 @@
+"""Operations that decide the speed and memory of the graph networks, with exact gradients."""

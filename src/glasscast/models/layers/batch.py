@@ -1,0 +1,135 @@
+"""Graphs as tensors: one configuration, or several joined into one disconnected graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import permutations, product
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from glasscast.models.layers.segments import EdgeIndex
+from glasscast.models.layers.triplets import TripletPlan
+from glasscast.structure.graphs import Graph
+
+
+@dataclass(frozen=True)
+class GraphBatch:
+    """What a network sees of one or more configurations.
+
+    Parameters
+    ----------
+    types : (N,) int64 species.
+    vectors : (E, d) float32 or float64, minimum image of ``r[sender] - r[receiver]``, in sigma.
+    index : of the edges, sorted by receiver, then sender.
+    counts : nodes of each configuration, in order.
+    triplets : of the graph, for networks that use angles.
+    """
+
+    types: Tensor
+    vectors: Tensor
+    index: EdgeIndex
+    counts: tuple[int, ...]
+    triplets: TripletPlan | None = field(default=None)
+
+    @property
+    def size(self) -> int:
+        """Number of nodes N over all configurations."""
+        return len(self.types)
+
+    def nbytes(self) -> int:
+        """Memory held, for the bound of the graph cache."""
+        tensors = [self.types, self.vectors, *vars(self.index).values()]
+        if self.triplets is not None:
+            tensors += [*self.triplets.groups, self.triplets.directions]
+        return sum(t.numel() * t.element_size() for t in tensors)
+
+    def to(self, device: torch.device | str) -> GraphBatch:
+        """Return a copy on a device."""
+        triplets = self.triplets
+        index = self.index.to(device)
+        if triplets is not None:
+            triplets = TripletPlan(
+                tuple(g.to(device) for g in triplets.groups),
+                index.reverse,
+                triplets.directions.to(device),
+            )
+        return GraphBatch(
+            self.types.to(device), self.vectors.to(device), index, self.counts, triplets
+        )
+
+    def transformed(self, symmetry: Tensor) -> GraphBatch:
+        """Apply an orthogonal (d, d) matrix to all vectors; triplets do not notice."""
+        return replace(self, vectors=self.vectors @ symmetry.T.to(self.vectors))
+
+
+def batch_graph(
+    graph: Graph,
+    *,
+    self_edges: bool = False,
+    triplets: bool = False,
+    dtype: torch.dtype = torch.float32,
+) -> GraphBatch:
+    """Turn the graph of one configuration into tensors.
+
+    Parameters
+    ----------
+    graph : from :func:`~glasscast.structure.graphs.build_graph`.
+    self_edges : add an edge of zero length from each node to itself, as Bapst et al. do.
+    triplets : also prepare the angles between edges; not possible with self-edges.
+    """
+    receivers, senders, vectors = graph.edges.receivers, graph.edges.senders, graph.edges.vectors
+    if self_edges:
+        nodes = np.arange(graph.size)
+        receivers, senders = np.append(receivers, nodes), np.append(senders, nodes)
+        vectors = np.concatenate([vectors, np.zeros((graph.size, vectors.shape[1]))])
+        order = np.lexsort((senders, receivers))
+        receivers, senders, vectors = receivers[order], senders[order], vectors[order]
+    index = EdgeIndex.from_arrays(receivers, senders, graph.size)
+    plan = TripletPlan.build(torch.from_numpy(vectors.copy()), index) if triplets else None
+    if plan is not None:
+        plan = replace(plan, directions=plan.directions.to(dtype))
+    return GraphBatch(
+        torch.from_numpy(graph.types.astype(np.int64)),
+        torch.from_numpy(vectors.copy()).to(dtype),
+        index,
+        (graph.size,),
+        plan,
+    )
+
+
+def join_graphs(graphs: Sequence[GraphBatch]) -> GraphBatch:
+    """Put configurations side by side as one graph; results are the same as one by one."""
+    if len(graphs) == 1:
+        return graphs[0]
+    nodes = np.cumsum([0, *(g.size for g in graphs)])
+    edges = np.cumsum([0, *(len(g.vectors) for g in graphs)])
+    shifted = list(zip(graphs, nodes.tolist(), edges.tolist(), strict=False))
+    index = EdgeIndex(
+        torch.cat([g.index.receivers + n for g, n, _ in shifted]),
+        torch.cat([g.index.senders + n for g, n, _ in shifted]),
+        torch.cat(
+            [g.index.offsets[:-1] + e for g, _, e in shifted]
+            + [torch.tensor([edges[-1]], device=graphs[0].types.device)]
+        ),
+        torch.cat([g.index.reverse + e for g, _, e in shifted]),
+    )
+    vectors = torch.cat([g.vectors for g in graphs])
+    return GraphBatch(
+        torch.cat([g.types for g in graphs]),
+        vectors,
+        index,
+        tuple(c for g in graphs for c in g.counts),
+        None if graphs[0].triplets is None else TripletPlan.build(vectors, index),
+    )
+
+
+def box_symmetries(dimension: int) -> Tensor:
+    """All signed permutations of the axes: (48, 3, 3) octahedral group, or (8, 2, 2)."""
+    matrices = []
+    for order in permutations(range(dimension)):
+        for signs in product((1.0, -1.0), repeat=dimension):
+            matrices.append(torch.eye(dimension)[list(order)] * torch.tensor(signs))
+    return torch.stack(matrices)

@@ -1,0 +1,337 @@
+"""The one training loop."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import io
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from glasscast.datasets.files import write_atomically
+from glasscast.errors import ModelError, SettingsError
+from glasscast.models.hyperparameters import TrainingSettings
+from glasscast.models.layers.batch import box_symmetries
+from glasscast.training.checkpoint import read_checkpoint, write_checkpoint
+from glasscast.training.processes import Processes
+from glasscast.training.targets import Example, ExampleCache, join_examples
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of the training curve.
+
+    Parameters
+    ----------
+    epoch : counted from 1.
+    seconds : since the fit began, over all its sessions.
+    loss : mean over the epoch's steps, of standardised targets.
+    gradient_norm : largest in the epoch, before clipping.
+    validation_loss, validation_pearson : over the validation configurations; NaN where not
+        measured. Pearson: mean over configurations, times and learned species; over the edges
+        when only they are learned.
+    """
+
+    epoch: int
+    seconds: float
+    loss: float
+    learning_rate: float
+    gradient_norm: float
+    validation_loss: float = math.nan
+    validation_pearson: float = math.nan
+
+
+#: Called after each step with (steps done, steps in all, last finished epoch or None).
+Progress = Callable[[int, int, Epoch | None], None]
+
+
+@dataclass(frozen=True)
+class Objective:
+    r"""Mean squared error of standardised targets.
+
+    .. math:: L = p L_S + (1 - p) L_E
+
+    with means over the learned nodes and the known edges of each configuration, and over times
+    (Shiba et al., eq. 12, with means for sums).
+
+    Parameters
+    ----------
+    node_weight : p.
+    """
+
+    node_weight: float = 1.0
+
+    def __call__(self, outputs: tuple[Tensor, Tensor | None], example: Example) -> Tensor:
+        """Loss of a graph: a scalar."""
+        nodes, edges = outputs
+        loss = nodes.new_zeros(())
+        if self.node_weight > 0:
+            loss = loss + self.node_weight * _mean_square(
+                nodes, example.nodes, example.node_weights
+            )
+        if self.node_weight < 1 and edges is not None and example.edges is not None:
+            assert example.edge_weights is not None
+            loss = loss + (1 - self.node_weight) * _mean_square(
+                edges, example.edges, example.edge_weights
+            )
+        return loss
+
+    def score(self, outputs: tuple[Tensor, Tensor | None], example: Example) -> float:
+        """Pearson correlation of the nodes, or of the edges when only they are learned."""
+        nodes, edges = outputs
+        if self.node_weight > 0:
+            learned = example.learned
+            groups = [learned == s for s in range(int(learned.max()) + 1) if (learned == s).any()]
+            values = [mean_pearson(nodes[g], example.nodes[g]) for g in groups]
+            return float(np.mean(values))
+        assert edges is not None
+        assert example.edges is not None
+        assert example.edge_weights is not None
+        known = example.edge_weights > 0
+        return mean_pearson(edges[known], example.edges[known])
+
+
+def _mean_square(forecast: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    return (weights.unsqueeze(1) * (forecast.float() - target).square()).sum() / target.shape[1]
+
+
+def mean_pearson(forecast: Tensor, truth: Tensor) -> float:
+    """Pearson correlation over rows, mean over columns (times); a constant column counts 0."""
+    a = forecast.double() - forecast.double().mean(0)
+    b = truth.double() - truth.double().mean(0)
+    norm = (a.square().sum(0) * b.square().sum(0)).sqrt()
+    return float(torch.where(norm > 0, (a * b).sum(0) / norm.clamp(min=1e-300), 0.0).mean())
+
+
+class Trainer:
+    """Adam on one network until the epochs are over or validation stops improving.
+
+    Everything random is drawn anew from (seed, epoch), so a run that is taken up at an epoch is
+    bit for bit the run that was never interrupted. With validation examples the weights of the
+    best epoch are kept, else the last ones.
+
+    Parameters
+    ----------
+    network : in place; graph -> (node outputs (N, T), edge outputs (E, T) or None).
+    objective : the loss.
+    settings : of training.
+    seed : of everything random.
+    processes : of the run.
+    identity : JSON values that tell this fit from others, for the checkpoint.
+    checkpoint : file of the state; the curve grows beside it as ``.csv``. Deleted at the end.
+    progress : called after each step by the first process.
+
+    Attributes
+    ----------
+    history : epochs done.
+    best_epoch : whose weights the network has in the end.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        objective: Objective,
+        settings: TrainingSettings,
+        *,
+        seed: int,
+        processes: Processes,
+        identity: dict[str, Any],
+        checkpoint: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        if settings.precision != "float32" and processes.device.type != "cuda":
+            raise SettingsError(f"training.precision '{settings.precision}' needs a GPU")
+        self.network = network.to(processes.device)
+        self.objective, self.settings, self.seed = objective, settings, seed
+        self.processes, self.identity = processes, identity
+        self.checkpoint, self.progress = checkpoint, progress
+        self.optimizer = torch.optim.AdamW(
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.history: list[Epoch] = []
+        self.best_epoch = 0
+        self._best_score = -math.inf
+        self._best: dict[str, Tensor] | None = None
+        self._earlier = 0.0  # seconds spent in sessions before this one
+
+    def run(self, train: ExampleCache, validation: ExampleCache) -> None:
+        """Train to the end; the network then holds the chosen weights."""
+        self._resume()
+        began = time.monotonic()
+        while len(self.history) < self.settings.epochs and not self._exhausted():
+            number = len(self.history) + 1
+            row = self._train_epoch(number, train)
+            if len(validation) and number % self.settings.validate_every == 0:
+                row = self._validate(row, validation)
+            self.history.append(replace(row, seconds=self._earlier + time.monotonic() - began))
+            self._record(number)
+        if self._best is not None:
+            self.network.load_state_dict(self._best)
+        else:
+            self.best_epoch = len(self.history)
+        self.processes.wait()
+        if self.checkpoint is not None and self.processes.rank == 0:
+            self.checkpoint.unlink(missing_ok=True)
+
+    def _exhausted(self) -> bool:
+        """Whether validation has not improved for longer than the patience."""
+        patience = self.settings.patience
+        return (
+            patience is not None
+            and self._best is not None
+            and len(self.history) - self.best_epoch >= patience
+        )
+
+    def _train_epoch(self, number: int, train: ExampleCache) -> Epoch:
+        rng = np.random.default_rng([self.seed, number])
+        order = rng.permutation(len(train)).tolist()
+        size = self.settings.batch_size
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        losses, largest = [], 0.0
+        self.network.train()
+        with self._seeded(number):
+            for step, batch in enumerate(batches):
+                turns = dict(zip(batch, rng.integers(2**31, size=len(batch)), strict=True))
+                done = (number - 1) * len(batches) + step
+                self._set_rate(done, self.settings.epochs * len(batches))
+                loss, norm = self._step(train, batch, turns)
+                losses.append(loss)
+                largest = max(largest, norm)
+                if self.progress is not None and self.processes.rank == 0:
+                    last = self.history[-1] if self.history else None
+                    self.progress(done + 1, self.settings.epochs * len(batches), last)
+        mean = self.processes.sum([sum(losses) / max(1, len(losses))])[0]
+        if not math.isfinite(mean):
+            raise ModelError(
+                f"the loss is {mean} in epoch {number}; lower training.learning_rate or "
+                "training.clip_norm"
+            )
+        return Epoch(number, 0.0, mean, self.optimizer.param_groups[0]["lr"], largest)
+
+    def _step(
+        self, train: ExampleCache, batch: list[int], turns: dict[int, int]
+    ) -> tuple[float, float]:
+        """One step: this process's part of the loss, and the norm of the whole gradient."""
+        self.optimizer.zero_grad(set_to_none=True)
+        mine = self.processes.share(batch)
+        value = 0.0
+        if mine:
+            example = join_examples([self._augmented(train[i], turns[i]) for i in mine])
+            with self._precision():
+                outputs = self.network(example.graph)
+            loss = self.objective(outputs, example) * (len(mine) / len(batch))
+            loss.backward()  # type: ignore[no-untyped-call]
+            value = float(loss.detach())
+        self.processes.sum_gradients(self.network)
+        limit = self.settings.clip_norm or math.inf
+        norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit))
+        self.optimizer.step()
+        return value, norm
+
+    def _augmented(self, example: Example, turn: int) -> Example:
+        if not self.settings.augment:
+            return example
+        symmetries = box_symmetries(example.graph.vectors.shape[1])
+        symmetry = symmetries[turn % len(symmetries)]
+        return replace(example, graph=example.graph.transformed(symmetry))
+
+    def _validate(self, row: Epoch, validation: ExampleCache) -> Epoch:
+        self.network.eval()
+        total = [0.0, 0.0]
+        with torch.no_grad(), self._precision():
+            for i in self.processes.share(list(range(len(validation)))):
+                outputs = self.network(validation[i].graph)
+                total[0] += float(self.objective(outputs, validation[i]))
+                total[1] += self.objective.score(outputs, validation[i])
+        loss, score = (v / len(validation) for v in self.processes.sum(total))
+        if score > self._best_score:
+            self._best_score, self.best_epoch = score, row.epoch
+            self._best = copy.deepcopy(self.network.state_dict())
+        return replace(row, validation_loss=loss, validation_pearson=score)
+
+    def _set_rate(self, done: int, total: int) -> None:
+        """Learning rate as a function of the step alone, so that nothing needs restoring."""
+        settings, progress = self.settings, done / total
+        factor = 1.0
+        if settings.schedule == "cosine":
+            half = 0.5 * (1 + math.cos(math.pi * progress))
+            factor = settings.final_rate + (1 - settings.final_rate) * half
+        elif settings.schedule == "exponential":
+            factor = settings.final_rate**progress
+        if done < settings.warmup:
+            factor *= (done + 1) / settings.warmup
+        for group in self.optimizer.param_groups:
+            group["lr"] = settings.learning_rate * factor
+
+    def _seeded(self, number: int) -> AbstractContextManager[None]:
+        """Random state of dropout for one epoch, the caller's put back afterwards."""
+        devices = [self.processes.device] if self.processes.device.type == "cuda" else []
+        return seeded([self.seed, number, self.processes.rank], devices)
+
+    def _precision(self) -> AbstractContextManager[None]:
+        if self.settings.precision == "bfloat16":
+            return torch.autocast("cuda", torch.bfloat16)
+        return nullcontext()
+
+    def _record(self, number: int) -> None:
+        """Write curve and checkpoint; only the first process does."""
+        due = number % self.settings.checkpoint_every == 0 or number == self.settings.epochs
+        if self.checkpoint is None or self.processes.rank != 0 or not due:
+            return
+        state = {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self._best,
+            "best_epoch": self.best_epoch,
+            "best_score": self._best_score,
+            "history": [asdict(row) for row in self.history],
+        }
+        write_checkpoint(self.checkpoint, self.identity, state)
+        write_curve(self.checkpoint.with_suffix(".csv"), self.history)
+
+    def _resume(self) -> None:
+        if self.checkpoint is None:
+            return
+        state = read_checkpoint(self.checkpoint, self.identity)
+        self.processes.wait()
+        if state is None:
+            return
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._best, self.best_epoch = state["best"], state["best_epoch"]
+        self._best_score = state["best_score"]
+        self.history = [Epoch(**row) for row in state["history"]]
+        self._earlier = self.history[-1].seconds
+
+
+class seeded(AbstractContextManager[None]):  # noqa: N801  used like a function
+    """Torch's global random state drawn from some integers, restored on leaving."""
+
+    def __init__(self, entropy: Sequence[int], devices: Sequence[torch.device] = ()) -> None:
+        self._seed = int(np.random.SeedSequence(list(entropy)).generate_state(1)[0])
+        self._fork: Any = torch.random.fork_rng(devices=list(devices))
+
+    def __enter__(self) -> None:
+        self._fork.__enter__()
+        torch.manual_seed(self._seed)
+
+    def __exit__(self, *error: Any) -> None:
+        self._fork.__exit__(*error)
+
+
+def write_curve(path: Path, history: Sequence[Epoch]) -> None:
+    """Write the training curve so far as CSV, whole at every moment."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(f.name for f in fields(Epoch))
+    writer.writerows([f"{v:.9g}" for v in asdict(row).values()] for row in history)
+    write_atomically(path, text.getvalue().encode())

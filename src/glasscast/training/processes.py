@@ -1,0 +1,82 @@
+"""The processes of one training run: one, or several started by ``torchrun``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from glasscast.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Processes:
+    """One process among those of the run.
+
+    Parameters
+    ----------
+    rank, count : number of this process, and of processes.
+    device : it works on.
+    """
+
+    rank: int
+    count: int
+    device: torch.device
+
+    @classmethod
+    def join(cls, device: str) -> Processes:
+        """Join the group that torchrun announces in the environment, if any.
+
+        Raises
+        ------
+        SettingsError : if ``device`` is ``cuda`` and there is no GPU.
+        """
+        available = torch.cuda.is_available()
+        if device == "cuda" and not available:
+            raise SettingsError("training.device is 'cuda', but torch finds no GPU; use 'auto'")
+        on_gpu = available and device != "cpu"
+        count = int(os.environ.get("WORLD_SIZE", "1"))
+        if count > 1 and not dist.is_initialized():
+            dist.init_process_group("nccl" if on_gpu else "gloo")
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        place = torch.device("cuda", local) if on_gpu else torch.device("cpu")
+        return cls(dist.get_rank() if count > 1 else 0, count, place)
+
+    def share(self, batch: list[int]) -> list[int]:
+        """Return the part of a batch that this process works on; may be empty."""
+        return batch[self.rank :: self.count]
+
+    def sum_gradients(self, network: nn.Module) -> None:
+        """Add up the gradients of all processes, in one message: the networks are small."""
+        if self.count == 1:
+            return
+        parameters = list(network.parameters())
+        flat = torch.cat(
+            [
+                torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten()
+                for p in parameters
+            ]
+        )
+        dist.all_reduce(flat)
+        for parameter, part in zip(
+            parameters, torch.split(flat, [p.numel() for p in parameters]), strict=True
+        ):
+            parameter.grad = part.view_as(parameter).clone()
+
+    def sum(self, values: Iterable[float]) -> list[float]:
+        """Add up numbers over all processes, in float64."""
+        tensor = torch.tensor(list(values), dtype=torch.float64)
+        if self.count > 1:
+            moved: Tensor = tensor.to(self.device)
+            dist.all_reduce(moved)
+            tensor = moved.cpu()
+        return [float(v) for v in tensor]
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        if self.count > 1:
+            dist.barrier()

@@ -1,0 +1,342 @@
+"""What every graph network promises: symmetries it claims, exact files, exact resumption."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.errors import InputError, ModelError, SettingsError
+from glasscast.models.geo_gnn import PUBLISHED_PARAMETERS, GeoNetwork
+from glasscast.models.hyperparameters import GeoHyperparameters
+from glasscast.models.layers.batch import batch_graph, box_symmetries, join_graphs
+from glasscast.structure.graphs import build_graph
+from glasscast.training.loop import Objective, mean_pearson
+from tests.deep import liquid, tiny, weights
+from tests.plain import lattice
+
+NAMES = ["geo-gnn", "botan", "nt-gnn"]
+#: Rounding of single and double precision over a few hundred operations.
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def fitted(request):
+    return tiny(request.param).fit([liquid(1), liquid(2)])
+
+
+def rotation(seed: int) -> np.ndarray:
+    q, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
+    return q  # a rotation or a rotation with reflection
+
+
+def free_cluster(seed: int) -> Configuration:
+    """Particles in the middle of a large box, so that any rotation leaves all pairs alone."""
+    rng = np.random.default_rng(seed)
+    positions, box = lattice(4, rng)
+    types = rng.integers(0, 2, len(positions)).astype(np.int8)
+    return Configuration(
+        name="cluster", positions=positions + 20 - box / 2, types=types, box=np.full(3, 40.0)
+    )
+
+
+def output(network, configuration, dtype, cutoff=1.4):
+    graph = batch_graph(build_graph(configuration, cutoff), triplets=True, dtype=dtype)
+    with torch.no_grad():
+        return network(graph)[0].double().numpy()
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("angles", ["harmonics", "linear", "none"])
+def test_geo_gnn_is_invariant(dtype, angles):
+    torch.manual_seed(0)
+    settings = GeoHyperparameters(angles=angles)
+    network = GeoNetwork(settings, 2, 2).to(dtype).eval()
+    cluster, rng = free_cluster(3), np.random.default_rng(4)
+    expected = output(network, cluster, dtype)
+    scale = TOLERANCE[dtype] * np.abs(expected).max()
+    for seed in (1, 2, 3):
+        moved = (cluster.positions - 20) @ rotation(seed).T + 20
+        got = output(network, cluster.with_fields(positions=moved), dtype)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=scale)
+    mirrored = cluster.positions * [-1, 1, 1] % cluster.box
+    got = output(network, cluster.with_fields(positions=mirrored), dtype)
+    np.testing.assert_allclose(got, expected, rtol=0, atol=scale)
+    crystal = liquid(5, side=5)
+    expected = output(network, crystal, dtype)
+    scale = TOLERANCE[dtype] * np.abs(expected).max()
+    for shift in (rng.random(3) * 7, crystal.box * [1, 0, 0] / 2):
+        moved = (crystal.positions + shift) % crystal.box
+        got = output(network, crystal.with_fields(positions=moved), dtype)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=scale)
+
+
+def test_permutation_only_permutes(fitted):
+    configuration = liquid(7)
+    order = np.random.default_rng(0).permutation(configuration.size)
+    shuffled = Configuration(
+        name="shuffled",
+        positions=configuration.positions[order],
+        types=configuration.types[order],
+        box=configuration.box,
+    )
+    a, b = fitted.predict(configuration), fitted.predict(shuffled)
+    np.testing.assert_allclose(b.values, a.values[:, order], rtol=1e-4, atol=1e-4)
+
+
+def test_labels_are_not_looked_at(fitted):
+    configuration = liquid(7)
+    bare = configuration.with_fields(
+        times=np.empty(0), propensity=None, bonds=None, bond_change=None
+    )
+    a, b = fitted.predict(configuration), fitted.predict(bare)
+    assert np.array_equal(a.values, b.values)
+
+
+def test_batched_equals_one_by_one(fitted):
+    graphs = [fitted.make_graph(liquid(s, side)) for s, side in ((1, 4), (2, 3), (3, 4))]
+    with torch.no_grad():
+        joined = fitted.network_(join_graphs(graphs))
+        single = [fitted.network_(g) for g in graphs]
+    torch.testing.assert_close(joined[0], torch.cat([n for n, _ in single]), rtol=1e-5, atol=1e-5)
+    if joined[1] is not None:
+        torch.testing.assert_close(
+            joined[1], torch.cat([e for _, e in single]), rtol=1e-5, atol=1e-5
+        )
+
+
+def test_gradient_reaches_every_parameter(fitted):
+    network = fitted.build_network()
+    nodes, edges = network(fitted.make_graph(liquid(1)))
+    (nodes.square().sum() + (0 if edges is None else edges.square().sum())).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lone_particles_and_no_edges_have_forecasts(name, fitted):
+    lone = Configuration(
+        name="lone",
+        positions=np.array([[1.0, 1, 1], [9.0, 9, 9]]),
+        types=np.array([0, 1], dtype=np.int8),
+        box=np.full(3, 20.0),
+    )
+    assert np.isfinite(fitted.predict(lone).values).all()
+
+
+def test_save_load_predict_is_bitwise(fitted, tmp_path):
+    fitted.save(tmp_path)
+    loaded = type(fitted).load(tmp_path, fitted.workspace)
+    a, b = fitted.predict(liquid(9)), loaded.predict(liquid(9))
+    assert np.array_equal(a.values, b.values)
+    assert (a.bond_change is None) == (fitted.name != "botan")
+    if a.bond_change is not None:
+        assert np.array_equal(a.bond_change, b.bond_change)
+        assert np.array_equal(a.bonds, b.bonds)
+    record = json.loads((tmp_path / "model.json").read_text())
+    assert record["parameters"] == fitted.parameter_count()
+    assert record["provenance"]["trained_on"] == ["liquid-1", "liquid-2"]
+
+
+def test_load_refuses_another_model(fitted, tmp_path):
+    fitted.save(tmp_path)
+    other = type(tiny("geo-gnn" if fitted.name != "geo-gnn" else "botan"))
+    with pytest.raises(InputError, match=f"holds a '{fitted.name}'"):
+        other.load(tmp_path)
+
+
+def test_load_refuses_weights_of_other_width(fitted, tmp_path):
+    fitted.save(tmp_path)
+    path = tmp_path / "model.json"
+    record = json.loads(path.read_text())
+    record["hyperparameters"]["hidden"] = 24
+    path.write_text(json.dumps(record))
+    with pytest.raises(InputError, match="weights of another network"):
+        type(fitted).load(tmp_path)
+
+
+def test_unknown_species_is_refused(fitted):
+    three = liquid(1, species=3)
+    with pytest.raises(ModelError, match="species C"):
+        fitted.predict(three)
+
+
+class KilledError(Exception):
+    pass
+
+
+def kill_after(steps):
+    def progress(done, total, last):
+        if done == steps:
+            raise KilledError
+
+    return progress
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_resume_is_bit_for_bit(name, tmp_path):
+    train, validation = [liquid(1), liquid(2), liquid(3)], [liquid(4)]
+    settings = {"epochs": 4, "schedule": "cosine", "augment": True, "batch_size": 2}
+    extra = {"dropout": 0.2} if name == "geo-gnn" else {}
+    whole = tiny(name, training=settings, **extra).fit(train, validation, seed=5)
+    path = tmp_path / "fit.ckpt"
+    broken = tiny(name, training=settings, **extra)
+    broken.progress = kill_after(5)  # within the third epoch
+    with pytest.raises(KilledError):
+        broken.fit(train, validation, seed=5, checkpoint=path)
+    assert path.exists()
+    rows = list(csv.DictReader(path.with_suffix(".csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    resumed = tiny(name, training=settings, **extra)
+    resumed.fit(train, validation, seed=5, checkpoint=path)
+    assert torch.equal(weights(resumed), weights(whole))
+    assert [r.loss for r in resumed.history_] == [r.loss for r in whole.history_]
+    assert not path.exists()
+    assert len(list(csv.DictReader(path.with_suffix(".csv").open()))) == 4
+
+
+def test_checkpoint_of_another_fit_is_refused(tmp_path):
+    path = tmp_path / "fit.ckpt"
+    broken = tiny("botan")
+    broken.progress = kill_after(3)
+    with pytest.raises(KilledError):
+        broken.fit([liquid(1), liquid(2)], checkpoint=path)
+    with pytest.raises(ModelError, match='another fit: its model is "botan"'):
+        tiny("geo-gnn").fit([liquid(1), liquid(2)], checkpoint=path)
+    with pytest.raises(ModelError, match=r"its species is \[0, 1\], this fit has \[0, 2\]"):
+        tiny("botan").fit([liquid(1, species=3), liquid(2, species=3)], checkpoint=path)
+    with pytest.raises(ModelError, match="its seed is 0"):
+        tiny("botan").fit([liquid(1), liquid(2)], seed=1, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(InputError, match="not a readable checkpoint"):
+        tiny("botan").fit([liquid(1), liquid(2)], checkpoint=path)
+
+
+def test_validation_keeps_the_best_epoch_and_stops_early():
+    model = tiny("botan", training={"epochs": 60, "patience": 2, "learning_rate": 0.05})
+    model.fit([liquid(1)], [liquid(2)])
+    scores = [row.validation_pearson for row in model.history_]
+    best = model.provenance_["best_epoch"]
+    assert scores[best - 1] == max(scores)
+    assert len(scores) == min(60, best + 2)
+    with torch.no_grad():
+        nodes, _ = model.network_(model.make_graph(liquid(2)))
+    truth = torch.from_numpy(liquid(2).propensity.T.copy())
+    types = torch.from_numpy(liquid(2).types.copy())
+    again = np.mean([mean_pearson(nodes[types == s], truth[types == s]) for s in (0, 1)])
+    assert again == pytest.approx(max(scores), abs=1e-5)
+
+
+def test_validation_is_set_aside_by_parent():
+    model = tiny("botan", training={"epochs": 1, "validation_fraction": 0.34})
+    train = [liquid(i).with_fields(metadata={"parent": f"p{i // 2}"}) for i in range(6)]
+    model.fit(train)
+    aside = model.provenance_["validated_on"]
+    assert len(aside) == 2
+    assert len({c.metadata["parent"] for c in train if c.name in aside}) == 1
+    assert not set(aside) & set(model.provenance_["trained_on"])
+
+
+def test_species_that_are_not_learned_are_nan_and_do_not_matter():
+    configuration = liquid(1)
+    spoiled = configuration.with_fields(
+        propensity=np.where(configuration.types == 1, 1e6, configuration.propensity)
+    )
+    settings = {"learn_species": (0,)}
+    a = tiny("geo-gnn", training=settings).fit([configuration]).predict(configuration)
+    b = tiny("geo-gnn", training=settings).fit([spoiled]).predict(configuration)
+    assert np.array_equal(a.values, b.values, equal_nan=True)
+    assert np.array_equal(np.isnan(a.values[0]), configuration.types == 1)
+
+
+@pytest.mark.parametrize("normalisation", ["dataset", "configuration", "none"])
+def test_forecast_is_in_units_of_the_target(normalisation):
+    """Another unit and origin of the labels change the forecast by just that."""
+    plain, scaled = (
+        liquid(1).with_fields(propensity=scale * liquid(1).propensity + origin)
+        for scale, origin in ((1, 0), (5, 100))
+    )
+    settings = {"normalisation": normalisation}
+    a, b = (tiny("geo-gnn", training=settings).fit([c]).predict(c).values for c in (plain, scaled))
+    same = np.allclose(5 * a + 100, b, rtol=1e-3)
+    assert same == (normalisation != "none")
+
+
+def test_missing_pair_changes_are_named():
+    bare = liquid(1).with_fields(bonds=None, bond_change=None)
+    with pytest.raises(ModelError, match="liquid-1 has no 'bond_change'"):
+        tiny("botan").fit([bare])
+    tiny("botan", node_weight=1).fit([bare])
+
+
+def test_mixed_precision_needs_a_gpu():
+    if torch.cuda.is_available():
+        pytest.skip("has one")
+    with pytest.raises(SettingsError, match="needs a GPU"):
+        tiny("botan", training={"precision": "bfloat16"}).fit([liquid(1)])
+
+
+def test_published_parameter_count():
+    network = GeoNetwork(GeoHyperparameters(), 2, 1)
+    assert sum(p.numel() for p in network.parameters()) == PUBLISHED_PARAMETERS
+
+
+@pytest.mark.parametrize(
+    "ablation",
+    [
+        {"triplet_layers": 0},
+        {"triplet_layers": 1},
+        {"angles": "none"},
+        {"angles": "linear"},
+        {"aggregation": "mlp"},
+        {"radial_functions": 1},
+        {"dropout": 0.1},
+        {"aggregation": "mlp", "triplet_layers": 0, "radial_functions": 1},
+    ],
+    ids=str,
+)
+def test_every_ablation_trains(ablation):
+    model = tiny("geo-gnn", **ablation).fit([liquid(1)])
+    assert model.history_[-1].loss < model.history_[0].loss
+
+
+def test_box_symmetries_are_the_octahedral_group():
+    group = box_symmetries(3)
+    assert len({tuple(m.flatten().tolist()) for m in group}) == 48
+    products = torch.einsum("aij,bjk->abik", group, group).reshape(-1, 9)
+    assert len({tuple(m.tolist()) for m in products}) == 48
+    assert len(box_symmetries(2)) == 8
+
+
+def test_loss_is_the_mean_over_configurations_of_different_size():
+    """A batch of 64 and 27 particles weighs both alike, as two steps of one would."""
+    from glasscast.training.targets import join_examples, make_example, measure_targets
+
+    model = tiny("botan").fit([liquid(1)])
+    pair = [liquid(1), liquid(2, side=3)]
+    statistics = measure_targets(pair, "propensity", (0, 1), "dataset", True)
+    examples = [make_example(c, model.make_graph(c), "propensity", statistics, True) for c in pair]
+    objective = Objective(0.4)
+
+    def loss(example):
+        with torch.no_grad():
+            return float(objective(model.network_(example.graph), example))
+
+    apart = [loss(example) for example in examples]
+    assert loss(join_examples(examples)) == pytest.approx(np.mean(apart), rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_overfits_one_configuration(name):
+    wide = {"hidden": 48, "rounds": 3} if name != "geo-gnn" else {"hidden": 32}
+    settings = {"epochs": 1500, "learning_rate": 3e-3, "augment": False, "schedule": "cosine"}
+    model = tiny(name, training=settings, **wide).fit([liquid(1)])
+    forecast, truth = model.predict(liquid(1)), liquid(1)
+    for s in (0, 1):
+        mine = truth.types == s
+        for got, want in zip(forecast.values, truth.propensity, strict=True):
+            assert np.corrcoef(got[mine], want[mine])[0, 1] > 0.99

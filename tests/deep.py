@@ -1,0 +1,65 @@
+"""Tiny labelled liquids and fast settings for the contracts of graph networks."""
+
+import numpy as np
+import torch
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.liquid.neighbours import find_neighbours
+from glasscast.models.botan import Botan, NodeTargeting
+from glasscast.models.geo_gnn import GeoGnn
+from glasscast.models.hyperparameters import (
+    BotanHyperparameters,
+    GeoHyperparameters,
+    NodeTargetingHyperparameters,
+    TrainingSettings,
+)
+from glasscast.structure.workspace import Workspace
+from tests.plain import lattice
+
+CUTOFF = 1.4
+
+
+def liquid(seed: int, side: int = 4, species: int = 2) -> Configuration:
+    """A disordered crystal whose labels depend on the structure, with pair-distance changes."""
+    rng = np.random.default_rng(seed)
+    positions, box = lattice(side, rng)
+    types = (rng.random(len(positions)) < 0.2).astype(np.int8) * (species - 1)
+    near = find_neighbours(positions, box, CUTOFF)
+    crowd = np.bincount(near.receivers, np.exp(-4 * (near.distances - 1) ** 2), len(positions))
+    other = np.bincount(near.receivers, types[near.senders] * 1.0, len(positions))
+    labels = np.stack([crowd + 0.3 * other + types, crowd**2 / 5 - other + 2 * types])
+    upper = near.receivers < near.senders
+    bonds = np.stack([near.receivers[upper], near.senders[upper]])
+    change = np.stack([1.0 - near.distances[upper], 0.5 * (crowd[bonds[0]] + crowd[bonds[1]])])
+    return Configuration(
+        name=f"liquid-{seed}",
+        positions=positions,
+        types=types,
+        box=box,
+        times=np.array([1.0, 10.0]),
+        propensity=labels,
+        bonds=bonds,
+        bond_change=change,
+    )
+
+
+def tiny(name: str, workspace: Workspace | None = None, **changes):
+    """A small model of each kind."""
+    settings = {"epochs": 3, "validation_fraction": 0.0, "learning_rate": 3e-3, "device": "cpu"}
+    settings |= changes.pop("training", {})
+    workspace = workspace or Workspace(threads=1)
+    if name == "geo-gnn":
+        options = {"hidden": 8, "radial_functions": 8, "angular_functions": 4, "triplet_layers": 2}
+        kind, schema = GeoGnn, GeoHyperparameters
+    else:
+        options = {"hidden": 16, "rounds": 2}
+        kind, schema = {
+            "botan": (Botan, BotanHyperparameters),
+            "nt-gnn": (NodeTargeting, NodeTargetingHyperparameters),
+        }[name]
+    options |= {"cutoff": CUTOFF} | changes
+    return kind(schema(**options, training=TrainingSettings(**settings)), workspace)
+
+
+def weights(model) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.network_.parameters()])

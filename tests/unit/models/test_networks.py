@@ -1,0 +1,50 @@
+"""Whole networks equal their plain forms, forward and gradient, in float64."""
+
+import pytest
+import torch
+
+from glasscast.models.botan import BotanNetwork
+from glasscast.models.geo_gnn import GeoNetwork
+from glasscast.models.hyperparameters import (
+    BotanHyperparameters,
+    GeoHyperparameters,
+    NodeTargetingHyperparameters,
+)
+from glasscast.models.layers.batch import batch_graph
+from glasscast.structure.graphs import build_graph
+from tests.deep import CUTOFF, liquid
+from tests.plain import angles_of, plain_botan, plain_geo, triplets
+
+
+def assert_same_network(network, fast, plain):
+    torch.testing.assert_close(fast, plain, rtol=1e-10, atol=1e-10)
+    wanted = torch.autograd.grad(plain.square().sum(), list(network.parameters()))
+    got = torch.autograd.grad(fast.square().sum(), list(network.parameters()))
+    for a, b in zip(got, wanted, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-10 * float(b.abs().max() + 1))
+
+
+@pytest.mark.parametrize("settings", [BotanHyperparameters, NodeTargetingHyperparameters])
+def test_interaction_network(settings):
+    torch.manual_seed(0)
+    options = settings(hidden=8, rounds=3)
+    network = BotanNetwork(options, 3, 2).double()
+    graph = batch_graph(
+        build_graph(liquid(1), CUTOFF), self_edges=options.self_edges, dtype=torch.float64
+    )
+    fast, plain = (
+        torch.cat([part for part in outputs if part is not None])
+        for outputs in (network(graph), plain_botan(network, graph))
+    )
+    assert_same_network(network, fast, plain)
+
+
+@pytest.mark.parametrize("layers", [0, 1, 3])
+def test_geo_network(layers):
+    torch.manual_seed(0)
+    network = GeoNetwork(GeoHyperparameters(hidden=8, triplet_layers=layers), 2, 2).double()
+    graph = batch_graph(build_graph(liquid(1), CUTOFF), triplets=True, dtype=torch.float64)
+    first, second = triplets(graph.index)
+    cosines = angles_of(graph.vectors, first, second)
+    plain = plain_geo(network, graph, first, cosines, second)
+    assert_same_network(network, network(graph)[0], plain)
