@@ -25,7 +25,7 @@ from glasscast.errors import InputError, ShapeError
 MANIFEST = "dataset.json"
 FORMAT_VERSION = 1
 #: Metadata that must agree within a dataset; several state points are joined, not mixed.
-STATE_KEYS = ("liquid", "temperature", "density", "pressure")
+STATE_KEYS = ("liquid", "temperature", "density", "pressure", "tau_alpha")
 
 
 def configuration_bytes(configuration: Configuration) -> bytes:

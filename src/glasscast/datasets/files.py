@@ -111,7 +111,7 @@ def read_npz(
             ) from None
         raise InputError(path, f"is not a readable npz file ({error})", damaged) from None
     except UNREADABLE_ARCHIVE as error:
-        raise InputError(path, f"is truncated or damaged ({error})", damaged) from None
+        raise InputError(path, f"is truncated or not an npz file ({error})", damaged) from None
     missing = [key for key in required if key not in keys]
     if missing:
         raise InputError(

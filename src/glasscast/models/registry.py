@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasscast.errors import SettingsError
-from glasscast.models.hyperparameters import Hyperparameters, LinearHyperparameters
+from glasscast.models.hyperparameters import (
+    BotanHyperparameters,
+    GeoHyperparameters,
+    Hyperparameters,
+    LinearHyperparameters,
+    NodeTargetingHyperparameters,
+)
 
 if TYPE_CHECKING:
     from glasscast.models.base import Model
@@ -17,6 +23,9 @@ if TYPE_CHECKING:
 #: name -> (hyperparameters, module, class). Adding a model adds a line here.
 REGISTRY: dict[str, tuple[type[Hyperparameters], str, str]] = {
     "lr": (LinearHyperparameters, "glasscast.models.lr", "ShellAveragedRegression"),
+    "nt-gnn": (NodeTargetingHyperparameters, "glasscast.models.botan", "NodeTargeting"),
+    "botan": (BotanHyperparameters, "glasscast.models.botan", "Botan"),
+    "geo-gnn": (GeoHyperparameters, "glasscast.models.geo_gnn", "GeoGnn"),
 }
 
 

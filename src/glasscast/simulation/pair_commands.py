@@ -38,7 +38,8 @@ def pair_commands(liquid: Liquid, table: str = TABLE_FILE) -> list[str]:
             f"pair_coeff {a + 1} {b + 1} {table} {_keyword(a, b)} {float(liquid.cutoff[a, b])!r}"
             for a, b in _pairs(liquid)
         ]
-    lines = [f"pair_style {_STYLES[type(liquid.potential)]} {liquid.longest_cutoff!r}"]
+    style = _STYLES[type(liquid.potential)]  # type: ignore[index]
+    lines = [f"pair_style {style} {liquid.longest_cutoff!r}"]
     return lines + [
         f"pair_coeff {a + 1} {b + 1} {float(liquid.epsilon[a, b])!r} "
         f"{float(liquid.sigma[a, b])!r} {float(liquid.cutoff[a, b])!r}"

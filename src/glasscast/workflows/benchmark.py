@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glasscast.config import BenchmarkExperiment
 from glasscast.datasets.dataset import Dataset
@@ -127,7 +129,7 @@ def _forecast_part(
         started = perf_counter()
         forecast = model.predict(configuration)
         cost = {"fit_seconds": fitted, "predict_seconds": perf_counter() - started}
-        arrays = {
+        arrays: dict[str, NDArray[Any]] = {
             "times": forecast.times,
             "values": forecast.values,
             "record": np.array(

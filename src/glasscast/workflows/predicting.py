@@ -7,12 +7,12 @@ from pathlib import Path
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import MANIFEST, Dataset
-from glasscast.datasets.formats.registry import read_snapshots
+from glasscast.datasets.formats.registry import read_snapshot
 from glasscast.errors import InputError
 from glasscast.models.forecast import Forecast
-from glasscast.models.forecast_files import write_forecast
 from glasscast.models.registry import load_model
 from glasscast.progress import track
+from glasscast.report.forecast_files import write_forecast
 from glasscast.structure.workspace import Workspace
 from glasscast.workflows.train import MODEL
 
@@ -52,7 +52,8 @@ def predict(
             forecast = model.predict(configuration)
             for suffix in formats:
                 name = configuration.name.replace("/", "__")
-                write_forecast(forecast, out / f"{name}.{suffix}")
+                truth = configuration if len(configuration.times) else None
+                write_forecast(out / f"{name}.{suffix}", forecast, truth)
             forecasts.append(forecast)
     return forecasts
 
@@ -66,7 +67,7 @@ def read(path: Path, density: float | None = None) -> Sequence[Configuration]:
     """
     if (path / MANIFEST).exists():
         return Dataset.open(path)
-    found = read_snapshots(path, density=density)
+    found = read_snapshot(path, density=density)
     if not found:
         raise InputError(path, "holds no snapshot")
     return found

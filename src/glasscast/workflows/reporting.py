@@ -1,0 +1,80 @@
+"""Reports: what a benchmark compared, or what was forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from glasscast.config import BenchmarkExperiment
+from glasscast.evaluation.score_table import ScoreTable
+from glasscast.models.files import read_record
+from glasscast.models.forecast import Forecast
+from glasscast.report.page import write_report
+from glasscast.workflows.benchmark import parts_of, read_forecasts
+from glasscast.workflows.predicting import model_folder
+
+_EXAMPLES = 4  # configurations drawn in figures: enough to see, few enough to load at once
+
+
+def report_benchmark(
+    out: Path, experiment: BenchmarkExperiment, scores: ScoreTable, *, title: str
+) -> Path:
+    """Write the page of a finished benchmark; particle figures show the best model.
+
+    Parameters
+    ----------
+    out : run folder of the benchmark.
+
+    Returns
+    -------
+    The HTML page.
+    """
+    parts = parts_of(experiment)
+    best = best_model(scores)
+    examples = [
+        (forecast, forecast.configuration)
+        for part in parts
+        for forecast in islice(read_forecasts(out, best, part.test), _EXAMPLES)
+    ][:_EXAMPLES]
+    if experiment.test is not None:
+        how = f"trained on {len(parts[0].train)} and scored on {len(parts[0].test)} configurations"
+    else:
+        how = f"cross-validated by configuration in {len(parts)} folds"
+    return write_report(
+        out,
+        title=title,
+        scores=scores,
+        examples=examples,
+        settings=experiment.model_dump(mode="json"),
+        summary=f"{', '.join(experiment.models)}: {how}. Particle figures show {best}.",
+        data={"training configurations": len(parts[0].train)},
+        tau_alpha=experiment.tau_alpha,
+    )
+
+
+def best_model(scores: ScoreTable) -> str:
+    """Model with the best mean score over species and times."""
+    rows = scores.select(metric="pearson_mean")
+    totals: dict[str, list[float]] = {}
+    for row in rows:
+        totals.setdefault(row.model, []).append(row.value)
+    return max(totals, key=lambda model: sum(totals[model]) / len(totals[model]))
+
+
+def report_forecasts(out: Path, forecasts: Sequence[Forecast], model_path: Path) -> Path:
+    """Write the page of forecasts; truth is shown where a configuration carries it.
+
+    Returns
+    -------
+    The HTML page.
+    """
+    record: dict[str, Any] = read_record(model_folder(model_path))
+    return write_report(
+        out,
+        title=f"Forecast by {record['model']}",
+        examples=[(f, f.configuration) for f in forecasts[:_EXAMPLES]],
+        settings={"model": record["model"], **record.get("hyperparameters", {})},
+        summary=f"{len(forecasts)} snapshots; up to {_EXAMPLES} are drawn.",
+    )
