@@ -83,7 +83,6 @@ class LinearModel(Model):
         shape = (len(self.species_), len(self.times_))
         count = len(self.feature_names())
         self.weights_ = np.zeros((shape[0], count, shape[1]))
-        self.origin_ = np.zeros((shape[0], count))
         self.intercept_, self.penalty_ = np.zeros(shape), np.zeros(shape)
         self.selection_ = {}
         for s, of_species in enumerate(folds):
@@ -136,7 +135,6 @@ class LinearModel(Model):
             labels = self.check_labels(configuration)
             self.trained_on_.append(configuration.name)
             if index == 0:
-                self.origin_ = np.zeros((len(self.species_), len(self.feature_names())))
                 state.begin(self._fingerprint(train, configuration, seed))
             if index < state.done:
                 continue
@@ -150,8 +148,7 @@ class LinearModel(Model):
                 )
                 state.add(s, fold_of[index], moments)
             state.save_sometimes(index + 1)
-        for s in range(len(self.species_)):
-            self.origin_[s] = state.origins[s]
+        self.origin_ = np.stack([state.origins[s] for s in range(len(self.species_))])
         return [[state.sums[s, fold] for fold in range(parts)] for s in range(len(self.species_))]
 
     def _fingerprint(self, train: Sequence[Configuration], first: Configuration, seed: int) -> str:

@@ -51,6 +51,17 @@ def test_it_learns_a_propensity_that_its_descriptors_hold(liquids):
     assert min(correlation(model, liquids[5])) > 0.9
 
 
+@pytest.mark.parametrize("select", [None, 4])
+def test_forecasts_of_the_training_data_have_its_mean(liquids, select):
+    """Least squares with an intercept leaves residuals of mean zero, per species and time."""
+    model = ShellAveragedRegression(settings(select=select)).fit(liquids[:4])
+    for species in (0, 1):
+        left = [
+            (model.predict(c).values - c.propensity)[:, c.types == species] for c in liquids[:4]
+        ]
+        np.testing.assert_allclose(np.concatenate(left, axis=1).mean(axis=1), 0, atol=1e-6)
+
+
 def test_labels_of_the_snapshot_are_not_looked_at(liquids):
     model = ShellAveragedRegression(settings()).fit(liquids[:5])
     bare = liquids[5].with_fields(propensity=None, propensity_halves=None, times=np.empty(0))

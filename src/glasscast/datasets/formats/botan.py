@@ -53,7 +53,7 @@ def read_botan(
     for name, files in group_by_configuration(list_files(path, (".npz",))).items():
         tags = read_tags(files)
         first = published_name(files[0])
-        table = times or state_point(files[0], "KA", first.temperature).times
+        table = times or state_point(files[0], "ka", first.temperature).times
         by_time = sort_tags(tags, table)
         snapshot = read_snapshot_arrays(list(by_time.values()))
         size = len(snapshot["types"])
@@ -67,7 +67,7 @@ def read_botan(
             frames=FrameStream(tuple(by_time.values())),
             wrapped=bool(wrapped),
             metadata={
-                "liquid": "KA",
+                "liquid": "ka",
                 "temperature": first.temperature,
                 "density": density,
                 "format": "botan",

@@ -61,7 +61,7 @@ def read_one(file: Path, name: str, wrapped: bool = False) -> Ensemble:
         times=times,
         frames=_FrameStream(file, rows),
         wrapped=wrapped,
-        metadata={"liquid": "KA", "format": "deepmind", "source": [file.name]}
+        metadata={"liquid": "ka-cut", "format": "deepmind", "source": [file.name]}
         | _state(record)
         | split_of(file),
     )

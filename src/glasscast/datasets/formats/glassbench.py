@@ -58,7 +58,7 @@ def read_glassbench_trajectories(
     for name, files in group_by_configuration(list_files(path, (".npz",))).items():
         tags = read_tags(files)
         first = published_name(files[0])
-        table = times or state_point(files[0], "KA2D", first.temperature).times
+        table = times or state_point(files[0], "ka2d", first.temperature).times
         by_time = sort_tags(tags, table)
         sources = list(by_time.values())
         snapshot = read_snapshot_arrays(sources, ("box",), tuple(_EQUILIBRIUM.values()))
@@ -73,7 +73,7 @@ def read_glassbench_trajectories(
             frames=FrameStream(sources),
             wrapped=bool(wrapped),
             metadata={
-                "liquid": "KA2D",
+                "liquid": "ka2d",
                 "temperature": first.temperature,
                 "format": "glassbench-trajectories",
                 "source": [file.name for file in sources],
@@ -140,9 +140,9 @@ def _density(box: FloatArray, size: int) -> float:
 def _box_of_liquid(file: Path, positions: FloatArray) -> tuple[str, FloatArray]:
     size, dimension = positions.shape
     if dimension == 3:
-        return "KA", np.full(3, (size / KA_DENSITY) ** (1 / 3))
+        return "ka", np.full(3, (size / KA_DENSITY) ** (1 / 3))
     # A box of the same density for the shortened copies that tests and examples use.
-    return "KA2D", np.full(2, KA2D_SIDE * (size / KA2D_SIZE) ** 0.5)
+    return "ka2d", np.full(2, KA2D_SIDE * (size / KA2D_SIZE) ** 0.5)
 
 
 def _targets(

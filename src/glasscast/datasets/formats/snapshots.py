@@ -99,7 +99,7 @@ def npz_as_configuration(path: Path, root: Path, density: float | None) -> Confi
     if len(shape) != 2 or shape[1] not in (2, 3) or types.size == 0:
         raise InputError(path, f"'{source}' must have shape (N, 2 or 3), got {shape}")
     if published is not None:
-        liquid = "KA" if shape[1] == 3 else "KA2D"
+        liquid = "ka" if shape[1] == 3 else "ka2d"
         metadata |= {"liquid": liquid, "temperature": published.temperature}
     return configuration_of(
         assemble(

@@ -23,7 +23,7 @@ class StatePoint:
 
     Parameters
     ----------
-    liquid : "KA" or "KA2D".
+    liquid : "ka" or "ka2d".
     temperature : in units of epsilon_AA / k_B.
     times : tag -> time, ascending.
     """
@@ -38,15 +38,15 @@ def _counted(*times: float, step: int = 1) -> dict[int, float]:
 
 
 STATE_POINTS = (
-    StatePoint("KA", 0.44, _counted(0.13, 1.3, 13, 130, 412, 1300, 4120, 13000, 41200, 130000)),
-    StatePoint("KA", 0.50, _counted(0.108, 0.434, 2.17, 6.86, 21.7, 68.6, 217, 686, 2170, 6860)),
-    StatePoint("KA", 0.56, _counted(0.104, 0.33, 0.99, 1.65, 5.2, 16.5, 52, 165, 520, 1650)),
-    StatePoint("KA", 0.64, _counted(0.032, 0.1, 0.165, 0.52, 1.65, 5.2, 16.5, 52, 165, 520)),
+    StatePoint("ka", 0.44, _counted(0.13, 1.3, 13, 130, 412, 1300, 4120, 13000, 41200, 130000)),
+    StatePoint("ka", 0.50, _counted(0.108, 0.434, 2.17, 6.86, 21.7, 68.6, 217, 686, 2170, 6860)),
+    StatePoint("ka", 0.56, _counted(0.104, 0.33, 0.99, 1.65, 5.2, 16.5, 52, 165, 520, 1650)),
+    StatePoint("ka", 0.64, _counted(0.032, 0.1, 0.165, 0.52, 1.65, 5.2, 16.5, 52, 165, 520)),
     StatePoint(
-        "KA2D", 0.23, _counted(0.1, 1.1, 11.64, 122.47, 1288.41, 13554, 142587, 1.5e6, step=5)
+        "ka2d", 0.23, _counted(0.1, 1.1, 11.64, 122.47, 1288.41, 13554, 142587, 1.5e6, step=5)
     ),
     # The steps of five are known for T = 0.23; the six times here are taken to be tagged alike.
-    StatePoint("KA2D", 0.30, _counted(0.11, 1.25, 14.14, 158.74, 1781.79, 20000, step=5)),
+    StatePoint("ka2d", 0.30, _counted(0.11, 1.25, 14.14, 158.74, 1781.79, 20000, step=5)),
 )
 
 

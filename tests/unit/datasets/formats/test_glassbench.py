@@ -113,7 +113,7 @@ def test_two_dimensional_model_has_the_published_box(tmp_path):
     write_model(tmp_path / "N1290T0.30_2.npz", size=1290, dimension=2, times=6)
     (ensemble,) = read_glassbench_models(tmp_path)
     np.testing.assert_allclose(ensemble.box, SIDE)
-    assert ensemble.metadata["liquid"] == "KA2D"
+    assert ensemble.metadata["liquid"] == "ka2d"
 
 
 def test_cage_is_read_where_present(tmp_path):
