@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast import __version__
 from glasscast.config import BenchmarkExperiment
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
@@ -142,6 +143,7 @@ def _forecast_part(
 def _fingerprint(experiment: BenchmarkExperiment, settings: Hyperparameters, part: Part) -> str:
     """Identity of a fit and of what it forecasts: settings, seed, times, and data."""
     data = [
+        __version__,
         settings.model_dump_json(),
         experiment.seed,
         part.train.kept_times,
