@@ -96,6 +96,42 @@ def import_(
 
 
 @app.command()
+def simulate(
+    settings: Annotated[Path, typer.Argument(help="YAML file of the simulation")],
+    out: Out,
+    workers: Annotated[int, typer.Option(help="configurations made side by side", min=1)] = 1,
+    scheduler: Annotated[str, typer.Option(help="inline, processes, dask or slurm")] = "processes",
+    shard: Annotated[
+        str, typer.Option(help="i/n: only this share, counted from 0, for job arrays")
+    ] = "0/1",
+) -> None:
+    """Make a dataset: equilibrate, isoconfigurational ensembles, inherent and cage states."""
+    from glasscast.simulation.run import simulate as workflow
+    from glasscast.simulation.settings import load_settings
+    from glasscast.terminal import simulation_display
+
+    with simulation_display(console) as report:
+        dataset = workflow(
+            load_settings(settings), out, workers, scheduler, _shard(shard), report=report
+        )
+    state = "other shards are unfinished" if dataset is None else f"{len(dataset)} configurations"
+    console.print(f"{state}; results in {out}", highlight=False)
+
+
+@app.command("import-weights")
+def import_weights(
+    weights: Annotated[Path, typer.Argument(help="published .pth (BOTAN) or .npz (DeepMind)")],
+    out: Annotated[Path, typer.Argument(help="model folder to write")],
+    time: Annotated[float, typer.Option(help="time the weights forecast, in LJ units", min=0)],
+) -> None:
+    """Turn published network weights into a model that predicts."""
+    from glasscast.models.published import import_weights as read_weights
+
+    read_weights(weights, time).save(out)
+    console.print(f"model in {out}", highlight=False)
+
+
+@app.command()
 def train(
     experiment: Annotated[Path, typer.Argument(help="YAML experiment file")],
     out: Out,
@@ -204,6 +240,14 @@ def demo(out: Out = Path("demo"), threads: Threads = 0) -> None:
         page = workflow(out, workspace)
     _show(read_scores(out / "scores.json"))
     console.print(f"open {page} in a browser", highlight=False)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    """Turn ``i/n`` into numbers, 0 <= i < n."""
+    part, _, parts = text.partition("/")
+    if not (part.isdigit() and parts.isdigit() and int(part) < int(parts)):
+        raise SettingsError(f"--shard takes i/n with 0 <= i < n, got '{text}'")
+    return int(part), int(parts)
 
 
 def _reader_options(pairs: list[str]) -> dict[str, object]:

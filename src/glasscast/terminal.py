@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -17,6 +18,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+if TYPE_CHECKING:
+    from glasscast.simulation.run import Progress as SimulationProgress
 
 
 class TerminalProgress:
@@ -58,3 +62,27 @@ def progress_display(console: Console) -> Iterator[TerminalProgress]:
             yield TerminalProgress(bars)
         finally:
             log.removeHandler(handler)
+
+
+@contextmanager
+def simulation_display(console: Console) -> Iterator[Callable[[SimulationProgress], None]]:
+    """Show particle-steps done, their rate, and the time left while the block runs."""
+    columns = (
+        TextColumn("simulate"),
+        BarColumn(),
+        TextColumn("{task.percentage:.0f} %"),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+        bar = bars.add_task("simulate", total=None, note="")
+
+        def report(state: SimulationProgress) -> None:
+            note = (
+                f"{state.finished}/{state.configurations} configurations, "
+                f"{state.rate / 1e6:.2f} M particle-steps/s"
+            )
+            bars.update(bar, total=state.total, completed=state.done, note=note)
+
+        yield report

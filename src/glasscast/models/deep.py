@@ -22,6 +22,7 @@ from glasscast.models.files import read_record, read_weights, write_model
 from glasscast.models.forecast import Forecast
 from glasscast.models.hyperparameters import DeepHyperparameters
 from glasscast.models.layers.batch import GraphBatch, batch_graph
+from glasscast.progress import task
 from glasscast.structure.graphs import build_graph
 from glasscast.structure.workspace import Workspace
 from glasscast.training.loop import Epoch, Objective, Progress, Trainer, seeded
@@ -47,7 +48,7 @@ class DeepModel(Model):
     statistics_ : of the training targets.
     history_ : the training curve.
     provenance_ : how the weights came about: seed, configurations, best epoch.
-    progress : called after each training step; set it before ``fit``.
+    progress : called after each training step; the workspace's display when None.
     """
 
     hyperparameters: DeepHyperparameters
@@ -152,9 +153,11 @@ class DeepModel(Model):
             processes=processes,
             identity=self._identity(train, validation, seed),
             checkpoint=checkpoint,
-            progress=self.progress,
+            progress=self.progress or self._advance,
         )
-        trainer.run(cache(train), cache(validation))
+        steps = settings.epochs * -(-len(train) // settings.batch_size)
+        with task(self.workspace.progress, f"fit {self.name}", steps):
+            trainer.run(cache(train), cache(validation))
         self.network_.cpu().eval()
         self.history_ = trainer.history
         self.provenance_ = {
@@ -165,6 +168,10 @@ class DeepModel(Model):
             "best_epoch": trainer.best_epoch,
         }
         return self
+
+    def _advance(self, done: int, total: int, last: Epoch | None) -> None:
+        """Show a training step and, after each epoch, how well it went."""
+        self.workspace.progress.advance("" if last is None else f"epoch {last.epoch}")
 
     def _split(
         self, train: Sequence[Configuration], validation: Sequence[Configuration], seed: int

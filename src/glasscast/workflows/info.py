@@ -63,12 +63,13 @@ def _describe_dataset(dataset: Dataset, verify: bool) -> list[tuple[str, str]]:
 
 def _describe_model(folder: Path) -> list[tuple[str, str]]:
     record = read_record(folder)
+    trained_on = record.get("provenance", record).get("trained_on", ())
     return [
         ("model", str(record["model"])),
         ("species", ", ".join(chr(65 + s) for s in record["species"])),
         ("times", ", ".join(f"{t:g}" for t in record["times"])),
         ("dimension", str(record["dimension"])),
-        ("trained on", f"{len(record['trained_on'])} configurations"),
+        ("trained on", f"{len(trained_on)} configurations"),
         *((key, str(value)) for key, value in record["hyperparameters"].items()),
     ]
 
