@@ -46,6 +46,7 @@ class LinearModel(Model):
     intercept_ : (S, T).
     penalty_ : (S, T) chosen penalties.
     selection_ : per species and time the descriptors taken in order, when ``select`` is set.
+    moments_ : of the training data per species, kept when ``select`` is set; not saved.
     """
 
     hyperparameters: LinearHyperparameters
@@ -54,6 +55,7 @@ class LinearModel(Model):
     intercept_: FloatArray
     penalty_: FloatArray
     selection_: dict[tuple[int, int], Selection]
+    moments_: list[Moments]
     trained_on_: list[str]
 
     @abstractmethod
@@ -84,12 +86,13 @@ class LinearModel(Model):
         count = len(self.feature_names())
         self.weights_ = np.zeros((shape[0], count, shape[1]))
         self.intercept_, self.penalty_ = np.zeros(shape), np.zeros(shape)
-        self.selection_ = {}
+        self.selection_, self.moments_ = {}, []
         for s, of_species in enumerate(folds):
             if self.hyperparameters.select is None:
                 self._fit_species(s, of_species, np.arange(count), np.arange(shape[1]))
                 continue
             total = _total(of_species)
+            self.moments_.append(total)
             for t in range(shape[1]):
                 chosen = forward_selection(total, t, self.hyperparameters.select)
                 self.selection_[s, t] = chosen

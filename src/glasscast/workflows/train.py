@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from time import perf_counter
 
 from glasscast.config import TrainExperiment
 from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.files import write_atomically
 from glasscast.errors import SettingsError
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
+from glasscast.liquid.species import species_name
 from glasscast.models.base import Model
 from glasscast.models.registry import build, load_model
 from glasscast.progress import track
@@ -56,6 +59,7 @@ def train(
         model.save(out / MODEL)
         if test is not None:
             scores = score(model, test)
+            report_selection(model, test, out)
             scores.write(out / f"{SCORES}.json")
             scores.write(out / f"{SCORES}.csv")
         run.finish({"seed": experiment.seed, "trained_on": data.names, "fit_seconds": seconds})
@@ -72,6 +76,41 @@ def score(model: Model, test: Dataset) -> ScoreTable:
     for configuration in track(model.workspace.progress, f"score {model.name}", test, len(test)):
         evaluation.add(model.predict(configuration), configuration)
     return evaluation.table()
+
+
+def report_selection(model: Model, test: Dataset, out: Path) -> None:
+    """Write the ranked descriptors and the curve of their score, if the model selected any."""
+    from glasscast.models.linear import LinearModel
+    from glasscast.models.selection import selection_scores
+    from glasscast.report.figures import draw_selection
+    from glasscast.report.score_figures import SelectionCurve
+
+    if not isinstance(model, LinearModel) or not model.selection_:
+        return
+    found = selection_scores(model, test)
+    record = [
+        {
+            "species": species_name(row.species),
+            "time": row.time,
+            "descriptors": row.names,
+            "training_correlation": row.training.round(5).tolist(),
+            "counts": row.counts.tolist(),
+            "test_pearson": row.test.round(5).tolist(),
+        }
+        for row in found
+    ]
+    write_atomically(out / "selection.json", (json.dumps(record, indent=1) + "\n").encode())
+    curves = [
+        SelectionCurve(
+            counts=row.counts.tolist(),
+            scores=row.test.tolist(),
+            label=f"{species_name(row.species)}, t = {row.time:g}",
+            names=row.names,
+        )
+        for row in found
+        if row.time == found[-1].time
+    ]
+    draw_selection(out / "figures", curves)
 
 
 def refuse_overlap(train_data: Dataset, test: Dataset) -> None:

@@ -8,6 +8,7 @@ from glasscast.models import lr as module
 from glasscast.models.hyperparameters import LinearHyperparameters
 from glasscast.models.lr import ShellAveragedRegression
 from glasscast.models.registry import REGISTRY, build, hyperparameter_class, load_model, model_class
+from glasscast.models.selection import selection_scores
 from glasscast.structure.descriptors.shells import RadialShells, ShellDescriptors
 from tests.conftest import labelled
 
@@ -88,6 +89,23 @@ def test_forward_selection_keeps_what_it_ranks(liquids):
     assert all(name in model.feature_names() for name, _ in ranked)
     with pytest.raises(ModelError, match="without forward selection"):
         ShellAveragedRegression(settings()).fit(liquids[:3]).ranking(0, 0)
+
+
+def test_scores_of_the_first_descriptors_equal_models_with_that_many(liquids):
+    fitted = ShellAveragedRegression(settings(select=5, penalties=(1.0,))).fit(liquids[:4])
+    rows = selection_scores(fitted, liquids[4:])
+    assert {(row.species, row.time) for row in rows} == {
+        (s, t) for s in (0, 1) for t in (1.0, 10.0)
+    }
+    row = next(r for r in rows if (r.species, r.time) == (0, 10.0))
+    for count, reached in zip(row.counts, row.test, strict=True):
+        few = ShellAveragedRegression(settings(select=int(count), penalties=(1.0,))).fit(
+            liquids[:4]
+        )
+        expected = np.mean([correlation(few, c)[1] for c in liquids[4:]])
+        assert reached == pytest.approx(expected, abs=1e-5)
+    with pytest.raises(ModelError, match="with 'select'"):
+        selection_scores(ShellAveragedRegression(settings()).fit(liquids[:3]), liquids[4:])
 
 
 @pytest.mark.parametrize(("kind", "columns"), [("radial", 18), ("angular", 8), ("both", 26)])
