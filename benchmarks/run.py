@@ -1,0 +1,12 @@
+"""Run the benchmarks one after the other; each prints its own table."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    for name in ("targets", "descriptors", "deep_training_step"):
+        print(f"\n== {name}", flush=True)
+        subprocess.run([sys.executable, Path(__file__).with_name(f"{name}.py")], check=True)
