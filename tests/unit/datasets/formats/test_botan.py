@@ -107,7 +107,7 @@ def test_unknown_tag_temperature_and_name(tmp_path, liquid):
     with pytest.raises(InputError, match="tc11 has no time"):
         next(read_botan(path))
     warm = path.rename(tmp_path / "isoconfig_N260T0.47_1_tc07.npz")
-    with pytest.raises(InputError, match=r"no time table for KA at T = 0.47"):
+    with pytest.raises(InputError, match=r"no time table for ka at T = 0.47"):
         next(read_botan(warm))
     untagged = warm.rename(tmp_path / "N260T0.44_1.npz")
     with pytest.raises(InputError, match="no time tag"):
