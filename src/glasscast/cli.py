@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,7 +92,7 @@ def import_(
             name=name,
             workspace=workspace,
         )
-    console.print(f"{len(dataset)} configurations in {out}", highlight=False)
+    console.print(f"{len(dataset)} configurations in {out}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -146,7 +146,7 @@ def train(
     settings = read_experiment(TrainExperiment, experiment, overrides or [])
     with _workspace(threads) as workspace:
         workflow.train(settings, out, workspace)
-    console.print(f"model in {out / workflow.MODEL}", highlight=False)
+    console.print(f"model in {out / workflow.MODEL}", highlight=False, soft_wrap=True)
     if settings.test is not None:
         _show(read_scores(out / f"{workflow.SCORES}.json"))
 
@@ -174,8 +174,8 @@ def predict(
         )
         if report:
             page = reporting.report_forecasts(out, forecasts, model)
-            console.print(f"report in {page}", highlight=False)
-    console.print(f"{len(forecasts)} forecasts in {out}", highlight=False)
+            console.print(f"report in {page}", highlight=False, soft_wrap=True)
+    console.print(f"{len(forecasts)} forecasts in {out}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -213,7 +213,7 @@ def benchmark(
         table = workflow.benchmark(settings, out, workspace)
         page = report_benchmark(out, settings, table, title=experiment.stem)
     _show(table)
-    console.print(f"report in {page}", highlight=False)
+    console.print(f"report in {page}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -239,7 +239,7 @@ def demo(out: Out = Path("demo"), threads: Threads = 0) -> None:
     with _workspace(threads) as workspace:
         page = workflow(out, workspace)
     _show(read_scores(out / "scores.json"))
-    console.print(f"open {page} in a browser", highlight=False)
+    console.print(f"open {page} in a browser", highlight=False, soft_wrap=True)
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -260,9 +260,13 @@ def _reader_options(pairs: list[str]) -> dict[str, object]:
         if not sep:
             raise SettingsError(f"--option takes key=value, got '{pair}'")
         try:
-            options[key] = yaml.safe_load(text)
+            value = yaml.safe_load(text)
         except yaml.YAMLError:
             raise SettingsError(f"--option {key}: '{text}' is not a YAML value") from None
+        if isinstance(value, str):  # YAML 1.1 takes 1e-3 for text
+            with suppress(ValueError):
+                value = float(value)
+        options[key] = value
     return options
 
 

@@ -114,8 +114,8 @@ def validate(kind: type[Experiment], record: dict[str, Any], path: Path) -> Expe
     try:
         experiment = kind(**record)
     except ValidationError as error:
-        raise SettingsError(f"{path}: {_explain(kind, error)}") from None
-    except TypeError as error:
+        raise SettingsError(f"{path}: {_explain(kind, error, record)}") from None
+    except (TypeError, SettingsError) as error:
         raise SettingsError(f"{path}: {error}") from None
     base = path.resolve().parent
     changes = {
@@ -145,29 +145,29 @@ def _override(record: dict[str, Any], override: str) -> None:
     target[last] = value
 
 
-def _explain(kind: type[BaseModel], error: ValidationError) -> str:
+def _explain(kind: type[BaseModel], error: ValidationError, record: dict[str, Any]) -> str:
     """One line for the first error, with a suggestion for an unknown key."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or kind.__name__
     if first["type"] == "extra_forbidden":
-        # An error inside a model's settings carries that class's name as its title.
-        known = _known_keys(kind) | _known_keys(hyperparameters_titled(error.title))
+        known = _known_keys(_settings_of_model(first["loc"], record) or kind)
         close = get_close_matches(str(first["loc"][-1]), sorted(known), n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         return f"unknown key '{where}'{hint}"
     return f"'{where}': {first['msg']}"
 
 
-def hyperparameters_titled(title: str) -> type[BaseModel] | None:
-    """Return the settings class of that name, if there is one."""
-    classes = {cls.__name__: cls for cls in Hyperparameters.__subclasses__()}
-    return classes.get(title)
+def _settings_of_model(loc: tuple[int | str, ...], record: Any) -> type[BaseModel] | None:
+    """Return the settings class of the model that a location lies in, if it lies in one."""
+    if loc[0] not in ("model", "models"):
+        return None
+    for part in loc[: 1 if loc[0] == "model" else 2]:
+        record = record[part]
+    return hyperparameter_class(record["name"]) if isinstance(record, Mapping) else None
 
 
-def _known_keys(kind: type[BaseModel] | None) -> set[str]:
+def _known_keys(kind: type[BaseModel]) -> set[str]:
     """All keys of a schema, those of nested schemas included."""
-    if kind is None:
-        return set()
     keys = set(kind.model_fields)
     for info in kind.model_fields.values():
         for part in (info.annotation, *get_args(info.annotation)):

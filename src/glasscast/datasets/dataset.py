@@ -392,7 +392,7 @@ class DatasetWriter:
         state = state_of(configuration)
         if self._state is None:
             self._state, self._state_from = state, configuration.name
-        for key in self._state.keys() | state.keys():
+        for key in sorted(self._state.keys() | state.keys()):
             mine, theirs = self._state.get(key), state.get(key)
             if mine != theirs:
                 raise InputError(

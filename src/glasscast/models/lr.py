@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.errors import ModelError
+from glasscast.errors import ModelError, ShapeError
 from glasscast.models.linear import LinearModel
 from glasscast.models.ridge import FloatArray
 from glasscast.structure.descriptors.averaging import averaging_matrix, generations
@@ -56,13 +56,17 @@ class ShellAveragedRegression(LinearModel):
             shells.species,
             self.hyperparameters.descriptors,
         )
-        first = self.workspace.remember(
-            key,
-            lambda: shells.compute(
-                positions, configuration.types, configuration.box, self.workspace.threads
-            ),
-        )
-        if order == 0:
-            return first
-        average = averaging_matrix(positions, configuration.box, self.hyperparameters.shell_cutoff)
+        cutoff = self.hyperparameters.shell_cutoff
+        try:
+            first = self.workspace.remember(
+                key,
+                lambda: shells.compute(
+                    positions, configuration.types, configuration.box, self.workspace.threads
+                ),
+            )
+            if order == 0:
+                return first
+            average = averaging_matrix(positions, configuration.box, cutoff)
+        except ShapeError as error:
+            raise ShapeError(f"{configuration.name}: {error}") from None
         return generations(first, average, order)

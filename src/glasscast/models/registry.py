@@ -32,7 +32,7 @@ REGISTRY: dict[str, tuple[type[Hyperparameters], str, str]] = {
 def _entry(name: str) -> tuple[type[Hyperparameters], str, str]:
     if name not in REGISTRY:
         close = get_close_matches(str(name), REGISTRY, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
+        hint = f"; did you mean '{close[0]}'?" if close else "."
         raise SettingsError(f"there is no model '{name}'{hint} Known: {', '.join(REGISTRY)}")
     return REGISTRY[name]
 

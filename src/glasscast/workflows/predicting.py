@@ -8,7 +8,7 @@ from pathlib import Path
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import MANIFEST, Dataset
 from glasscast.datasets.formats.registry import read_snapshot
-from glasscast.errors import InputError
+from glasscast.errors import InputError, ModelError, ShapeError
 from glasscast.models.forecast import Forecast
 from glasscast.models.registry import load_model
 from glasscast.progress import track
@@ -49,7 +49,10 @@ def predict(
     forecasts = []
     for path in snapshots:
         for configuration in track(model.workspace.progress, path.name, read(path, density), None):
-            forecast = model.predict(configuration)
+            try:
+                forecast = model.predict(configuration)
+            except (ModelError, ShapeError) as error:
+                raise type(error)(f"{path}: {error}") from None
             for suffix in formats:
                 name = configuration.name.replace("/", "__")
                 truth = configuration if len(configuration.times) else None

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from pydantic import PositiveFloat
 
 from glasscast.datasets.ensemble import Ensemble
 from glasscast.datasets.files import read_npz
@@ -30,7 +31,7 @@ def read_botan(
     path: Path,
     *,
     times: Mapping[int, float] | None = None,
-    density: float = KA_DENSITY,
+    density: PositiveFloat = KA_DENSITY,
     wrapped: bool | None = None,
 ) -> Iterator[Ensemble]:
     """Read BOTAN files, one ensemble a configuration.

@@ -12,7 +12,9 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.ensemble import Ensemble
@@ -106,7 +108,8 @@ def read_ensembles(path: Path, format: str | None = None, **options: Any) -> Ite
     Raises
     ------
     InputError : naming file, key and mend.
-    SettingsError : for an unknown format, or an option that the format does not have.
+    SettingsError : for an unknown format, or an option that the format does not have or whose
+        value has another type.
     """
     path = Path(path)
     name = format or detect(path)
@@ -124,7 +127,19 @@ def read_ensembles(path: Path, format: str | None = None, **options: Any) -> Ite
             raise SettingsError(
                 f"the format '{name}' has no option '{key}'; it has {', '.join(known)}"
             )
-    yield from reader(path, **given)
+    yield from reader(path, **_typed(reader, given))
+
+
+def _typed(reader: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Options as the types that the reader declares."""
+    types = get_type_hints(reader, include_extras=True)
+    typed = {}
+    for key, value in options.items():
+        try:
+            typed[key] = TypeAdapter(types[key]).validate_python(value)
+        except ValidationError as error:
+            raise SettingsError(f"option '{key}': {error.errors()[0]['msg']}") from None
+    return typed
 
 
 def read_snapshot(

@@ -16,7 +16,7 @@ from glasscast.datasets.formats.door import assemble, checked_positions
 from glasscast.datasets.formats.listing import name_below, parse_name, split_of
 from glasscast.datasets.formats.stored_frame import FrameReader
 from glasscast.datasets.formats.tables import KA2D_SIDE, KA2D_SIZE, KA_DENSITY
-from glasscast.errors import InputError, ShapeError
+from glasscast.errors import InputError, SettingsError, ShapeError
 from glasscast.liquid.box import FloatArray, wrap
 
 _EQUILIBRIUM = {"inherent": "initial_positions_inherent", "cage": "initial_positions_cage"}
@@ -123,6 +123,8 @@ def npz_as_configuration(path: Path, root: Path, density: float | None) -> Confi
 def _box_without_key(path: Path, shape: Iterable[int], density: float | None) -> FloatArray:
     size, dimension = shape
     if density is not None:
+        if not density > 0:
+            raise SettingsError(f"the number density must be positive, got {density}")
         return np.full(dimension, (size / density) ** (1 / dimension))
     if parse_name(path) is None:
         raise InputError(
