@@ -91,8 +91,7 @@ class DeepModel(Model):
         ModelError : if the configuration lacks the structure the model reads.
         """
         structure = self.hyperparameters.structure
-        if getattr(configuration, structure) is None:
-            raise ModelError(f"{configuration.name} has no '{structure}' positions")
+        self.structure_of(configuration, structure)
         graph = build_graph(configuration, self.hyperparameters.cutoff, structure)
         return batch_graph(graph, self_edges=self.self_edges, triplets=self.uses_angles)
 

@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glasscast.errors import SettingsError
+from glasscast.models.descriptor_hyperparameters import (
+    CageHyperparameters,
+    StructuralHyperparameters,
+    SvmHyperparameters,
+)
 from glasscast.models.hyperparameters import (
     BotanHyperparameters,
     GeoHyperparameters,
@@ -23,6 +28,13 @@ if TYPE_CHECKING:
 #: name -> (hyperparameters, module, class). Adding a model adds a line here.
 REGISTRY: dict[str, tuple[type[Hyperparameters], str, str]] = {
     "lr": (LinearHyperparameters, "glasscast.models.lr", "ShellAveragedRegression"),
+    "cage-lr": (CageHyperparameters, "glasscast.models.cage", "CageRegression"),
+    "structural": (
+        StructuralHyperparameters,
+        "glasscast.models.structural",
+        "StructuralBaseline",
+    ),
+    "svm": (SvmHyperparameters, "glasscast.models.svm", "SupportVectorMachine"),
     "nt-gnn": (NodeTargetingHyperparameters, "glasscast.models.botan", "NodeTargeting"),
     "botan": (BotanHyperparameters, "glasscast.models.botan", "Botan"),
     "geo-gnn": (GeoHyperparameters, "glasscast.models.geo_gnn", "GeoGnn"),
