@@ -170,3 +170,19 @@ class GeoHyperparameters(DeepHyperparameters):
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="the paper tries 0, 0.1, 0.2")
     training: TrainingSettings = TrainingSettings(learning_rate=1e-3)
+
+
+class CnnHyperparameters(NetworkHyperparameters):
+    """Convolutions over a voxel grid, the baseline named by Bapst et al., Nat. Phys. 16, 448."""
+
+    name: Literal["cnn"] = "cnn"
+    spacing: float = Field(
+        default=0.4, gt=0, description="largest side of a voxel, in sigma; the box holds whole ones"
+    )
+    channels: int = Field(default=16, ge=1, description="width of every layer")
+    blocks: int = Field(
+        default=4, ge=1, description="residual blocks of two convolutions; each sees 4 voxels more"
+    )
+    training: TrainingSettings = TrainingSettings(
+        epochs=100, learning_rate=2e-3, schedule="cosine", augment=True
+    )

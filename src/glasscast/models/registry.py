@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from glasscast.errors import SettingsError
 from glasscast.models.descriptor_hyperparameters import (
     CageHyperparameters,
+    GlassMlpHyperparameters,
     StructuralHyperparameters,
     SvmHyperparameters,
 )
 from glasscast.models.hyperparameters import (
     BotanHyperparameters,
+    CnnHyperparameters,
     GeoHyperparameters,
     Hyperparameters,
     LinearHyperparameters,
@@ -35,6 +37,8 @@ REGISTRY: dict[str, tuple[type[Hyperparameters], str, str]] = {
         "StructuralBaseline",
     ),
     "svm": (SvmHyperparameters, "glasscast.models.svm", "SupportVectorMachine"),
+    "glass-mlp": (GlassMlpHyperparameters, "glasscast.models.glass_mlp", "GlassMlp"),
+    "cnn": (CnnHyperparameters, "glasscast.models.cnn", "Cnn"),
     "nt-gnn": (NodeTargetingHyperparameters, "glasscast.models.botan", "NodeTargeting"),
     "botan": (BotanHyperparameters, "glasscast.models.botan", "Botan"),
     "geo-gnn": (GeoHyperparameters, "glasscast.models.geo_gnn", "GeoGnn"),
