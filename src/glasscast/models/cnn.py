@@ -50,7 +50,8 @@ class VoxelNetwork(nn.Module):
 
         self.first = layer(len(species))
         self.blocks = nn.ModuleList(
-            nn.ModuleList([layer(width), layer(width)]) for _ in range(settings.blocks)
+            nn.Sequential(layer(width), nn.SiLU(), layer(width), nn.SiLU())
+            for _ in range(settings.blocks)
         )
         self.types = nn.Embedding(max(species) + 1, width)
         self.mix = nn.Linear(2 * width, width)
@@ -59,8 +60,8 @@ class VoxelNetwork(nn.Module):
     def forward(self, batch: VoxelBatch) -> tuple[Tensor, None]:
         """Forecast every particle: (N, T)."""
         field = silu(self.first(batch.density(self.species)))
-        for one, two in self.blocks:
-            field = field + silu(two(silu(one(field))))
+        for block in self.blocks:
+            field = field + block(field)
         near = torch.cat([batch.read(field), self.types(batch.types)], dim=1)
         return self.out(silu(self.mix(near))), None
 

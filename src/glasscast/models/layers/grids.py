@@ -34,7 +34,7 @@ class VoxelBatch:
         return len(self.shape)
 
     def density(self, species: Sequence[int]) -> Tensor:
-        """Density of each species: (configurations, S, \\*shape), particles a voxel."""
+        """Density of each species over the mean of all: (configurations, S, and the shape)."""
         cells = int(torch.tensor(self.shape).prod())
         index = torch.zeros(max(species) + 1, dtype=torch.int64, device=self.types.device)
         index[list(species)] = torch.arange(len(species), device=self.types.device)
@@ -43,11 +43,12 @@ class VoxelBatch:
         place = self.voxels % cells
         flat = (number * len(species) + index[self.types].unsqueeze(1)) * cells + place
         out = self.weights.new_zeros(len(self.counts) * len(species) * cells)
-        out.index_add_(0, flat.flatten(), self.weights.flatten())
+        sizes = torch.tensor(self.counts, device=out.device)[number]
+        out.index_add_(0, flat.flatten(), (self.weights * cells / sizes).flatten())
         return out.view(len(self.counts), len(species), *self.shape)
 
     def read(self, field: Tensor) -> Tensor:
-        """Interpolate a field at the particles: (configurations, F, \\*shape) -> (N, F)."""
+        """Interpolate a field (configurations, F, and the shape) at the particles: (N, F)."""
         flat = field.movedim(1, -1).reshape(-1, field.shape[1])
         return torch.einsum("nkf,nk->nf", flat[self.voxels], self.weights)
 
@@ -58,8 +59,12 @@ class VoxelBatch:
 
     def to(self, device: torch.device | str) -> VoxelBatch:
         """Return a copy on a device."""
-        moved = (t.to(device) for t in (self.types, self.voxels, self.weights))
-        return VoxelBatch(*moved, self.shape, self.counts)
+        return replace(
+            self,
+            types=self.types.to(device),
+            voxels=self.voxels.to(device),
+            weights=self.weights.to(device),
+        )
 
     def transformed(self, symmetry: Tensor) -> VoxelBatch:
         """Apply a signed permutation of the axes to a cubic grid.
