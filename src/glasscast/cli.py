@@ -217,6 +217,24 @@ def benchmark(
 
 
 @app.command()
+def transfer(
+    experiment: Annotated[Path, typer.Argument(help="YAML experiment file")],
+    out: Out,
+    overrides: Overrides = None,
+    threads: Threads = 0,
+) -> None:
+    """Train at some state points, score at all; one table, one report."""
+    from glasscast.config import TransferExperiment, read_experiment
+    from glasscast.workflows.transfer import transfer as workflow
+
+    settings = read_experiment(TransferExperiment, experiment, overrides or [])
+    with _workspace(threads) as workspace:
+        table = workflow(settings, out, workspace)
+    _show(table)
+    console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+@app.command()
 def info(
     path: Annotated[Path, typer.Argument(help="dataset, model, run or snapshot file")],
     verify: Annotated[bool, typer.Option("--verify", help="check all checksums")] = False,
@@ -273,12 +291,14 @@ def _reader_options(pairs: list[str]) -> dict[str, object]:
 def _show(scores: ScoreTable) -> None:
     """Print the per-configuration Pearson scores; everything is in the files."""
     table = Table(title="Pearson correlation, mean over configurations (95 % interval)")
-    for heading in ("model", "species", "t", "score", "noise ceiling"):
+    several = len(scores.values_of("dataset")) > 1
+    for heading in ("model", *["tested on"] * several, "species", "t", "score", "noise ceiling"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
     for row in scores.select(metric="pearson_mean"):
         interval = f" ({row.low:.3f} .. {row.high:.3f})" if row.low == row.low else ""
         ceiling = f"{row.ceiling:.3f}" if row.ceiling == row.ceiling else "unknown"
+        state = [row.dataset] * several
         table.add_row(
-            row.model, row.species, f"{row.time:g}", f"{row.value:.3f}{interval}", ceiling
+            row.model, *state, row.species, f"{row.time:g}", f"{row.value:.3f}{interval}", ceiling
         )
     console.print(table)

@@ -15,6 +15,7 @@ from glasscast.report.particle_figures import density_figure, distribution_figur
 from glasscast.report.score_figures import SelectionCurve, score_figure, selection_figure
 from glasscast.report.slice_figures import slice_figure
 from glasscast.report.style import SavedFigure, format_time, save_figure
+from glasscast.report.transfer_figure import TransferAxes, transfer_figure
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,21 @@ def draw_scores(
                 )
             )
     return done
+
+
+def draw_transfer(folder: Path, scores: ScoreTable, order: TransferAxes) -> list[Illustration]:
+    """Draw and save how far each training carries, a figure a correlation and species."""
+    return [
+        _save(
+            folder,
+            f"transfer_{metric}_{species}",
+            f"{_METRIC_TITLES[metric]}: {species} particles",
+            _METRIC_CAPTIONS[metric] + _TRANSFER_CAPTION,
+            transfer_figure(scores, order, species, metric),
+        )
+        for species in scores.values_of("species")
+        for metric in METRICS[:2]
+    ]
 
 
 def draw_examples(
@@ -142,6 +158,11 @@ def _count(examples: Sequence[Example]) -> str:
     return "1 configuration" if len(examples) == 1 else f"{len(examples)} configurations"
 
 
+_TRANSFER_CAPTION = (
+    " A column for what was trained on, a row for a stage of relaxation, across it the state point "
+    "of the test. Look whether a line falls where the test leaves the training, and whether "
+    "training on all together loses against training at home."
+)
 _METRIC_TITLES = {
     "pearson_mean": "Correlation within configurations",
     "pearson_pooled": "Correlation over all particles",

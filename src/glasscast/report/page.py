@@ -27,12 +27,14 @@ from glasscast.report.figures import (
     draw_examples,
     draw_scores,
     draw_selection,
+    draw_transfer,
     nearest_time,
 )
 from glasscast.report.interactive import SCRIPT, view_choices, view_data
 from glasscast.report.page_style import CSS
 from glasscast.report.score_figures import METRIC_LABELS, SelectionCurve
 from glasscast.report.style import format_time
+from glasscast.report.transfer_figure import TransferAxes
 
 #: Packages whose versions decide the numbers.
 _PACKAGES = ("glasscast", "numpy", "scipy", "torch", "vesin", "sphericart", "matplotlib", "plotly")
@@ -50,6 +52,7 @@ def write_report(
     notes: Sequence[str] = (),
     tau_alpha: float | None = None,
     selection: Sequence[SelectionCurve] = (),
+    transfer: TransferAxes | None = None,
 ) -> Path:
     """Write ``report.html``, ``figures/*.png`` and ``*.pdf``, and the scores as files.
 
@@ -66,6 +69,7 @@ def write_report(
     notes : limits of this very run, added to the general ones.
     tau_alpha : alpha relaxation time in LJ units.
     selection : greedy selection curves.
+    transfer : what was trained and tested where; its figures stand in for those against time.
 
     Returns
     -------
@@ -77,7 +81,12 @@ def write_report(
     """
     scores = ScoreTable() if scores is None else scores
     figures = folder / "figures"
-    score_part = _scores(scores, [html.figure(f) for f in draw_scores(figures, scores, tau_alpha)])
+    drawn = (
+        draw_scores(figures, scores, tau_alpha)
+        if transfer is None
+        else draw_transfer(figures, scores, transfer)
+    )
+    score_part = _scores(scores, [html.figure(f) for f in drawn])
     pictures = [html.figure(f) for f in draw_examples(figures, examples, tau_alpha)]
     chosen = [html.figure(f) for f in draw_selection(figures, selection)]
     parts = [
