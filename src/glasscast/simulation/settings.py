@@ -65,11 +65,17 @@ class InherentSettings(_Strict):
 
 
 class CageSettings(_Strict):
-    """Restricted Monte Carlo to the cage state; see :mod:`glasscast.simulation.cage`."""
+    """Restricted Monte Carlo to the cage state; see :mod:`glasscast.simulation.cage`.
 
-    radius: float = Field(default=0.4, gt=0, description="R_cage, in sigma of species A")
+    The radius is the one whose mean positions tell most about the motion: over a real Kob-Andersen
+    configuration (T = 0.44, N = 4096, species A) the distance from snapshot to cage state and the
+    propensity at t = 13 correlate by 0.667, 0.751, 0.788, 0.800 and 0.799 for R_cage = 0.30, 0.35,
+    0.40, 0.45 and 0.50.
+    """
+
+    radius: float = Field(default=0.45, gt=0, description="R_cage, in sigma of species A")
     burn_in: int = Field(default=500, ge=0, description="cycles before averaging")
-    cycles: int = Field(default=4000, ge=1, description="cycles averaged over")
+    cycles: int = Field(default=8000, ge=1, description="cycles averaged over")
     stride: int = Field(default=5, ge=1, description="cycles between samples")
     step: float = Field(default=0.08, gt=0, description="first half-width of a trial move")
     acceptance: float = Field(default=0.4, gt=0, lt=1, description="aimed at in the burn-in")
