@@ -98,11 +98,11 @@ class Plan:
             path = Path(s.starts[configuration])
             if not path.is_file():
                 raise InputError(path, "does not exist", "see the setting 'starts'")
-            return _print({"start": sha256_of_file(path), "liquid": self._liquid()})
+            return fingerprint_of({"start": sha256_of_file(path), "liquid": self._liquid()})
         assert s.equilibration is not None
         equilibration = s.equilibration.model_dump(exclude={"chains", "between"})
         chain, place = self.chain_of(configuration)
-        return _print(
+        return fingerprint_of(
             {
                 "liquid": self._liquid(),
                 "state": [s.temperature, s.density, s.pressure, s.particles, s.seed],
@@ -134,11 +134,11 @@ class Plan:
                 "temperature": s.temperature,
                 "seed": [s.seed, configuration],
             }
-        return _print(content)
+        return fingerprint_of(content)
 
     def fingerprint(self, configuration: int) -> str:
         """Fingerprint of a whole configuration."""
-        return _print({part: self.part_print(configuration, part) for part in self.parts()})
+        return fingerprint_of({part: self.part_print(configuration, part) for part in self.parts()})
 
     def missing_parts(self, configuration: int) -> list[str]:
         """Parts of a configuration that are not there yet or do not match the settings."""
@@ -216,5 +216,6 @@ def matches(path: Path, fingerprint: str) -> bool:
         return False  # torn by something else than us: make it again
 
 
-def _print(content: dict[str, Any]) -> str:
+def fingerprint_of(content: dict[str, Any]) -> str:
+    """Hash of everything that decides a result, as JSON values."""
     return sha256(json.dumps(content, sort_keys=True).encode())[:32]

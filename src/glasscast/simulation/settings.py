@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,7 +15,10 @@ from glasscast.simulation.presets import TIME_TABLES
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Section = TypeVar("Section", bound=_Strict)
 
 
 class EngineSettings(_Strict):
@@ -181,8 +185,18 @@ def check_settings(content: dict[str, Any]) -> SimulationSettings:
     ------
     SettingsError : naming the first key that breaks the schema.
     """
+    return checked(SimulationSettings, content)
+
+
+def checked(kind: type[Section], content: Mapping[str, Any]) -> Section:
+    """Check the settings of one section, such as :class:`CageSettings`.
+
+    Raises
+    ------
+    SettingsError : naming the first key that breaks the schema.
+    """
     try:
-        return SimulationSettings(**content)
+        return kind(**content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

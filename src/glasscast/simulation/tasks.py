@@ -141,12 +141,7 @@ def _inherent(
     result = find_inherent(
         plan.liquid, snapshot.positions, types, snapshot.box, s.inherent, s.engine
     )
-    record = {
-        "energy": result.energy,
-        "largest_force": result.largest_force,
-        "converged": result.converged,
-    }
-    return {"inherent": result.positions}, record, 0
+    return {"inherent": result.positions}, result.record(), 0
 
 
 def _cage(
@@ -166,13 +161,7 @@ def _cage(
         [s.seed, configuration],
         s.cage,
     )
-    record = {
-        "acceptance": result.acceptance,
-        "step": result.step,
-        "energy": result.energy,
-        "standard_error": float(result.standard_error.mean()),
-    }
-    return {"cage": result.positions}, record, 0
+    return {"cage": result.positions}, result.record(), 0
 
 
 _PARTS = {"production": _production, "inherent": _inherent, "cage": _cage}
