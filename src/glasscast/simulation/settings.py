@@ -105,7 +105,9 @@ class SimulationSettings(_Strict):
     seed: int = Field(default=1, ge=0)
     equilibration: EquilibrationSettings | None = None
     starts: tuple[str, ...] | None = Field(
-        default=None, description="npz files of configurations to start from instead"
+        default=None,
+        description="configurations to start from instead: files of any readable format, folders "
+        "of them, or datasets",
     )
     inherent: InherentSettings | None = InherentSettings()
     cage: CageSettings | None = None
