@@ -33,6 +33,8 @@ console = Console()
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="folder for the results")]
 Threads = Annotated[int, typer.Option(help="0 takes all cores", min=0)]
+Workers = Annotated[int, typer.Option(help="configurations made side by side", min=1)]
+Scheduler = Annotated[str, typer.Option(help="inline, processes, dask or slurm")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="key=value on top of the file, repeatable")
 ]
@@ -99,8 +101,8 @@ def import_(
 def simulate(
     settings: Annotated[Path, typer.Argument(help="YAML file of the simulation")],
     out: Out,
-    workers: Annotated[int, typer.Option(help="configurations made side by side", min=1)] = 1,
-    scheduler: Annotated[str, typer.Option(help="inline, processes, dask or slurm")] = "processes",
+    workers: Workers = 1,
+    scheduler: Scheduler = "processes",
     shard: Annotated[
         str, typer.Option(help="i/n: only this share, counted from 0, for job arrays")
     ] = "0/1",
@@ -116,6 +118,58 @@ def simulate(
         )
     state = "other shards are unfinished" if dataset is None else f"{len(dataset)} configurations"
     console.print(f"{state}; results in {out}", highlight=False)
+
+
+@app.command()
+def equilibrium(
+    dataset: Annotated[Path, typer.Argument(help="dataset folder, changed in place")],
+    inherent: Annotated[bool, typer.Option("--inherent", help="add inherent structures")] = False,
+    cage: Annotated[bool, typer.Option("--cage", help="add cage states")] = False,
+    liquid: Annotated[
+        str | None, typer.Option(help="where the dataset does not tell: a name or a YAML file")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="where the dataset does not tell, for the cage state")
+    ] = None,
+    radius: Annotated[
+        float | None, typer.Option(help="R_cage in sigma of species A  [default: 0.45]")
+    ] = None,
+    cycles: Annotated[
+        int | None, typer.Option(help="Monte Carlo cycles averaged over  [default: 8000]")
+    ] = None,
+    force_tolerance: Annotated[
+        float | None, typer.Option(help="largest force in an inherent structure  [default: 1e-8]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="of the Monte Carlo", min=0)] = 1,
+    workers: Workers = 1,
+    scheduler: Scheduler = "processes",
+) -> None:
+    """Add equilibrium positions to a dataset: inherent structures, cage states, or both."""
+    from glasscast.simulation import settings
+    from glasscast.simulation.equilibrium import add_equilibrium
+
+    tolerance = {} if force_tolerance is None else {"force_tolerance": force_tolerance}
+    sampling = {k: v for k, v in (("radius", radius), ("cycles", cycles)) if v is not None}
+    if (sampling and not cage) or (tolerance and not inherent):
+        raise SettingsError("--radius and --cycles need --cage, --force-tolerance --inherent")
+    with _workspace(1) as workspace:
+        changed = add_equilibrium(
+            dataset,
+            settings.checked(settings.InherentSettings, tolerance) if inherent else None,
+            settings.checked(settings.CageSettings, sampling) if cage else None,
+            liquid=liquid,
+            temperature=temperature,
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            progress=workspace.progress,
+        )
+    fields = " and ".join(key for key, asked in (("inherent", inherent), ("cage", cage)) if asked)
+    console.print(
+        f"{fields} positions in {len(changed)} configurations of {dataset}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @app.command("import-weights")

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import yaml
 
-from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.dataset import Dataset, DatasetWriter
 from glasscast.workflows import benchmark as benchmark_workflow
+from glasscast.workflows.demo import sample_folder
 from tests.cli.material import LR, botan_folder, contents, experiment, snapshot
 
 COLUMNS = ["propensity_t0p165", "propensity_t5p2"]
@@ -148,7 +149,32 @@ def test_the_demo_trains_forecasts_and_reports(done, tmp_path, liquid, monkeypat
     assert all(f"LR({order})" in page for order in range(3))
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["predict"], ["benchmark"], ["import"]])
+@pytest.mark.lammps
+def test_equilibrium_positions_are_added_in_place(done, refused, tmp_path):
+    pytest.importorskip("numba")
+    data = tmp_path / "data"
+    writer = DatasetWriter(data)
+    writer.add(Dataset.open(sample_folder())[0], "")
+    writer.finish()
+    call = ("equilibrium", data, "--inherent", "--force-tolerance", "1e-1")
+    printed = done(*call, "--cage", "--radius", "0.3", "--cycles", "20")
+    assert f"inherent and cage positions in 1 configurations of {data}" in printed
+    printed = done("info", data, "--verify")
+    assert "inherent, cage, times" in printed
+    assert "all match" in printed
+    before = contents(data)
+    done(*call)
+    assert contents(data) == before
+    refused("equilibrium", data, says=["nothing to add"])
+    refused("equilibrium", data, "--cage", "--radius", "-1", says=["radius: Input should be gre"])
+    refused("equilibrium", data, "--cage", "--radius", "4", says=["ka-01.npz", "twice the cutoff"])
+    refused("equilibrium", data, "--inherent", "--cycles", "9", says=["--cycles need --cage"])
+    refused("equilibrium", tmp_path, "--cage", says=[tmp_path, "has no dataset.json"])
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["train"], ["predict"], ["benchmark"], ["import"], ["equilibrium"]]
+)
 def test_help_loads_nothing_heavy(command):
     code = (
         "import sys; from glasscast.cli import main\n"

@@ -90,6 +90,18 @@ class Entry:
     stages: tuple[float, ...] | None = None
 
 
+def _entry(folder: Path, record: Mapping[str, Any]) -> Entry:
+    """Read an entry of ``dataset.json``; while its file is being replaced there are two versions.
+
+    See :mod:`glasscast.datasets.amend`.
+    """
+    path, version = folder / record["file"], record
+    successor = record.get("successor")
+    if successor and path.is_file() and sha256_of_file(path) == successor["sha256"]:
+        version = successor
+    return Entry(record["name"], path, version["sha256"], version["bytes"], record["parent"])
+
+
 @dataclass(frozen=True)
 class Dataset(Sequence[Configuration]):
     """Configurations on disk, read one at a time and checked against their checksums.
@@ -142,10 +154,7 @@ class Dataset(Sequence[Configuration]):
                 raise InputError(
                     path, f"has version {record['version']}", "upgrade glasscast to read it"
                 )
-            entries = tuple(
-                Entry(e["name"], folder / e["file"], e["sha256"], e["bytes"], e["parent"])
-                for e in record["configurations"]
-            )
+            entries = tuple(_entry(folder, e) for e in record["configurations"])
             splits = {key: tuple(names) for key, names in record["splits"].items()}
             dataset = cls(record["name"], entries, record["state"], splits)
         except (KeyError, TypeError) as error:
