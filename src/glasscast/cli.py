@@ -35,6 +35,9 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="folder for the results")
 Threads = Annotated[int, typer.Option(help="0 takes all cores", min=0)]
 Workers = Annotated[int, typer.Option(help="configurations made side by side", min=1)]
 Scheduler = Annotated[str, typer.Option(help="inline, processes, dask or slurm")]
+ModelName = Annotated[
+    str, typer.Option("--model", "-m", help="folder of a model or run, or a ready model's name")
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="key=value on top of the file, repeatable")
 ]
@@ -207,14 +210,20 @@ def train(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="folder of a model or training run")],
     snapshots: Annotated[list[Path], typer.Argument(help="snapshot files or dataset folders")],
+    model: ModelName,
     out: Out = Path("forecast"),
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="xyz, gsd or npz, repeatable")
     ] = None,
     density: Annotated[
         float | None, typer.Option(help="number density, for files without a box", min=0)
+    ] = None,
+    liquid: Annotated[
+        str | None, typer.Option(help="for equilibrium positions, where files do not tell")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="for cage states, where files do not tell", min=0)
     ] = None,
     report: Annotated[bool, typer.Option(help="write report.html as well")] = True,
     threads: Threads = 0,
@@ -224,7 +233,14 @@ def predict(
 
     with _workspace(threads) as workspace:
         forecasts = predicting.predict(
-            model, snapshots, out, formats=formats or ["xyz"], density=density, workspace=workspace
+            model,
+            snapshots,
+            out,
+            formats=formats or ["xyz"],
+            density=density,
+            liquid=liquid,
+            temperature=temperature,
+            workspace=workspace,
         )
         if report:
             page = reporting.report_forecasts(out, forecasts, model)
@@ -234,8 +250,8 @@ def predict(
 
 @app.command()
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="folder of a model or training run")],
     dataset: Annotated[Path, typer.Argument(help="dataset folder")],
+    model: ModelName,
     split: Annotated[str | None, typer.Option(help="only this split of the dataset")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for tables")] = None,
     threads: Threads = 0,
