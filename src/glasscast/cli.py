@@ -175,6 +175,21 @@ def equilibrium(
     )
 
 
+@app.command()
+def analyse(
+    dataset: Annotated[Path, typer.Argument(help="dataset folder")],
+    out: Out = Path("analysis"),
+    threads: Threads = 0,
+) -> None:
+    """Look at data: equilibrium, relaxation, noise ceiling, directions of motion; one report."""
+    from glasscast.datasets.dataset import Dataset
+    from glasscast.workflows.analyse import analyse as workflow
+
+    with _workspace(threads) as workspace:
+        page = workflow(Dataset.open(dataset), out, workspace)
+    console.print(f"report in {page}", highlight=False, soft_wrap=True)
+
+
 @app.command("import-weights")
 def import_weights(
     weights: Annotated[Path, typer.Argument(help="published .pth (BOTAN) or .npz (DeepMind)")],
