@@ -80,6 +80,12 @@ def import_(
         str | None, typer.Option("--format", help="recognised from the files when not given")
     ] = None,
     name: Annotated[str | None, typer.Option(help="of the dataset")] = None,
+    liquid: Annotated[
+        str | None, typer.Option(help="where the files do not tell: a name or a YAML file")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="in LJ units, where the files do not tell")
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", help="key=value for the reader, repeatable")
     ] = None,
@@ -95,6 +101,8 @@ def import_(
             format_name=format_,
             options=_reader_options(option or []),
             name=name,
+            liquid=liquid,
+            temperature=temperature,
             workspace=workspace,
         )
     console.print(f"{len(dataset)} configurations in {out}", highlight=False, soft_wrap=True)

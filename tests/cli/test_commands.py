@@ -15,6 +15,7 @@ from glasscast.simulation.equilibrium import completed
 from glasscast.workflows import benchmark as benchmark_workflow
 from glasscast.workflows.demo import sample_folder
 from tests.cli.material import LR, botan_folder, contents, experiment, snapshot
+from tests.unit.datasets.formats.format_writers import make_liquid, write_xyz
 
 COLUMNS = ["propensity_t0p165", "propensity_t5p2"]
 
@@ -149,6 +150,54 @@ def test_the_demo_trains_forecasts_and_reports(done, tmp_path, liquid, monkeypat
     assert f"open {tmp_path / 'demo' / 'report.html'} in a browser" in printed
     page = (tmp_path / "demo" / "report.html").read_text()
     assert all(f"LR({order})" in page for order in range(3))
+
+
+def test_own_trajectories_are_told_their_liquid_and_temperature(done, refused, tmp_path):
+    folder = write_xyz(tmp_path / "in" / "one", make_liquid(size=200, side=7.0))
+    call = ("import", folder.parent, tmp_path / "data", "--name", "mine")
+    done(*call)
+    assert "liquid" not in Dataset.open(tmp_path / "data").state
+    done(*call, "--temperature", "0.5", "--liquid", "ka")  # made again, for it says more
+    dataset = Dataset.open(tmp_path / "data")
+    assert (dataset.state["temperature"], dataset.state["liquid"]) == (0.5, "ka")
+    assert "temperature" in done("info", tmp_path / "data")
+    # bonds are counted at the distances of the liquid
+    bare = Dataset.open(tmp_path / "data")[0].bond_breaking
+    done("import", folder.parent, tmp_path / "bare", "--temperature", "0.5")
+    assert not np.array_equal(Dataset.open(tmp_path / "bare")[0].bond_breaking, bare)
+    before = contents(tmp_path / "data")
+    done(*call, "--temperature", "0.5", "--liquid", "ka")
+    assert contents(tmp_path / "data") == before
+    for option, value, says in [
+        ("--temperature", "-1", "temperature must be positive, got -1"),
+        ("--temperature", "nan", "temperature must be positive, got nan"),
+        ("--liquid", "kaa", "unknown liquid 'kaa'; built in: ka"),
+        ("--liquid", "ka2d", "has 3 dimensions, ka2d 2"),
+    ]:
+        refused(*call, option, value, says=[says])
+    named = botan_folder(tmp_path / "botan", 1, 1)
+    call = ("import", named, tmp_path / "b")
+    refused(*call, "--temperature", "0.5", says=["tc01.npz", "says temperature 0.44, not 0.5"])
+    refused(*call, "--liquid", "ka-cut", says=["tc01.npz", "says liquid 'ka', not 'ka-cut'"])
+
+
+def test_info_says_that_an_import_is_unfinished_and_how_to_finish(done, refused, tmp_path):
+    data = tmp_path / "data"
+    call = ("import", botan_folder(tmp_path / "in"), data)
+    done(*call)
+    (data / "dataset.json").unlink()
+    says = [data, "unfinished import with 2 configurations", "run the same 'glasscast import' ag"]
+    refused("info", data, says=says)
+    done(*call)
+    assert "configurations" in done("info", data)
+    # files to be imported are no unfinished import
+    raw = refused("info", tmp_path / "in", says=["make a dataset with 'glasscast import'"])
+    assert "unfinished" not in raw
+    run = tmp_path / "run"
+    (run / "inputs").mkdir(parents=True)
+    (run / "inputs" / "settings.json").write_text("{}")
+    says = [run, "unfinished simulation with 0 parts", "run the same 'glasscast simulate' again"]
+    refused("info", run, says=says)
 
 
 @pytest.mark.lammps
