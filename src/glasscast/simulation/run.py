@@ -14,8 +14,8 @@ from glasscast import __version__
 from glasscast.datasets.configuration import FIELDS, Configuration
 from glasscast.datasets.dataset import Dataset, DatasetWriter
 from glasscast.datasets.files import remove_partials
-from glasscast.errors import GlasscastError, SimulationError
-from glasscast.simulation.executors import InlineExecutor, open_executor
+from glasscast.errors import SimulationError
+from glasscast.simulation.executors import InlineExecutor, hopeless, open_executor
 from glasscast.simulation.inputs import write_inputs
 from glasscast.simulation.plan import Plan, load
 from glasscast.simulation.settings import SimulationSettings
@@ -101,7 +101,7 @@ def simulate(
             except BrokenProcessPool as error:
                 failures = {c: error for c in todo if plan.missing_parts(c)}
             todo = [c for c in todo if plan.missing_parts(c)]
-            if not todo or _hopeless(failures):
+            if not todo or hopeless(failures.values()):
                 break
         if todo:
             _fail(plan, todo, failures)
@@ -244,18 +244,9 @@ def _particle_steps(plan: Plan, todo: list[int]) -> int:
     return steps * (plan.settings.particles or 1)
 
 
-def _hopeless(failures: dict[int, Exception]) -> bool:
-    """Whether trying again cannot help: the user has to mend something first."""
-    return any(
-        isinstance(error, GlasscastError) and not isinstance(error, SimulationError)
-        for error in failures.values()
-    )
-
-
 def _fail(plan: Plan, todo: list[int], failures: dict[int, Exception]) -> None:
-    for error in failures.values():
-        if isinstance(error, GlasscastError) and not isinstance(error, SimulationError):
-            raise error
+    if error := hopeless(failures.values()):
+        raise error
     if not failures:
         raise SimulationError(f"{len(todo)} configurations were not finished")
     first = min(failures)

@@ -13,12 +13,15 @@ import pytest
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.errors import GlasscastError, InputError, SettingsError, SimulationError
+from glasscast.liquid.definition import load_liquid
 from glasscast.simulation import run as run_module
 from glasscast.simulation.executors import InlineExecutor, open_executor
 from glasscast.simulation.inputs import write_rerun
 from glasscast.simulation.plan import Plan, load, matches, save
 from glasscast.simulation.run import simulate
+from glasscast.simulation.script import data_file
 from glasscast.simulation.settings import SimulationSettings, check_settings, load_settings
+from glasscast.workflows.demo import sample_folder
 
 TINY = {
     "name": "tiny",
@@ -186,6 +189,54 @@ def test_imported_starts_take_the_place_of_equilibration(reference, tmp_path):
 
 
 @pytest.mark.lammps
+def test_starts_of_every_kind_give_the_same_runs(reference, tmp_path):
+    """A dataset, a LAMMPS data file and two frames of a trajectory, all holding the same."""
+    dataset = Dataset.open(reference)
+    box, types = dataset[0].box, dataset[0].types
+    data = tmp_path / "first.data"
+    data.write_text(data_file(load_liquid("ka"), dataset[0].positions, 0 * dataset[0].positions,
+                              types, box))  # fmt: skip
+    frames = tmp_path / "frames" / "two.xyz"
+    frames.parent.mkdir()
+    lattice = " ".join(f"{row:.17g}" for row in np.diag(box).ravel())
+    with frames.open("w") as stream:
+        for c in (dataset[1], dataset[2]):
+            stream.write(f'300\nLattice="{lattice}" Properties=species:S:1:pos:R:3\n')
+            stream.writelines(
+                f"{'AB'[s]} {x:.17g} {y:.17g} {z:.17g}\n"
+                for s, (x, y, z) in zip(c.types, c.positions, strict=True)
+            )
+    content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles", "cage")}
+    content |= {"inherent": None, "runs": 2, "times": [0.05]}
+    whole = simulate(check_settings(content | {"starts": [str(reference)]}), tmp_path / "a")
+    parts = simulate(check_settings(content | {"starts": [str(data), str(frames.parent)]}),
+                     tmp_path / "b")  # fmt: skip
+    assert len(whole) == len(parts) == 3
+    for k, (one, two) in enumerate(zip(whole, parts, strict=True)):
+        np.testing.assert_allclose(one.positions, dataset[k].positions, atol=1e-12)
+        np.testing.assert_allclose(one.positions, two.positions, atol=1e-12)
+        np.testing.assert_allclose(one.propensity, two.propensity, rtol=1e-4)
+    assert parts[2].metadata["equilibration"]["source"] == f"{frames}, frame 1"
+    files = {file: file.stat().st_mtime_ns for file in (tmp_path / "b").rglob("*.npz")}
+    simulate(check_settings(content | {"starts": [str(data), str(frames.parent)]}), tmp_path / "b")
+    assert {file: file.stat().st_mtime_ns for file in files} == files
+
+
+def test_starts_are_fingerprinted_by_content_and_frame(tmp_path):
+    """The tags of one published configuration are one start."""
+    first = Dataset.open(sample_folder())[0]
+    start = {"types": first.types, "initial_positions": first.positions}
+    for tag in (1, 2):
+        path = tmp_path / f"isoconfig_N2000T0.64_1_tc0{tag}.npz"
+        np.savez(path, **start, positions=first.positions[None] + tag)
+    content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles", "cage")}
+    plan = Plan.make(check_settings(content | {"starts": [str(tmp_path)]}), tmp_path / "out")
+    assert plan.configurations == 1
+    assert plan.starts[0].only
+    assert plan.starts[0].path.name == "isoconfig_N2000T0.64_1_tc01.npz"
+
+
+@pytest.mark.lammps
 def test_the_inputs_of_any_run_can_be_written_again(reference, tmp_path):
     folder = write_rerun(reference, configuration=1, run=1, folder=tmp_path / "rerun")
     text = (folder / "start.data").read_text()
@@ -319,6 +370,11 @@ def test_wrong_settings_are_refused_naming_the_key(changes, message):
         check_settings(TINY | changes)
 
 
+def test_the_cage_of_the_best_known_radius_is_the_default():
+    cage = check_settings(TINY | {"cage": True}).cage
+    assert (cage.radius, cage.cycles) == (0.45, 8000)
+
+
 def test_settings_files(tmp_path):
     path = tmp_path / "a.yaml"
     with pytest.raises(InputError, match="cannot be read"):
@@ -356,12 +412,17 @@ def test_missing_starts_and_small_systems_are_refused(tmp_path):
 
 def test_starts_with_an_unknown_species_or_shape_are_refused(tmp_path):
     content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles")}
-    positions = np.random.default_rng(1).uniform(0, 6, (300, 3))
+    content["cage"] = {"radius": 0.31}
+    positions, many = np.random.default_rng(1).uniform(0, 6, (300, 3)), np.arange(300) % 2
+    sites = np.stack(np.meshgrid(*[np.arange(7)] * 3, indexing="ij"), -1).reshape(-1, 3)[:300] * 0.9
     for arrays, message in [
-        ({"types": np.zeros(300, int)}, "lacks the key 'initial_positions'"),
-        ({"types": np.full(300, 3), "initial_positions": positions}, "species 3 is unknown"),
-        ({"types": np.zeros(7, int), "initial_positions": positions}, r"\(300, 3\) for 7 types"),
-        ({"types": np.zeros(300, int), "positions": positions, "box": 4.0}, "smaller than twice"),
+        ({"types": np.zeros(300, int)}, "is of no known format from its keys types"),
+        ({"types": np.arange(300) % 3, "initial_positions": positions}, "species 2 is unknown"),
+        ({"types": many[:7], "initial_positions": positions}, r"shape \(300,\), got \(7,\)"),
+        ({"types": many, "positions": positions, "box": 4.0}, "smaller than twice the cutoff 2.5"),
+        ({"types": many, "positions": positions[:, :2], "box": 9.0}, "has 2 dimensions, ka 3"),
+        ({"types": many, "positions": positions}, r"particles \d+ and \d+ overlap: they are 0\."),
+        ({"types": many, "positions": sites, "box": 6.2}, r"cage: box side 6\.2 is smaller than"),
     ]:
         path = tmp_path / "start.npz"
         np.savez(path, **arrays)
