@@ -42,6 +42,11 @@ def test_it_is_benchmarked_from_its_experiment_file(install, tmp_path):
     few = experiment.model_copy(update={"data": small, "test": None, "folds": 2, "models": own})
     table = benchmark(few, tmp_path / "out", Workspace(threads=1))
     assert set(table.values_of("model")) == {"coordination"}
+    rows = (tmp_path / "out" / "comparison.csv").read_text().splitlines()
+    costs = dict(zip(rows[0].split(","), rows[1].split(","), strict=True))
+    assert float(costs["parameters"]) == 2 * (2 + 1)  # species, weights and intercept
+    assert float(costs["fit_seconds"]) > 0
+    assert float(costs["predict_seconds"]) > 0
     assert all(0.05 < row.value < 1 for row in table.select(metric="pearson_mean", species="A"))
 
 
