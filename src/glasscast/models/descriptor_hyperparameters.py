@@ -74,7 +74,7 @@ class SvmHyperparameters(Hyperparameters):
         default=5000, ge=10, description="particles of each class learned from, per species, time"
     )
     penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        default=(1e-4, 1e-3, 1e-2, 1e-1), min_length=1, description="values of C tried"
+        default=(1e-3, 1e-2, 1e-1, 1.0), min_length=1, description="values of C tried"
     )
     folds: int = Field(default=3, ge=2, description="cross-validation folds of configurations")
 
