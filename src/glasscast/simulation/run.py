@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from glasscast import __version__
+from glasscast.datasets.compact import compacted
 from glasscast.datasets.configuration import FIELDS, Configuration
 from glasscast.datasets.dataset import Dataset, DatasetWriter
 from glasscast.datasets.files import remove_partials
@@ -117,7 +118,7 @@ def collect(plan: Plan) -> Dataset:
         fingerprint = plan.fingerprint(c)
         if not writer.has(plan.name(c), fingerprint):
             writer.add(assemble(plan, c), fingerprint)
-    return writer.finish()
+    return writer.finish(plan.splits())
 
 
 def assemble(plan: Plan, configuration: int) -> Configuration:
@@ -129,7 +130,7 @@ def assemble(plan: Plan, configuration: int) -> Configuration:
         arrays, records[part] = load(plan.part_path(configuration, part))
         fields |= {key: value for key, value in arrays.items() if key in FIELDS}
     s = plan.settings
-    return Configuration(
+    whole = Configuration(
         name=plan.name(configuration),
         **fields,
         metadata={
@@ -146,6 +147,7 @@ def assemble(plan: Plan, configuration: int) -> Configuration:
             "records": _without_clock(records),
         },
     )
+    return compacted(whole) if s.compact else whole
 
 
 class _Campaign:
