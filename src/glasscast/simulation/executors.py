@@ -124,7 +124,13 @@ def _dask_client(
             yield client
         return
     if scheduler == "slurm":
-        cluster = SLURMCluster(**options)
+        try:
+            cluster = SLURMCluster(**options)
+        except (TypeError, ValueError) as error:  # such as neither cores nor memory given
+            raise SettingsError(
+                f"the Slurm jobs are not described ({error}); give --cluster cores=1 "
+                "--cluster memory=2GB --cluster walltime=02:00:00"
+            ) from None
         # adapt() replaces jobs that end at their time limit; scale() would leave the run hanging
         cluster.adapt(minimum_jobs=workers, maximum_jobs=workers)
     else:

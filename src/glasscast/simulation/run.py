@@ -16,6 +16,9 @@ from glasscast.datasets.configuration import FIELDS, Configuration
 from glasscast.datasets.dataset import Dataset, DatasetWriter
 from glasscast.datasets.files import remove_partials
 from glasscast.errors import SimulationError
+from glasscast.simulation.cage import check_cage
+from glasscast.simulation.checks import check_engine
+from glasscast.simulation.equilibrate import box_of
 from glasscast.simulation.executors import InlineExecutor, hopeless, open_executor
 from glasscast.simulation.inputs import write_inputs
 from glasscast.simulation.plan import Plan, load
@@ -92,6 +95,7 @@ def simulate(
     _prepare(plan, alone=shard[1] == 1)
     todo = [c for c in plan.shard(shard) if plan.missing_parts(c)]
     if todo:
+        _check(plan, todo, scheduler)
         progress = Progress(total=_particle_steps(plan, todo), configurations=len(todo))
         failures: dict[int, Exception] = {}
         for _ in range(retries + 1):
@@ -225,6 +229,20 @@ class _Campaign:
             self.progress.finished += 1
         if self.report is not None:
             self.report(self.progress)
+
+
+def _check(plan: Plan, todo: list[int], scheduler: str) -> None:
+    """Refuse now what would fail after hours: the box, the cage, missing libraries."""
+    s, liquid = plan.settings, plan.liquid
+    if s.equilibration is not None and s.particles is not None:
+        box = box_of(liquid, s.particles, s.density)
+        liquid.counts(s.particles)
+        if s.cage is not None:
+            check_cage(liquid, box, s.cage)
+    moves = any({"production", "inherent"} & set(plan.missing_parts(c)) for c in todo)
+    # the machine that submits to a cluster need not be able to run the tasks
+    if moves and scheduler in ("inline", "processes"):
+        check_engine(s.engine)
 
 
 def _prepare(plan: Plan, alone: bool) -> None:
