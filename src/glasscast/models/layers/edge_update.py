@@ -12,9 +12,9 @@ from torch.autograd.function import once_differentiable
 
 from glasscast.models.layers.segments import (
     EdgeIndex,
-    _sender_sum,
     add_node_parts,
     segment_sum,
+    sender_sum,
     sum_by_receiver,
 )
 
@@ -129,7 +129,7 @@ class _EdgeUpdate(Function):
             grad_first.addmm_(lower.T, edges[rows])
             torch.mm(lower, first, out=grad_edges[rows])
             grad_receivers[nodes] = segment_sum(lower, local, offsets)
-        grad_senders = _sender_sum(grad_hidden, index)
+        grad_senders = sender_sum(grad_hidden, index)
         return (
             grad_edges,
             grad_hidden,

@@ -76,12 +76,14 @@ def segment_sum(values: Tensor, order: Tensor, offsets: Tensor) -> Tensor:
     return embedding_bag(order, values, offsets, mode="sum", include_last_offset=True)
 
 
-def _receiver_sum(values: Tensor, index: EdgeIndex) -> Tensor:
+def receiver_sum(values: Tensor, index: EdgeIndex) -> Tensor:
+    """Sum over the edges into each node: (E, F) -> (N, F), no gradient."""
     order = torch.arange(len(values), device=values.device)
     return segment_sum(values, order, index.offsets)
 
 
-def _sender_sum(values: Tensor, index: EdgeIndex) -> Tensor:
+def sender_sum(values: Tensor, index: EdgeIndex) -> Tensor:
+    """Sum over the edges out of each node: (E, F) -> (N, F), no gradient."""
     return segment_sum(values, index.reverse, index.offsets)
 
 
@@ -89,7 +91,7 @@ class _SumByReceiver(Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, index: EdgeIndex) -> Tensor:
         ctx.index = index
-        return _receiver_sum(values, index)
+        return receiver_sum(values, index)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
@@ -110,7 +112,7 @@ class _AddNodeParts(Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         grad = grad.contiguous()
-        return grad, _receiver_sum(grad, ctx.index), _sender_sum(grad, ctx.index), None
+        return grad, receiver_sum(grad, ctx.index), sender_sum(grad, ctx.index), None
 
 
 def sum_by_receiver(values: Tensor, index: EdgeIndex) -> Tensor:
