@@ -22,6 +22,7 @@ from glasscast.simulation.equilibrate import box_of
 from glasscast.simulation.executors import InlineExecutor, hopeless, open_executor
 from glasscast.simulation.inputs import write_inputs
 from glasscast.simulation.plan import Plan, load
+from glasscast.simulation.presets import RELAXATION_TIMES
 from glasscast.simulation.settings import SimulationSettings
 from glasscast.simulation.tasks import make_snapshot, measure
 
@@ -133,14 +134,16 @@ def assemble(plan: Plan, configuration: int) -> Configuration:
     for part in plan.parts():
         arrays, records[part] = load(plan.part_path(configuration, part))
         fields |= {key: value for key, value in arrays.items() if key in FIELDS}
-    s = plan.settings
+    s, liquid = plan.settings, plan.liquid_settings.name
+    known = RELAXATION_TIMES.get((liquid, s.temperature))
     whole = Configuration(
         name=plan.name(configuration),
         **fields,
         metadata={
             "source": f"glasscast {__version__} simulate",
-            "liquid": plan.liquid_settings.name,
+            "liquid": liquid,
             "temperature": s.temperature,
+            **({} if known is None else {"tau_alpha": known}),
             "density": float(len(fields["positions"]) / fields["box"].prod()),
             "pressure": s.pressure,
             "trajectories": s.runs,
