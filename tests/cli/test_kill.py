@@ -18,24 +18,28 @@ from tests.cli.material import LR, botan_folder, contents, experiment
 _PROGRAM = """
 import atexit, json, os, signal, sys, threading, time
 order = json.loads(sys.argv.pop(1))
-seen, began = 0, None
+seen, began, over = 0, None, None
 
 def kill():
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 def watch(event, arguments):
-    global seen, began
+    global seen, began, over
     if event not in ("open", "os.rename") or not str(arguments[0]).startswith(order["folder"]):
+        return
+    if over:
         return
     began = began or time.monotonic()
     seen += 1
     if seen == order["moment"]:
         threading.Timer(order["delay"], kill).start()
-    if order["moment"] and event == "os.rename" and str(arguments[1]).endswith(order["last"]):
-        threading.Event().wait()
+    if event == "os.rename" and str(arguments[1]).endswith(order["last"]):
+        if order["moment"]:
+            threading.Event().wait()
+        over = time.monotonic()
 
 sys.addaudithook(watch)
-atexit.register(lambda: print(json.dumps([seen, time.monotonic() - began])))
+atexit.register(lambda: print(json.dumps([seen, over - began])))
 import glasscast.models.linear as linear; linear._CHECKPOINT_EVERY = 0.0
 from glasscast.cli import main
 main()

@@ -152,7 +152,7 @@ def test_slurm_jobs_make_the_same_bytes(reference, tmp_path):
 def test_slurm_jobs_must_be_described():
     pytest.importorskip("dask_jobqueue")
     with (
-        pytest.raises(SettingsError, match=r"Slurm jobs are not described.*--cluster cores=1"),
+        pytest.raises(SettingsError, match=r"Slurm jobs are not described: give --cluster cores=1"),
         open_executor("slurm", 1),
     ):
         pass
