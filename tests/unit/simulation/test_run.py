@@ -134,6 +134,30 @@ def test_dask_workers_make_the_same_bytes(reference, tmp_path):
     assert contents(tmp_path) == contents(reference)
 
 
+@pytest.mark.lammps
+@pytest.mark.slow
+def test_slurm_jobs_make_the_same_bytes(reference, tmp_path):
+    if shutil.which("sbatch") is None:
+        pytest.skip("no Slurm on this machine: sbatch is not found")
+    pytest.importorskip("dask_jobqueue")
+    jobs = {"cores": 1, "memory": "1GB", "walltime": "00:10:00", "processes": 1}
+    if shutil.which("scontrol") and subprocess.run(["scontrol", "ping"]).returncode:
+        pytest.skip("the Slurm controller does not answer")
+    # a test cluster of one node on the loopback knows no memory
+    jobs |= {"interface": "lo", "job_directives_skip": ["--mem"]}
+    simulate(check_settings(TINY), tmp_path, workers=2, scheduler="slurm", cluster=jobs)
+    assert contents(tmp_path) == contents(reference)
+
+
+def test_slurm_jobs_must_be_described():
+    pytest.importorskip("dask_jobqueue")
+    with (
+        pytest.raises(SettingsError, match=r"Slurm jobs are not described: give --cluster cores=1"),
+        open_executor("slurm", 1),
+    ):
+        pass
+
+
 def start_run(folder: Path, settings: Path, workers: int = 1) -> subprocess.Popen[bytes]:
     code = (
         "import sys\n"
