@@ -99,7 +99,7 @@ def import_(
             source,
             out,
             format_name=format_,
-            options=_reader_options(option or []),
+            options=_typed_options(option or [], "--option"),
             name=name,
             liquid=liquid,
             temperature=temperature,
@@ -117,6 +117,13 @@ def simulate(
     shard: Annotated[
         str, typer.Option(help="i/n: only this share, counted from 0, for job arrays")
     ] = "0/1",
+    address: Annotated[
+        str | None, typer.Option(help="of a running Dask scheduler, host:port")
+    ] = None,
+    cluster: Annotated[
+        list[str] | None,
+        typer.Option(help="key=value for Slurm jobs, such as queue, cores, memory, walltime"),
+    ] = None,
 ) -> None:
     """Make a dataset: equilibrate, isoconfigurational ensembles, inherent and cage states."""
     from glasscast.simulation.run import simulate as workflow
@@ -125,7 +132,14 @@ def simulate(
 
     with simulation_display(console) as report:
         dataset = workflow(
-            load_settings(settings), out, workers, scheduler, _shard(shard), report=report
+            load_settings(settings),
+            out,
+            workers,
+            scheduler,
+            _shard(shard),
+            report=report,
+            address=address,
+            cluster=_typed_options(cluster or [], "--cluster"),
         )
     state = "other shards are unfinished" if dataset is None else f"{len(dataset)} configurations"
     console.print(f"{state}; results in {out}", highlight=False)
@@ -361,7 +375,7 @@ def _shard(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def _reader_options(pairs: list[str]) -> dict[str, object]:
+def _typed_options(pairs: list[str], flag: str) -> dict[str, object]:
     """Turn ``key=value`` into typed options, by YAML's rules."""
     import yaml
 
@@ -369,11 +383,11 @@ def _reader_options(pairs: list[str]) -> dict[str, object]:
     for pair in pairs:
         key, sep, text = pair.partition("=")
         if not sep:
-            raise SettingsError(f"--option takes key=value, got '{pair}'")
+            raise SettingsError(f"{flag} takes key=value, got '{pair}'")
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError:
-            raise SettingsError(f"--option {key}: '{text}' is not a YAML value") from None
+            raise SettingsError(f"{flag} {key}: '{text}' is not a YAML value") from None
         if isinstance(value, str):  # YAML 1.1 takes 1e-3 for text
             with suppress(ValueError):
                 value = float(value)

@@ -337,7 +337,7 @@ def test_a_file_that_is_no_experiment_is_named(refused, tmp_path, command, conte
         ("seed=[", "--set seed: '[' is not a YAML value"),
         ("seed.x=3", "--set seed.x: there is nothing to set under 'seed'"),
         ("model.oder=3", "did you mean 'order'?"),
-        ("train.times=[9.25]", "has no time 9.25; its times: 0.165, 5.2"),
+        ("train.times=[9.25]", "has no time 9.25; its times: 0.52, 16.5"),
         ("train.split=tran", "has no split 'tran'; its splits: train, test"),
     ],
 )

@@ -17,7 +17,7 @@ from glasscast.workflows.demo import sample_folder
 from tests.cli.material import LR, botan_folder, contents, experiment, snapshot
 from tests.unit.datasets.formats.format_writers import make_liquid, write_xyz
 
-COLUMNS = ["propensity_t0p165", "propensity_t5p2"]
+COLUMNS = ["propensity_t0p52", "propensity_t16p5"]
 
 
 def test_import_train_predict_evaluate_info(done, tmp_path):
@@ -60,7 +60,7 @@ def test_every_forecast_file_holds_a_column_per_time(done, tmp_path, trained):
     assert "<html" in (out / "report.html").read_text()
 
     with np.load(out / "x.npz") as arrays:
-        assert arrays["times"].tolist() == [0.165, 5.2]
+        assert arrays["times"].tolist() == [0.52, 16.5]
         values = [arrays[name] for name in COLUMNS]
     assert all(column.shape == (400,) and np.isfinite(column).all() for column in values)
 
@@ -91,7 +91,7 @@ def test_training_with_test_data_shows_its_scores(done, tmp_path, liquid):
     assert "Pearson correlation" in done("train", path, "-o", run)
     with (run / "scores.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    assert {float(row["time"]) for row in rows} == {0.165, 5.2}
+    assert {float(row["time"]) for row in rows} == {0.52, 16.5}
 
 
 @pytest.fixture

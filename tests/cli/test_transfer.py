@@ -69,7 +69,7 @@ def test_trained_and_tested_at_home_is_an_ordinary_benchmark(liquid, slower, tmp
 
 def test_the_command_prints_where_each_was_tested(done, liquid, slower, tmp_path):
     path = tmp_path / "t.yaml"
-    times = {"cold": [5.2], "hot": [52.0]}
+    times = {"cold": [16.5], "hot": [165.0]}
     record = {"states": states(liquid, slower, **times), "models": {"lr": LR}, "stages": [0.3]}
     path.write_text(yaml.safe_dump(record))
     printed = done("transfer", path, "-o", tmp_path / "out")

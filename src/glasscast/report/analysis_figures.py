@@ -17,6 +17,7 @@ from glasscast.liquid.species import species_name
 from glasscast.report.slice_figures import slice_with_images
 from glasscast.report.style import (
     GREY,
+    MARKERS,
     PALETTE,
     TIME_LABEL,
     finish_log_axis,
@@ -84,17 +85,19 @@ def relaxation_figure(scattering: Decay, squared: Decay, fit: Relaxation | None)
 
 
 @styled
-def equilibration_figure(early: Decay, late: Decay) -> Figure:
+def equilibration_figure(middle: Decay, end: Decay | None) -> Figure:
     """Scattering functions from two waiting times; in equilibrium they are one."""
     figure = new_figure(4.6, 3.2)
     axes = figure.subplots()
-    for k, (decay, label) in enumerate(((early, "from the start"), (late, "from the middle"))):
+    curves = {"from the middle": middle} | ({} if end is None else {"from the end": end})
+    for k, (label, decay) in enumerate(curves.items()):
         axes.errorbar(
-            decay.times, decay.mean, decay.error, color=PALETTE[k], marker="os"[k], label=label
+            decay.times, decay.mean, decay.error, color=PALETTE[k], marker=MARKERS[k], label=label
         )
     axes.set_xlabel(TIME_LABEL)
     axes.set_ylabel(_SCATTERING_LABEL)
-    finish_log_axis(axes, early.times[0], early.times[-1])
+    times = np.concatenate([decay.times for decay in curves.values()])
+    finish_log_axis(axes, times.min(), times.max())
     axes.legend()
     return figure
 

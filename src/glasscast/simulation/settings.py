@@ -8,8 +8,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
+from glasscast.datasets.splits import split_sizes
 from glasscast.errors import InputError, SettingsError
 from glasscast.simulation.presets import TIME_TABLES
 
@@ -113,6 +122,14 @@ class SimulationSettings(_Strict):
     cage: CageSettings | None = None
     engine: EngineSettings = EngineSettings()
     keep_trajectories: bool = False
+    compact: bool = Field(
+        default=False, description="round labels far below their error: a third of the space"
+    )
+    splits: dict[str, PositiveInt | PositiveFloat] | None = Field(
+        default=None,
+        description="named parts of the dataset: all numbers of configurations, or all fractions; "
+        "as few chains as possible stand on two sides",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -140,6 +157,8 @@ class SimulationSettings(_Strict):
             raise ValueError(f"times must be positive and increase, got {list(times)}")
         if self.density is not None and self.pressure is not None:
             raise ValueError("give either density or pressure, not both")
+        if self.splits is not None and self.starts is None:
+            split_sizes(self.splits, self.configurations)
         if (self.equilibration is None) == (self.starts is None):
             raise ValueError("give either equilibration or starts")
         if self.equilibration is not None and self.particles is None:

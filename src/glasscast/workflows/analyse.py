@@ -98,7 +98,7 @@ def analyse(dataset: Dataset, out: Path, workspace: Workspace | None = None) -> 
     numbers: dict[str, Any] = {"dataset": dataset.name, "configurations": len(dataset)}
     parts = [
         html.section("Data", html.facts(_state(dataset))),
-        html.section("Is it in equilibrium?", *_equilibrium(gathered, figures, numbers)),
+        html.section("Is it in equilibrium?", *_equilibrium(gathered, times, figures, numbers)),
         html.section("How it relaxes", *_relaxation(gathered, times, figures, numbers)),
         html.section("What can be forecast", *_labels(gathered, times, figures, numbers)),
         html.section("Where particles tend to", *_tendency(gathered, arrows, figures, numbers)),
@@ -114,8 +114,14 @@ def _state(dataset: Dataset) -> dict[str, Any]:
     return {"name": dataset.name, "configurations": len(dataset), **state}
 
 
-def _equilibrium(gathered: _Gathered, figures: Path, numbers: dict[str, Any]) -> list[str]:
-    """Compare the halves of the longest stretch recorded, and two waiting times."""
+def _equilibrium(
+    gathered: _Gathered, times: FloatArray, figures: Path, numbers: dict[str, Any]
+) -> list[str]:
+    """Compare the halves of the longest stretch recorded, and two waiting times.
+
+    The first half of a stretch after a quench is not in equilibrium yet; its energy shows how long
+    that lasted.
+    """
     if not gathered.equilibration:
         return []
     longest = max(record["time"] for record in gathered.equilibration)
@@ -139,21 +145,19 @@ def _equilibrium(gathered: _Gathered, figures: Path, numbers: dict[str, Any]) ->
         energy = np.array(gathered.inherent_energy)
         numbers["inherent_energy"] = [float(energy.mean()), _error(energy)]
         rows["energy of inherent structures"] = f"{energy.mean():.4f} ± {_error(energy):.4f}"
-    early, late = (
-        Decay.of(records[0]["lags"], [r["scattering"][k] for r in records]) for k in (0, 1)
-    )
-    numbers["waiting_times"] = {
-        "lags": records[0]["lags"],
-        "early": early.mean.tolist(),
-        "late": late.mean.tolist(),
-    }
+    middle = Decay.of(records[0]["lags"], [record["scattering"][1] for record in records])
+    numbers["waiting"] = {"lags": middle.times.tolist(), "scattering": middle.mean.tolist()}
+    end = None
+    if gathered.production:
+        end = Decay.of(times.tolist(), [record["scattering"] for record in gathered.production])
     figure = illustrate(
         figures,
         "equilibration",
-        f"Two waiting times, {len(records)} stretches of {longest:g}",
-        "Self part of the intermediate scattering function from two origins. In equilibrium the "
-        "curves agree within their errors; a late curve above an early one is ageing.",
-        equilibration_figure(early, late),
+        "Two waiting times",
+        f"Self part of the intermediate scattering function from the middle of {len(records)} "
+        f"stretches of {longest:g}, and from their ends, where the ensembles start. In equilibrium "
+        "the curves agree within their errors; a curve from the end above the other is ageing.",
+        equilibration_figure(middle, end),
     )
     return [html.facts(rows), html.figure(figure)]
 
