@@ -91,13 +91,32 @@ class DeepModel(Model):
         ModelError : if the configuration lacks the structure the model reads.
         """
         structure = self.hyperparameters.structure
-        if getattr(configuration, structure) is None:
-            raise ModelError(f"{configuration.name} has no '{structure}' positions")
+        self.positions_of(configuration, structure)
         graph = build_graph(configuration, self.hyperparameters.cutoff, structure)
         return batch_graph(graph, self_edges=self.self_edges, triplets=self.uses_angles)
 
-    def initialise(self) -> None:
-        """Change the fresh weights before training; nothing by default."""
+    @staticmethod
+    def positions_of(configuration: Configuration, structure: str) -> NDArray[np.float64]:
+        """Positions (N, d) in a structure of the configuration.
+
+        Raises
+        ------
+        ModelError : if the configuration lacks it.
+        """
+        positions: NDArray[np.float64] | None = getattr(configuration, structure)
+        if positions is None:
+            raise ModelError(f"{configuration.name} has no '{structure}' positions")
+        return positions
+
+    def initialise(self, train: Sequence[Configuration]) -> None:
+        """Prepare the fresh network before training on some configurations; nothing by default."""
+
+    def learned(self) -> dict[str, Any]:
+        """Return what else the model learned: JSON values of its record; nothing by default."""
+        return {}
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Take back what :meth:`learned` gave, from a saved record."""
 
     def fit(
         self,
@@ -131,7 +150,7 @@ class DeepModel(Model):
         self.statistics_ = measure_targets(train, target, species, settings.normalisation, edges)
         with seeded([seed]):
             self.network_ = self.build_network()
-        self.initialise()
+        self.initialise(train)
         processes = Processes.join(settings.device)
         torch.set_num_threads(max(1, self.workspace.threads // processes.count))
 
@@ -259,6 +278,7 @@ class DeepModel(Model):
             "statistics": self.statistics_.to_json(),
             "parameters": self.parameter_count(),
             "provenance": self.provenance_,
+            **self.learned(),
         }
         state = self.network_.state_dict()
         write_model(folder, record, {key: value.numpy() for key, value in state.items()})
@@ -278,6 +298,7 @@ class DeepModel(Model):
             model.times_ = np.array(record["times"], dtype=np.float64)
             model.statistics_ = TargetStatistics.from_json(record["statistics"])
             model.provenance_ = dict(record["provenance"])
+            model.restore(record)
             model.history_ = []
             model.network_ = model.build_network().eval()
             model.load_weights(arrays)

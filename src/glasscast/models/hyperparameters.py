@@ -160,3 +160,55 @@ class GeoHyperparameters(DeepHyperparameters):
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="the paper tries 0, 0.1, 0.2")
     training: TrainingSettings = TrainingSettings(learning_rate=1e-3)
+
+
+class EquivariantHyperparameters(DeepHyperparameters):
+    """What the networks on spherical tensors share."""
+
+    l_max: int = Field(default=2, ge=0, le=3, description="highest degree of tensors")
+    layers: int = Field(default=7, ge=1, description="interaction layers")
+    radial_functions: int = Field(default=8, ge=1, description="Bessel functions of a distance")
+    radial_cutoff: float = Field(
+        default=2.5, gt=0, description="where the Bessel functions vanish, in sigma"
+    )
+    energy: Literal["none", "positions", "inherent", "cage"] = Field(
+        default="inherent", description="structure whose energy a particle the network reads"
+    )
+    liquid: str | None = Field(
+        default=None,
+        description="interactions behind that energy: name or file; null: the configurations' own",
+    )
+    training: TrainingSettings = TrainingSettings(learning_rate=1e-3, schedule="cosine")
+
+
+class EignnHyperparameters(EquivariantHyperparameters):
+    """EIGNN (Jiang, Tian, Li, Hu, arXiv 2407.06111); each ablation of the paper is a setting."""
+
+    hidden: int = Field(default=32, ge=1, description="width of the invariant features")
+    scalarisation: Literal["full", "difference", "none"] = Field(
+        default="full",
+        description="`difference` leaves alpha_0 out (variant A), `none` all tensors (variant B)",
+    )
+    parity: bool = Field(
+        default=True,
+        description="invariant under reflections too; false: rotations only, as released",
+    )
+    feature_norm: Literal["configuration", "running"] = Field(
+        default="configuration",
+        description="statistics that normalise invariant features in a forecast: those of the "
+        "configuration, or the average over training",
+    )
+
+
+class EignnInherentHyperparameters(EignnHyperparameters):
+    """EIGNN with displacements to the inherent structure."""
+
+    name: Literal["eignn-inh"] = "eignn-inh"
+    structure: Literal["inherent"] = "inherent"
+
+
+class EignnCageHyperparameters(EignnHyperparameters):
+    """EIGNN with displacements to the cage state."""
+
+    name: Literal["eignn-cage"] = "eignn-cage"
+    structure: Literal["cage"] = "cage"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from glasscast.errors import SettingsError
 from glasscast.models.hyperparameters import (
     BotanHyperparameters,
+    EignnCageHyperparameters,
+    EignnInherentHyperparameters,
     GeoHyperparameters,
     Hyperparameters,
     LinearHyperparameters,
@@ -26,6 +28,8 @@ REGISTRY: dict[str, tuple[type[Hyperparameters], str, str]] = {
     "nt-gnn": (NodeTargetingHyperparameters, "glasscast.models.botan", "NodeTargeting"),
     "botan": (BotanHyperparameters, "glasscast.models.botan", "Botan"),
     "geo-gnn": (GeoHyperparameters, "glasscast.models.geo_gnn", "GeoGnn"),
+    "eignn-inh": (EignnInherentHyperparameters, "glasscast.models.eignn", "EignnInherent"),
+    "eignn-cage": (EignnCageHyperparameters, "glasscast.models.eignn", "EignnCage"),
 }
 
 
