@@ -54,7 +54,7 @@ class TensorCoupling(nn.Module):
         paths = coupling_paths(degree, parity)
         self.scalars = sum(1 for path in paths if path[2] == 0)
         self.weight = nn.Parameter(torch.randn(len(paths)))
-        self.register_buffer("table", coupling_table(degree, paths).float(), persistent=False)
+        self.register_buffer("table", coupling_table(degree, paths), persistent=False)
         # Entry (column of the products, component of the result, path) of each number mixed.
         entries, column = [], 0
         for number, (_, _, l3) in enumerate(paths):
@@ -62,7 +62,7 @@ class TensorCoupling(nn.Module):
             column += 2 * l3 + 1
         self.register_buffer("entries", torch.tensor(entries).T, persistent=False)
         counts = torch.tensor([sum(p[2] == path[2] for p in paths) for path in paths])
-        self.register_buffer("share", counts.float().rsqrt(), persistent=False)
+        self.register_buffer("share", counts.double().rsqrt(), persistent=False)
         self.size = (degree + 1) ** 2
 
     def forward(self, tensors: Tensor, messages: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,7 +70,7 @@ class TensorCoupling(nn.Module):
         outer = (tensors.unsqueeze(2) * messages.unsqueeze(1)).flatten(1)
         products = outer @ self.get_buffer("table").to(outer)
         column, component, path = self.get_buffer("entries").unbind(0)
-        weights = (self.weight * self.get_buffer("share"))[path]
+        weights = (self.weight * self.get_buffer("share").to(self.weight))[path]
         mixing = weights.new_zeros(products.shape[1], self.size)
         mixing = mixing.index_put((column, component), weights)
         return products @ mixing, products[:, : self.scalars]
@@ -98,7 +98,8 @@ class EignnLayer(nn.Module):
         super().__init__()
         width, degrees = settings.hidden, settings.l_max + 1
         self.width, self.scalarisation = width, settings.scalarisation
-        gated = {"full": 2 * degrees, "difference": degrees, "none": 0}[settings.scalarisation]
+        self.scalars = [degrees] * {"full": 2, "difference": 1, "none": 0}[settings.scalarisation]
+        gated = sum(self.scalars)
         self.lift: nn.Linear | None = None
         if gated:
             self.lift = nn.Linear(2 * width + invariants, width)  # columns: receiver, sender, edge
@@ -121,9 +122,7 @@ class EignnLayer(nn.Module):
         joined = features if scalars is None else torch.cat([features, scalars], 1)
         features = self.merge(joined)
         invariants = geometry.invariants.shape[1] - 1
-        by_edge, *by_scalars = self.gate.weight.split(
-            [invariants, *[self.weigh.out_features] * self._scalar_kinds()], dim=1
-        )
+        by_edge, *by_scalars = self.gate.weight.split([invariants, *self.scalars], dim=1)
         received = gated_messages(
             weights if self.scalarisation == "full" else None,
             tensors if by_scalars else None,
@@ -137,9 +136,6 @@ class EignnLayer(nn.Module):
         if self.tensor_norm is not None:
             tensors = self.tensor_norm(tensors, graph)
         return features, tensors
-
-    def _scalar_kinds(self) -> int:
-        return {"full": 2, "difference": 1, "none": 0}[self.scalarisation]
 
     def _lift(
         self, lift: nn.Linear, features: Tensor, geometry: EdgeGeometry
