@@ -15,8 +15,10 @@ from glasscast.models.hyperparameters import (
     EignnInherentHyperparameters,
     GeoHyperparameters,
     NodeTargetingHyperparameters,
+    Se3Hyperparameters,
     TrainingSettings,
 )
+from glasscast.models.se3_gnn import Se3Gnn
 from glasscast.structure.workspace import Workspace
 from tests.plain import lattice
 
@@ -61,6 +63,10 @@ def tiny(name: str, workspace: Workspace | None = None, **changes):
             "eignn-inh": (EignnInherent, EignnInherentHyperparameters),
             "eignn-cage": (EignnCage, EignnCageHyperparameters),
         }[name]
+    elif name == "se3-gnn":
+        options = {"channels": 3, "layers": 2, "l_max": 1, "radial_functions": 4, "energy": "none"}
+        options |= {"radial_cutoff": CUTOFF}
+        kind, schema = Se3Gnn, Se3Hyperparameters
     elif name == "geo-gnn":
         options = {"hidden": 8, "radial_functions": 8, "angular_functions": 4, "triplet_layers": 2}
         kind, schema = GeoGnn, GeoHyperparameters

@@ -55,6 +55,16 @@ class E3nnParts(torch.nn.Module):
         self.norm = o3.Norm(kind, squared=True)
 
 
+def e3nn_parts(degree: int, parity: bool, layers: int) -> list[E3nnParts]:
+    """One set a layer, with constants of double precision."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        return [E3nnParts(degree, parity) for _ in range(layers)]
+    finally:
+        torch.set_default_dtype(before)
+
+
 def plain_eignn(network, graph: GraphBatch, parts: list[E3nnParts]) -> Tensor:
     """The network of models/eignn.py in evaluation mode, the equations one after the other."""
     settings = network.settings

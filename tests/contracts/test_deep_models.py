@@ -16,7 +16,7 @@ from glasscast.structure.graphs import build_graph
 from glasscast.training.loop import Objective, mean_pearson
 from tests.deep import cluster, liquid, tiny, weights
 
-NAMES = ["geo-gnn", "botan", "nt-gnn", "eignn-cage"]
+NAMES = ["geo-gnn", "botan", "nt-gnn", "eignn-cage", "se3-gnn"]
 #: Rounding of single and double precision over a few hundred operations.
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
@@ -144,7 +144,8 @@ def test_load_refuses_weights_of_other_width(fitted, tmp_path):
     fitted.save(tmp_path)
     path = tmp_path / "model.json"
     record = json.loads(path.read_text())
-    record["hyperparameters"]["hidden"] = 24
+    width = "channels" if fitted.name == "se3-gnn" else "hidden"
+    record["hyperparameters"][width] = 24
     path.write_text(json.dumps(record))
     with pytest.raises(InputError, match="weights of another network"):
         type(fitted).load(tmp_path)
@@ -324,7 +325,11 @@ def test_loss_is_the_mean_over_configurations_of_different_size():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_overfits_one_configuration(name):
-    wide = {"hidden": 48, "rounds": 3} if name in ("botan", "nt-gnn") else {"hidden": 32}
+    wide = {
+        "geo-gnn": {"hidden": 32},
+        "eignn-cage": {"hidden": 32, "layers": 3},
+        "se3-gnn": {"channels": 16, "layers": 3},
+    }.get(name, {"hidden": 48, "rounds": 3})
     settings = {"epochs": 1500, "learning_rate": 3e-3, "augment": False, "schedule": "cosine"}
     model = tiny(name, training=settings, **wide).fit([liquid(1)])
     forecast, truth = model.predict(liquid(1)), liquid(1)

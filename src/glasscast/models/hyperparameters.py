@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Target = Literal["propensity", "bond_breaking", "neighbour_relative", "nonaffine"]
 
@@ -212,3 +212,21 @@ class EignnCageHyperparameters(EignnHyperparameters):
 
     name: Literal["eignn-cage"] = "eignn-cage"
     structure: Literal["cage"] = "cage"
+
+
+class Se3Hyperparameters(EquivariantHyperparameters):
+    """SE(3)-equivariant network (Pezzicoli, Charpiat, Landes, SciPost Phys. 16, 136)."""
+
+    name: Literal["se3-gnn"] = "se3-gnn"
+    channels: int = Field(default=6, ge=1, description="tensors of each degree")
+    radial_cutoff: float = Field(
+        default=2.0, gt=0, description="where messages fade out, in sigma; at most the cutoff"
+    )
+
+    @model_validator(mode="after")
+    def _fades_inside(self) -> Se3Hyperparameters:
+        if self.radial_cutoff > self.cutoff:
+            raise ValueError(
+                f"radial_cutoff {self.radial_cutoff:g} must not exceed the cutoff {self.cutoff:g}"
+            )
+        return self

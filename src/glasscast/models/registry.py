@@ -16,6 +16,7 @@ from glasscast.models.hyperparameters import (
     Hyperparameters,
     LinearHyperparameters,
     NodeTargetingHyperparameters,
+    Se3Hyperparameters,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ REGISTRY: dict[str, tuple[type[Hyperparameters], str, str]] = {
     "geo-gnn": (GeoHyperparameters, "glasscast.models.geo_gnn", "GeoGnn"),
     "eignn-inh": (EignnInherentHyperparameters, "glasscast.models.eignn", "EignnInherent"),
     "eignn-cage": (EignnCageHyperparameters, "glasscast.models.eignn", "EignnCage"),
+    "se3-gnn": (Se3Hyperparameters, "glasscast.models.se3_gnn", "Se3Gnn"),
 }
 
 

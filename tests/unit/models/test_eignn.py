@@ -16,7 +16,7 @@ from glasscast.models.published import import_weights
 from glasscast.structure.graphs import build_union_graph
 from tests.conftest import SHARED
 from tests.deep import CUTOFF, cluster, liquid, tiny
-from tests.plain_equivariant import E3nnParts, plain_eignn
+from tests.plain_equivariant import e3nn_parts, plain_eignn
 
 
 def random(*shape, seed):
@@ -78,7 +78,7 @@ def test_network_equals_its_e3nn_form(l_max, options):
         parameter.data += 0.1 * torch.randn_like(parameter)
     union = build_union_graph(liquid(1), CUTOFF, "cage")
     graph = batch_graph(union, energies=np.sin(np.arange(64)), dtype=torch.float64)
-    parts = [E3nnParts(l_max, settings.parity).double() for _ in range(2)]
+    parts = e3nn_parts(l_max, settings.parity, 2)
     fast, plain = network(graph)[0], plain_eignn(network, graph, parts)
     torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-10)
     parameters = list(network.parameters())
@@ -121,13 +121,13 @@ def test_forecast_does_not_depend_on_the_rest_of_the_batch(norm):
 
 
 def test_running_statistics_follow_the_training_data():
-    settings = {"epochs": 40, "learning_rate": 1e-9}
+    settings = {"epochs": 200, "learning_rate": 1e-12}
     model = tiny("eignn-cage", feature_norm="running", training=settings).fit([liquid(1)])
     graph = model.make_graph(liquid(1))
     with torch.no_grad():
         kept = model.network_.eval()(graph)[0]
         own = model.network_.train()(graph)[0]
-    torch.testing.assert_close(kept, own, rtol=0.1, atol=0.05)
+    torch.testing.assert_close(kept, own, rtol=1e-2, atol=1e-3)
 
 
 def test_energies_are_those_of_the_liquid_and_scaled_per_species():
@@ -213,7 +213,7 @@ def test_released_layout(tmp_path):
             for k, v in vars(graph).items()
         }
     )
-    parts = [E3nnParts(2, parity=False).double() for _ in range(7)]
+    parts = e3nn_parts(2, False, 7)
     with torch.no_grad():
         fast, plain = network(graph)[0], plain_eignn(network, graph, parts)
     torch.testing.assert_close(fast, plain, rtol=1e-8, atol=1e-9)

@@ -9,7 +9,7 @@ import torch
 from e3nn import o3
 
 from glasscast.models.eignn import EignnNetwork, TensorCoupling
-from glasscast.models.hyperparameters import EignnHyperparameters
+from glasscast.models.hyperparameters import EignnHyperparameters, Se3Hyperparameters
 from glasscast.models.layers.batch import GraphBatch, batch_graph
 from glasscast.models.layers.harmonics import (
     coupling_paths,
@@ -17,7 +17,9 @@ from glasscast.models.layers.harmonics import (
     wigner_3j,
 )
 from glasscast.models.layers.normalisation import TensorNorm
+from glasscast.models.layers.tensor_convolution import ConvolutionGeometry
 from glasscast.models.layers.tensor_messages import gated_messages, tensor_messages
+from glasscast.models.se3_gnn import ConvolutionLayer, Se3Network
 from glasscast.structure.graphs import build_union_graph
 from tests.deep import CUTOFF, cluster
 from tests.plain_equivariant import irreps
@@ -179,8 +181,38 @@ def test_eignn_is_invariant(dtype, l_max, scalarisation):
 def test_released_couplings_are_invariant_under_rotations_only():
     made = network(torch.float64, parity=False)
     assert_equivariant(lambda g: (made(g)[0], None), torch.float64, reflect=False)
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="not close"):
         assert_equivariant(lambda g: (made(g)[0], None), torch.float64, reflect=True)
+
+
+def se3_settings(l_max: int) -> Se3Hyperparameters:
+    return Se3Hyperparameters(
+        channels=3, layers=3, l_max=l_max, radial_functions=4, cutoff=CUTOFF, radial_cutoff=CUTOFF
+    )
+
+
+@pytest.mark.parametrize("l_max", [0, 1, 2, 3])
+def test_se3_gnn_is_invariant(dtype, l_max):
+    torch.manual_seed(0)
+    made = Se3Network(se3_settings(l_max), 2, 2).to(dtype).eval()
+    assert_equivariant(lambda g: (made(g)[0], None), dtype)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_convolution_layer_turns(dtype, training):
+    torch.manual_seed(0)
+    layer = ConvolutionLayer(se3_settings(3), last=False).to(dtype).train(training)
+
+    def apply(graph):
+        harmonics = spherical_harmonics(graph.vectors, 3)
+        radial = graph.vectors.norm(dim=1, keepdim=True) ** torch.arange(4)
+        geometry = ConvolutionGeometry.build(radial.to(dtype), harmonics, graph.index)
+        tensors = spherical_harmonics(graph.displacements, 3)
+        channels = torch.stack([tensors, -2 * tensors, 0.5 * tensors], 1)
+        result = layer(channels, graph, geometry)
+        return None, result.flatten(0, 1)
+
+    assert_equivariant(apply, dtype)
 
 
 class Swapped(torch.nn.Module):
@@ -201,7 +233,7 @@ class PerComponent(torch.nn.Module):
 def test_a_broken_layer_is_caught(broken):
     made = network(torch.float64)
     made.layers[0].tensor_norm = broken()
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="not close"):
         assert_equivariant(lambda g: (made(g)[0], None), torch.float64)
 
 

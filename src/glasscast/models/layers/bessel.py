@@ -21,3 +21,14 @@ def bessel_functions(distances: Tensor, count: int, cutoff: float) -> Tensor:
     orders = torch.arange(1, count + 1, device=distances.device, dtype=distances.dtype)
     values = torch.sin(orders * (math.pi / cutoff) * safe) * (math.sqrt(2 / cutoff) / safe)
     return values * inside.unsqueeze(1)
+
+
+def smooth_cutoff(distances: Tensor, cutoff: float) -> Tensor:
+    r"""Polynomial that falls from 1 at r = 0 to 0 at a cutoff, with two derivatives 0 there.
+
+    .. math:: u(x) = 1 - 28 x^6 + 48 x^7 - 21 x^8, \qquad x = r / r_c
+
+    Klicpera et al. (2020), eq. 8 with p = 6.
+    """
+    x = (distances / cutoff).clamp(max=1)
+    return 1 - x**6 * (28 - 48 * x + 21 * x**2)

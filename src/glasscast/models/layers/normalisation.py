@@ -19,7 +19,7 @@ _MOMENTUM = 0.1
 
 
 def configuration_mean(values: Tensor, graph: GraphBatch) -> Tensor:
-    """Mean over the nodes of each configuration: (N, F) -> (configurations, F)."""
+    """Mean over the nodes of each configuration: (N, ...) -> (configurations, ...)."""
     if len(graph.counts) == 1:
         return values.mean(0, keepdim=True)
     return torch.stack([part.mean(0) for part in values.split(graph.counts)])
@@ -79,32 +79,40 @@ class FeatureNorm(nn.Module):
 
 
 class TensorNorm(nn.Module):
-    r"""Normalisation of single-channel tensors by the mean norm of each degree.
+    r"""Normalisation of tensors by the mean norm of each degree and channel.
 
     .. math:: \tilde h'^{(l)} = \gamma^{(l)}\, \tilde h^{(l)} \Big/
         \sqrt{E[\Vert \tilde h^{(l)} \Vert^2] / (2l + 1)}
 
     Eq. 20 of Jiang et al. (2024). Scalars (l = 0) are centred first and shifted after, as in
     e3nn's batch normalisation. Forecasts use averages over training.
+
+    Parameters
+    ----------
+    degree : highest l, L.
+    channels : C.
     """
 
-    def __init__(self, degree: int) -> None:
+    def __init__(self, degree: int, channels: int = 1) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(degree + 1))
-        self.bias = nn.Parameter(torch.zeros(1))
-        self.register_buffer("running_mean", torch.zeros(1))
-        self.register_buffer("running_var", torch.ones(degree + 1))
+        self.weight = nn.Parameter(torch.ones(channels, degree + 1))
+        self.bias = nn.Parameter(torch.zeros(channels, 1))
+        self.register_buffer("running_mean", torch.zeros(channels, 1))
+        self.register_buffer("running_var", torch.ones(channels, degree + 1))
         self.register_buffer("degrees", degree_of_components(degree), persistent=False)
 
     def forward(self, tensors: Tensor, graph: GraphBatch) -> Tensor:
-        """Normalise (N, M)."""
+        """Normalise (N, C, M), or (N, M) of one channel."""
+        if tensors.ndim == 2:
+            normalised: Tensor = self(tensors.unsqueeze(1), graph)
+            return normalised.squeeze(1)
         degrees = self.get_buffer("degrees").to(tensors)
         if self.training:
-            mean = configuration_mean(tensors[:, :1], graph)
+            mean = configuration_mean(tensors[..., :1], graph)
             _follow(self.get_buffer("running_mean"), mean)
         else:
             mean = self.get_buffer("running_mean").unsqueeze(0)
-        tensors = torch.cat([tensors[:, :1] - _on_nodes(mean, graph), tensors[:, 1:]], 1)
+        tensors = torch.cat([tensors[..., :1] - _on_nodes(mean, graph), tensors[..., 1:]], 2)
         if self.training:
             square = configuration_mean(tensors.square(), graph) @ degrees.T / degrees.sum(1)
             _follow(self.get_buffer("running_var"), square)
