@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot, silu
 
 from glasscast.models.layers.batch import GraphBatch
+from glasscast.models.layers.harmonics import coupling_paths
 
 
 def irreps(degree: int, parity: bool) -> o3.Irreps:
@@ -101,13 +102,78 @@ def plain_eignn(network, graph: GraphBatch, parts: list[E3nnParts]) -> Tensor:
     nodes = mean_at(network.readout(torch.cat([nodes[i], nodes[j] - nodes[i]], 1)), graph)
     nodes = graph_norm(network.norm, network.hidden(nodes), graph, True).relu()
     outputs = network.heads(nodes).unflatten(1, (-1, network.outputs))
-    return torch.stack([row[kind] for row, kind in zip(outputs, graph.types, strict=True)])
+    return outputs[torch.arange(graph.size), graph.types]
 
 
 def plain_tensor_norm(norm, tensor: Tensor, kind: o3.Irreps) -> Tensor:
     columns = []
     for k, where in enumerate(kind.slices()):
-        part = tensor[:, where] - (norm.running_mean if k == 0 else 0)
-        part = part * norm.weight[k] / (norm.running_var[k] + 1e-5).sqrt()
-        columns.append(part + (norm.bias if k == 0 else 0))
+        part = tensor[:, where] - (norm.running_mean[0] if k == 0 else 0)
+        part = part * norm.weight[0, k] / (norm.running_var[0, k] + 1e-5).sqrt()
+        columns.append(part + (norm.bias[0] if k == 0 else 0))
     return torch.cat(columns, 1)
+
+
+def e3nn_product(degree: int) -> o3.TensorProduct:
+    """All parity-conserving paths between single channels, each with a weight a row."""
+    kind, before = irreps(degree, True), torch.get_default_dtype()
+    paths = [(*path, "uuu", True) for path in coupling_paths(degree, parity=True)]
+    torch.set_default_dtype(torch.float64)
+    try:
+        return o3.TensorProduct(kind, kind, kind, paths, shared_weights=False)
+    finally:
+        torch.set_default_dtype(before)
+
+
+def plain_convolution(layer, features: Tensor, radial: Tensor, harmonics: Tensor, graph, product):
+    """Tensor products on the edges, one row an edge and channel, then a scatter."""
+    index, (size, channels, width) = graph.index, features.shape
+    weights = torch.einsum("ek,pkc->ecp", radial, layer.radial).flatten(0, 1)
+    theirs = features[index.senders].flatten(0, 1)
+    messages = product(theirs, harmonics.repeat_interleave(channels, 0), weights)
+    zeros = features.new_zeros(size, channels, width)
+    return zeros.index_add(0, index.receivers, messages.unflatten(0, (-1, channels)))
+
+
+def plain_se3(network, graph: GraphBatch, product: o3.TensorProduct) -> Tensor:
+    """The network of models/se3_gnn.py in evaluation mode."""
+    settings = network.settings
+    degree, cutoff = settings.l_max, settings.radial_cutoff
+    kind, slices = irreps(degree, True), irreps(degree, True).slices()
+    r = graph.vectors.norm(dim=1)
+    x = (r / cutoff).clamp(max=1)
+    fade = 1 - 28 * x**6 + 48 * x**7 - 21 * x**8
+    radial = bessel(r, settings.radial_functions, cutoff) * fade.unsqueeze(1)
+    harmonics = o3.SphericalHarmonics(kind, True, "component")(-graph.vectors)
+    numbers = graph.vectors.new_zeros(graph.size, 0)
+    if graph.energies is not None:
+        numbers = (graph.energies[:, None] - network.inputs.mean[graph.types]) / (
+            network.inputs.std[graph.types]
+        )
+    kinds = one_hot(graph.types, network.inputs.species).to(harmonics)
+    scalars = network.embed(torch.cat([kinds, numbers], 1))
+    features = scalars.new_zeros(*scalars.shape, (degree + 1) ** 2)
+    features[..., 0] = scalars
+    seen = [scalars]
+    for layer in network.layers:
+        received = plain_convolution(layer, features, radial, harmonics, graph, product)
+        update = []
+        for k, where in enumerate(slices):
+            mixed = torch.einsum("dc,ncm->ndm", layer.neighbours.weight[k], received[..., where])
+            mixed = mixed + torch.einsum("dc,ncm->ndm", layer.own.weight[k], features[..., where])
+            norm = layer.norm
+            mixed = mixed - (norm.running_mean if k == 0 else 0)
+            mixed = mixed * (norm.weight[:, k] / (norm.running_var[:, k] + 1e-5).sqrt())[:, None]
+            if k == 0:
+                lone = mixed[..., 0] + norm.bias[:, 0]
+                mixed = silu(lone).unsqueeze(2)
+            elif layer.gate is None:
+                mixed = torch.zeros_like(mixed)
+            else:
+                gates = layer.gate(lone).sigmoid().unflatten(1, (settings.channels, degree))
+                mixed = mixed * gates[..., k - 1 : k]
+            update.append(mixed)
+        features = features + torch.cat(update, 2)
+        seen.append(features[..., 0])
+    outputs = network.heads(torch.cat(seen, 1)).unflatten(1, (-1, network.outputs))
+    return outputs[torch.arange(graph.size), graph.types]

@@ -122,7 +122,7 @@ class EignnLayer(nn.Module):
         joined = features if scalars is None else torch.cat([features, scalars], 1)
         features = self.merge(joined)
         invariants = geometry.invariants.shape[1] - 1
-        by_edge, *by_scalars = self.gate.weight.split([invariants, *self.scalars], dim=1)
+        by_edge, *by_scalars = torch.split(self.gate.weight, [invariants, *self.scalars], dim=1)
         received = gated_messages(
             weights if self.scalarisation == "full" else None,
             tensors if by_scalars else None,
@@ -142,8 +142,8 @@ class EignnLayer(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Weights on the edges (E, L + 1) and mean tensor messages (N, M)."""
         invariants = geometry.invariants.shape[1] - 1
-        by_receiver, by_sender, by_edge = lift.weight.split(
-            [self.width, self.width, invariants], dim=1
+        by_receiver, by_sender, by_edge = torch.split(
+            lift.weight, [self.width, self.width, invariants], dim=1
         )
         weights, sums = tensor_messages(
             linear(features, by_receiver),
@@ -216,7 +216,7 @@ class EignnNetwork(nn.Module):
         return self.decode(first, features, graph), None
 
     def edge_geometry(self, graph: GraphBatch) -> EdgeGeometry:
-        """What all layers read of the edges."""
+        """Prepare what all layers read of the edges."""
         assert graph.equilibrium_distances is not None
         count, cutoff = self.settings.radial_functions, self.settings.radial_cutoff
         now, later = graph.vectors.norm(dim=1), graph.equilibrium_distances
@@ -235,7 +235,7 @@ class EignnNetwork(nn.Module):
         around = around + linear(nodes, by_self - by_difference, self.readout.bias)
         nodes = around * (graph.index.offsets.diff() > 0).unsqueeze(1)
         nodes = self.norm(self.hidden(nodes), graph).relu()
-        outputs = self.heads(nodes).view(len(nodes), -1, self.outputs)
+        outputs: Tensor = self.heads(nodes).view(len(nodes), -1, self.outputs)
         return outputs[torch.arange(len(nodes), device=nodes.device), graph.types]
 
 

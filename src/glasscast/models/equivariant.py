@@ -50,6 +50,8 @@ class NodeInputs(nn.Module):
         """Set the scale from the (types, numbers) of some configurations."""
         types = torch.cat([t for t, _ in samples])
         numbers = torch.cat([x for _, x in samples]).double()
+        if numbers.shape[1] == 0:
+            return
         for s in range(self.species):
             mine = numbers[types == s]
             if len(mine) > 1:
@@ -71,7 +73,7 @@ class EquivariantModel(DeepModel):
     liquid_: str | None = None
 
     def learned(self) -> dict[str, Any]:
-        """The liquid belongs to the model: snapshots to forecast need not name theirs."""
+        """Return the liquid, so that snapshots to forecast need not name theirs."""
         return {"liquid": self.liquid_}
 
     def restore(self, record: dict[str, Any]) -> None:
@@ -94,19 +96,17 @@ class EquivariantModel(DeepModel):
         settings = self.hyperparameters
         if settings.energy == "none" or settings.liquid is not None:
             return settings.liquid
-        names = {c.name: c.metadata.get("liquid") for c in train}
-        if None in names.values():
-            bare = next(name for name, liquid in names.items() if liquid is None)
+        remedy = "set the model's 'liquid', or its 'energy' to none"
+        names = set()
+        for configuration in train:
+            if "liquid" not in configuration.metadata:
+                raise ModelError(f"{configuration.name} does not say which liquid it is; {remedy}")
+            names.add(str(configuration.metadata["liquid"]))
+        if len(names) > 1:
             raise ModelError(
-                f"{bare} does not say which liquid it is; set the model's 'liquid', or its "
-                "'energy' to none"
+                f"the training configurations are of several liquids, {sorted(names)}; {remedy}"
             )
-        if len(set(names.values())) > 1:
-            raise ModelError(
-                f"the training configurations are of several liquids, {sorted(set(names.values()))}"
-                "; set the model's 'liquid', or its 'energy' to none"
-            )
-        return str(next(iter(names.values())))
+        return names.pop()
 
     def energies(self, configuration: Configuration) -> NDArray[np.float64] | None:
         """Potential energy of each particle (N,) in the structure of the settings, or None.

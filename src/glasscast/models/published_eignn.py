@@ -69,7 +69,10 @@ def read_eignn(raw: Mapping[str, Any], path: Path, workspace: Workspace | None) 
     )
     model.network_ = model.build_network().eval()
     model.network_.load_state_dict(
-        {name: _find(raw["net"], name, like, path) for name, like in model.network_.state_dict().items()}
+        {
+            name: _find(raw["net"], name, like, path)
+            for name, like in model.network_.state_dict().items()
+        }
     )
     return model
 

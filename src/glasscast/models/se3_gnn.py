@@ -78,9 +78,7 @@ class ConvolutionLayer(nn.Module):
         self.gate = nn.Linear(channels, degree * channels) if degree and not last else None
         self.register_buffer("degrees", degree_of_components(degree), persistent=False)
 
-    def forward(
-        self, features: Tensor, graph: GraphBatch, geometry: ConvolutionGeometry
-    ) -> Tensor:
+    def forward(self, features: Tensor, graph: GraphBatch, geometry: ConvolutionGeometry) -> Tensor:
         """Update (N, C, M)."""
         coefficients = self.get_buffer("coefficients").to(features)
         kernel = torch.einsum("pkc,pbam->ckbam", self.radial, coefficients)

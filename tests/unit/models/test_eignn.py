@@ -44,7 +44,7 @@ def test_fused_passes_equal_plain_ones(block, degree, monkeypatch):
         inputs,
     )
     edges, size = len(geometry.invariants), (degree + 1) ** 2
-    shapes = [(edges, degree + 1), (27, size), (27, 6), (6, 5), *[(6, degree + 1)] * 2]
+    shapes = [(degree + 1, edges), (27, size), (27, 6), (6, 5), *[(6, degree + 1)] * 2]
     whole = [random(*shape, seed=k) for k, shape in enumerate(shapes)]
     for absent in [(), (0, 4), (0, 1, 4, 5)]:  # of the full layer, variant A and variant B
         inputs = [None if k in absent else x for k, x in enumerate(whole)]
@@ -121,7 +121,7 @@ def test_forecast_does_not_depend_on_the_rest_of_the_batch(norm):
 
 
 def test_running_statistics_follow_the_training_data():
-    settings = {"epochs": 200, "learning_rate": 1e-12}
+    settings = {"epochs": 100, "learning_rate": 1e-12}
     model = tiny("eignn-cage", feature_norm="running", training=settings).fit([liquid(1)])
     graph = model.make_graph(liquid(1))
     with torch.no_grad():
@@ -132,8 +132,7 @@ def test_running_statistics_follow_the_training_data():
 
 def test_energies_are_those_of_the_liquid_and_scaled_per_species():
     big = [
-        liquid(k, side=6).with_fields(metadata={"liquid": "ka", "temperature": 0.5})
-        for k in (1, 2)
+        liquid(k, side=6).with_fields(metadata={"liquid": "ka", "temperature": 0.5}) for k in (1, 2)
     ]
     model = tiny("eignn-inh", energy="inherent", training={"epochs": 1}).fit(big)
     assert model.liquid_ == "ka"

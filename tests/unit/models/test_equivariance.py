@@ -133,7 +133,8 @@ def test_coupling_turns(dtype, parity):
     def couple(graph):
         nodes = graph.index.offsets[:-1]
         mixed, scalars = coupling(
-            spherical_harmonics(graph.displacements, 3), spherical_harmonics(graph.vectors[nodes], 3)
+            spherical_harmonics(graph.displacements, 3),
+            spherical_harmonics(graph.vectors[nodes], 3),
         )
         return scalars, mixed
 
@@ -240,9 +241,7 @@ def test_a_broken_layer_is_caught(broken):
 def test_network_reads_the_direction_of_the_displacement():
     """Turning displacements alone changes the forecast, but not that of variant B."""
     graph = graph_of(torch.eye(3, dtype=torch.float64), torch.float64)
-    turned = GraphBatch(
-        **{**vars(graph), "displacements": graph.displacements @ turn(5, False).T}
-    )
+    turned = GraphBatch(**{**vars(graph), "displacements": graph.displacements @ turn(5, False).T})
     for scalarisation, same in (("full", False), ("difference", False), ("none", True)):
         made = network(torch.float64, scalarisation=scalarisation)
         assert torch.allclose(made(graph)[0], made(turned)[0], rtol=1e-6) == same

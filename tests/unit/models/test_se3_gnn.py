@@ -3,24 +3,24 @@
 import numpy as np
 import pytest
 import torch
-from e3nn import o3
 from torch.autograd import gradcheck
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError
 from glasscast.models.hyperparameters import Se3Hyperparameters
 from glasscast.models.layers import tensor_convolution as module
 from glasscast.models.layers.batch import batch_graph
 from glasscast.models.layers.bessel import bessel_functions, smooth_cutoff
-from glasscast.models.layers.harmonics import coupling_paths, spherical_harmonics
+from glasscast.models.layers.harmonics import spherical_harmonics
 from glasscast.models.layers.tensor_convolution import (
     ConvolutionGeometry,
     plain_tensor_convolution,
     tensor_convolution,
 )
-from glasscast.models.se3_gnn import ConvolutionLayer, Se3Network
+from glasscast.models.se3_gnn import Se3Network
 from glasscast.structure.graphs import build_graph
 from tests.deep import CUTOFF, liquid, tiny
-from tests.plain_equivariant import irreps
+from tests.plain_equivariant import e3nn_product, plain_se3
 
 
 def random(*shape, seed):
@@ -41,7 +41,9 @@ def test_convolution_on_nodes_equals_products_on_edges(block, monkeypatch):
     monkeypatch.setattr(module, "_CPU_BLOCK", block)
     geometry = geometry_of(2)
     features, kernel = random(27, 2, 9, seed=1), random(2, 3 * 81, 9, seed=2)
-    fast, plain = (f(features, kernel, geometry) for f in (tensor_convolution, plain_tensor_convolution))
+    fast, plain = (
+        f(features, kernel, geometry) for f in (tensor_convolution, plain_tensor_convolution)
+    )
     torch.testing.assert_close(fast, plain, rtol=1e-10, atol=1e-10)
     probe = random(27, 2, 9, seed=3).detach()
     got, want = (torch.autograd.grad((x * probe).sum(), [features, kernel]) for x in (fast, plain))
@@ -55,31 +57,23 @@ def test_gradcheck():
     assert gradcheck(lambda x, w: tensor_convolution(x, w, geometry), inputs, atol=1e-4)
 
 
-def test_kernel_is_the_tensor_product_of_e3nn():
-    """One channel, one edge direction at a time, weights a path as e3nn takes them."""
-    degree, count = 2, 3
-    settings = Se3Hyperparameters(l_max=degree, channels=1, radial_functions=count)
-    layer = ConvolutionLayer(settings, last=False).double()
-    geometry = geometry_of(degree, count)
-    features = random(27, 1, 9, seed=4)
-    kernel = torch.einsum("pkc,pbam->ckbam", layer.radial, layer.coefficients).flatten(1, 3)
-    fast = tensor_convolution(features, kernel, geometry)[:, 0]
-    paths = coupling_paths(degree, parity=True)
-    kind = irreps(degree, True)
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        product = o3.TensorProduct(
-            kind, kind, kind, [(a, b, c, "uuu", True) for a, b, c in paths], shared_weights=False
-        )
-    finally:
-        torch.set_default_dtype(before)
-    index, size = geometry.index, 9
-    radial = geometry.basis[:, ::size]  # the harmonic of l = 0 is 1
-    weights = radial @ layer.radial[:, :, 0].T
-    messages = product(features[index.senders, 0], geometry.basis[:, :size] / radial[:, :1], weights)
-    plain = torch.zeros(27, 9, dtype=torch.float64).index_add(0, index.receivers, messages)
-    torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-9)
+@pytest.mark.parametrize("l_max", [0, 1, 2, 3])
+def test_network_equals_its_e3nn_form(l_max):
+    torch.manual_seed(0)
+    settings = Se3Hyperparameters(
+        l_max=l_max, channels=3, layers=2, radial_functions=4, cutoff=CUTOFF, radial_cutoff=CUTOFF
+    )
+    network = Se3Network(settings, 2, 3).double().eval()
+    for parameter in network.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    energies = np.sin(np.arange(64))
+    graph = batch_graph(build_graph(liquid(1), CUTOFF), energies=energies, dtype=torch.float64)
+    fast, plain = network(graph)[0], plain_se3(network, graph, e3nn_product(l_max))
+    torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-10)
+    parameters = list(network.parameters())
+    got, want = (torch.autograd.grad(x.square().sum(), parameters) for x in (fast, plain))
+    for a, b in zip(got, want, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-10 * float(b.abs().max() + 1))
 
 
 def test_radial_functions_fade_out_smoothly():
@@ -92,18 +86,19 @@ def test_radial_functions_fade_out_smoothly():
         r = r[1:]
 
 
+def trio(*around):
+    """A particle and two neighbours at given vectors from it, in a large box."""
+    positions = 5 + np.array([[0.0, 0, 0], *around])
+    return Configuration(
+        name="trio", positions=positions, types=np.zeros(3, dtype=np.int8), box=np.full(3, 20.0)
+    )
+
+
 def test_forecast_is_continuous_as_a_particle_leaves():
     model = tiny("se3-gnn").fit([liquid(1)])
-    start = np.array([[5.0, 5, 5], [6.0, 5, 5], [5.0, 5, 6.0]])
 
     def forecast(distance):
-        positions = start.copy()
-        positions[2, 2] = 5 + distance
-        moved = liquid(1).with_fields(
-            positions=positions, types=np.zeros(3), box=np.full(3, 20.0), propensity=None,
-            times=np.empty(0), bonds=None, bond_change=None, inherent=None, cage=None,
-        )  # fmt: skip
-        return model.predict(moved).values
+        return model.predict(trio([1.0, 0, 0], [0, 0, distance])).values
 
     step = np.abs(forecast(CUTOFF - 1e-3) - forecast(CUTOFF + 1e-3)).max()
     assert step < 1e-3 * np.abs(forecast(1.0) - forecast(CUTOFF)).max()
@@ -117,16 +112,11 @@ def test_scalars_only_see_distances():
         1,
         1,
     ).eval()
-    flat = np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0]]) + 5.0
-    bent = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0.0]]) * [1, 1, 1] + 5.0
     centre = []
-    for positions in (flat, bent):
-        near = liquid(1).with_fields(
-            positions=positions, types=np.zeros(3), box=np.full(3, 20.0), propensity=None,
-            times=np.empty(0), bonds=None, bond_change=None, inherent=None, cage=None,
-        )  # fmt: skip
+    for other in ([-1.0, 0, 0], [0, 1.0, 0]):
+        graph = batch_graph(build_graph(trio([1.0, 0, 0], other), CUTOFF))
         with torch.no_grad():
-            centre.append(network(batch_graph(build_graph(near, CUTOFF)))[0][0])
+            centre.append(network(graph)[0][0])
     torch.testing.assert_close(*centre)
 
 

@@ -129,7 +129,10 @@ def batch_graph(
         index,
         (graph.size,),
         plan,
-        **{k: None if v is None else torch.from_numpy(v.copy()).to(dtype) for k, v in extras.items()},
+        **{
+            k: None if v is None else torch.from_numpy(v.copy()).to(dtype)
+            for k, v in extras.items()
+        },
     )
 
 

@@ -67,7 +67,7 @@ def components(degree: int) -> list[slice]:
 
 
 def degree_of_components(degree: int) -> Tensor:
-    """Indicator (degree + 1, (degree + 1)^2): row l is 1 at the components of l.
+    """Tell components apart by l: (degree + 1, (degree + 1)^2), row l is 1 at those of l.
 
     ``x @ indicator`` spreads one number an l over its components, ``(a * b) @ indicator.T`` is
     the scalar product for each l.
@@ -103,13 +103,13 @@ def _clebsch_gordan(j1: int, m1: int, j2: int, m2: int, j3: int, m3: int) -> flo
     front = (2 * j3 + 1) * f(j1 + j2 - j3) * f(j1 - j2 + j3) * f(j2 + j3 - j1) / f(j1 + j2 + j3 + 1)
     front *= f(j1 + m1) * f(j1 - m1) * f(j2 + m2) * f(j2 - m2) * f(j3 + m3) * f(j3 - m3)
     low, high = max(0, j2 - j3 - m1, j1 - j3 + m2), min(j1 + j2 - j3, j1 - m1, j2 + m2)
-    total = sum(
+    total: float = sum(
         (-1) ** k
         / (f(k) * f(j1 + j2 - j3 - k) * f(j1 - m1 - k) * f(j2 + m2 - k))
         / (f(j3 - j2 + m1 + k) * f(j3 - j1 - m2 + k))
         for k in range(low, high + 1)
     )
-    return sqrt(front) * total
+    return float(sqrt(front) * total)
 
 
 def _complex_from_real(degree: int) -> NDArray[np.complex128]:

@@ -22,7 +22,7 @@ def configuration_mean(values: Tensor, graph: GraphBatch) -> Tensor:
     """Mean over the nodes of each configuration: (N, ...) -> (configurations, ...)."""
     if len(graph.counts) == 1:
         return values.mean(0, keepdim=True)
-    return torch.stack([part.mean(0) for part in values.split(graph.counts)])
+    return torch.stack([part.mean(0) for part in torch.split(values, list(graph.counts))])
 
 
 def _on_nodes(statistic: Tensor, graph: GraphBatch) -> Tensor:

@@ -93,14 +93,16 @@ def _blocks(geometry: ConvolutionGeometry, width: int) -> Iterator[tuple[Tensor,
     limit = _CPU_BLOCK if geometry.basis.device.type == "cpu" else _GPU_BLOCK
     for nodes, group in zip(geometry.nodes, geometry.groups, strict=True):
         count = max(1, limit // width)
-        yield from zip(nodes.split(count), group.split(count), strict=True)
+        yield from zip(torch.split(nodes, count), torch.split(group, count), strict=True)
 
 
 def _sums(features: Tensor, block: Tensor, geometry: ConvolutionGeometry) -> tuple[Tensor, Tensor]:
-    """Sums over neighbours as (C, b, K M M), and the basis (b, n, K M) they were made with."""
+    """Sum over neighbours: (C, b, K M M); and return the basis (b, n, K M) it was made with."""
     channels, size = features.shape[1:]
-    basis = geometry.basis[block].to(features.dtype)
-    theirs = features[geometry.index.senders[block]].flatten(2)  # (b, n, C M)
+    rows = block.flatten()
+    basis = geometry.basis.index_select(0, rows).view(*block.shape, -1).to(features.dtype)
+    theirs = features.flatten(1).index_select(0, geometry.index.senders[rows])
+    theirs = theirs.view(*block.shape, -1)  # (b, n, C M)
     sums = torch.bmm(basis.transpose(1, 2), theirs)  # (b, K M, C M)
     sums = sums.view(len(block), -1, channels, size).permute(2, 0, 1, 3)
     return sums.reshape(channels, len(block), -1), basis
