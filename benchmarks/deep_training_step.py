@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from measure import peak_mb
 
 CASES = [("botan", 2.0), ("geo-gnn", 2.0), ("geo-gnn", 1.5)]
 #: Seconds and megabytes of the published codes on two cores of the machine of development.
@@ -52,10 +53,6 @@ def configuration(path: str | None):
     return Configuration(name="random", positions=positions, types=types, box=box)
 
 
-def peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-
-
 def measure(form: str, name: str, cutoff: float, path: str | None, steps: int) -> dict[str, float]:
     """Seconds of wall and processor time of each step, and the peak memory."""
     import torch
@@ -73,7 +70,7 @@ def measure(form: str, name: str, cutoff: float, path: str | None, steps: int) -
     torch.manual_seed(0)
     geo = name == "geo-gnn"
     graph = batch_graph(build_graph(configuration(path), cutoff), triplets=geo and form == "fast")
-    base = peak()
+    base = peak_mb()
     network = GeoNetwork(GeoHyperparameters(), 2, 1) if geo else BotanNetwork(BotanHyperparameters(), 3, 1)  # fmt: skip # noqa: E501
     if form == "fast":
         run = network
@@ -107,7 +104,7 @@ def measure(form: str, name: str, cutoff: float, path: str | None, steps: int) -
         "median": statistics.median(walls[1:]),
         "cpu": min(cpus[1:]),
         "base": base,
-        "peak": peak(),
+        "peak": peak_mb(),
         "edges": len(graph.vectors),
     }
 

@@ -21,7 +21,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from deep_training_step import configuration, peak
+from deep_training_step import configuration
+from measure import peak_mb
 
 CASES = ["eignn-cage", "se3-gnn"]
 #: Seconds and megabytes of the released EIGNN on two cores of the machine of development.
@@ -73,7 +74,7 @@ def measure(form: str, name: str, path: str | None, steps: int) -> dict[str, flo
     if form == "fast":
         keep_freed_memory()
     network, run, graph = build(name, form, path)
-    base = peak()
+    base = peak_mb()
     target = torch.randn(graph.size, 10)
     optimizer = torch.optim.Adam(network.parameters(), 1e-4)
     if form == "plain":
@@ -99,7 +100,7 @@ def measure(form: str, name: str, path: str | None, steps: int) -> dict[str, flo
         result[label] = min(walls[1:])
         result[f"{label} median"] = statistics.median(walls[1:])
         result[f"{label} cpu"] = min(cpus[1:])
-        result.setdefault("peak", peak())
+        result.setdefault("peak", peak_mb())
         network.eval()
     return result
 

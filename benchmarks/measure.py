@@ -61,10 +61,10 @@ def _run(function: Callable[[], object], repeats: int) -> dict[str, float]:
         started = perf_counter()
         function()
         seconds.append(perf_counter() - started)
-    return {"seconds": min(seconds), "peak_mb": _peak_mb()}
+    return {"seconds": min(seconds), "peak_mb": peak_mb()}
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     """Peak resident memory of this process; ru_maxrss would remember its parent's as well."""
     status = Path("/proc/self/status")
     if status.exists():

@@ -33,6 +33,11 @@ console = Console()
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="folder for the results")]
 Threads = Annotated[int, typer.Option(help="0 takes all cores", min=0)]
+Workers = Annotated[int, typer.Option(help="configurations made side by side", min=1)]
+Scheduler = Annotated[str, typer.Option(help="inline, processes, dask or slurm")]
+ModelName = Annotated[
+    str, typer.Option("--model", "-m", help="folder of a model or run, or a ready model's name")
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="key=value on top of the file, repeatable")
 ]
@@ -75,6 +80,12 @@ def import_(
         str | None, typer.Option("--format", help="recognised from the files when not given")
     ] = None,
     name: Annotated[str | None, typer.Option(help="of the dataset")] = None,
+    liquid: Annotated[
+        str | None, typer.Option(help="where the files do not tell: a name or a YAML file")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="in LJ units, where the files do not tell")
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", help="key=value for the reader, repeatable")
     ] = None,
@@ -88,8 +99,10 @@ def import_(
             source,
             out,
             format_name=format_,
-            options=_reader_options(option or []),
+            options=_typed_options(option or [], "--option"),
             name=name,
+            liquid=liquid,
+            temperature=temperature,
             workspace=workspace,
         )
     console.print(f"{len(dataset)} configurations in {out}", highlight=False, soft_wrap=True)
@@ -99,11 +112,18 @@ def import_(
 def simulate(
     settings: Annotated[Path, typer.Argument(help="YAML file of the simulation")],
     out: Out,
-    workers: Annotated[int, typer.Option(help="configurations made side by side", min=1)] = 1,
-    scheduler: Annotated[str, typer.Option(help="inline, processes, dask or slurm")] = "processes",
+    workers: Workers = 1,
+    scheduler: Scheduler = "processes",
     shard: Annotated[
         str, typer.Option(help="i/n: only this share, counted from 0, for job arrays")
     ] = "0/1",
+    address: Annotated[
+        str | None, typer.Option(help="of a running Dask scheduler, host:port")
+    ] = None,
+    cluster: Annotated[
+        list[str] | None,
+        typer.Option(help="key=value for Slurm jobs, such as queue, cores, memory, walltime"),
+    ] = None,
 ) -> None:
     """Make a dataset: equilibrate, isoconfigurational ensembles, inherent and cage states."""
     from glasscast.simulation.run import simulate as workflow
@@ -112,10 +132,84 @@ def simulate(
 
     with simulation_display(console) as report:
         dataset = workflow(
-            load_settings(settings), out, workers, scheduler, _shard(shard), report=report
+            load_settings(settings),
+            out,
+            workers,
+            scheduler,
+            _shard(shard),
+            report=report,
+            address=address,
+            cluster=_typed_options(cluster or [], "--cluster"),
         )
     state = "other shards are unfinished" if dataset is None else f"{len(dataset)} configurations"
     console.print(f"{state}; results in {out}", highlight=False)
+
+
+@app.command()
+def equilibrium(
+    dataset: Annotated[Path, typer.Argument(help="dataset folder, changed in place")],
+    inherent: Annotated[bool, typer.Option("--inherent", help="add inherent structures")] = False,
+    cage: Annotated[bool, typer.Option("--cage", help="add cage states")] = False,
+    liquid: Annotated[
+        str | None, typer.Option(help="where the dataset does not tell: a name or a YAML file")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="where the dataset does not tell, for the cage state")
+    ] = None,
+    radius: Annotated[
+        float | None, typer.Option(help="R_cage in sigma of species A  [default: 0.45]")
+    ] = None,
+    cycles: Annotated[
+        int | None, typer.Option(help="Monte Carlo cycles averaged over  [default: 8000]")
+    ] = None,
+    force_tolerance: Annotated[
+        float | None, typer.Option(help="largest force in an inherent structure  [default: 1e-8]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="of the Monte Carlo", min=0)] = 1,
+    workers: Workers = 1,
+    scheduler: Scheduler = "processes",
+) -> None:
+    """Add equilibrium positions to a dataset: inherent structures, cage states, or both."""
+    from glasscast.simulation import settings
+    from glasscast.simulation.equilibrium import add_equilibrium
+
+    tolerance = {} if force_tolerance is None else {"force_tolerance": force_tolerance}
+    sampling = {k: v for k, v in (("radius", radius), ("cycles", cycles)) if v is not None}
+    if (sampling and not cage) or (tolerance and not inherent):
+        raise SettingsError("--radius and --cycles need --cage, --force-tolerance --inherent")
+    with _workspace(1) as workspace:
+        changed = add_equilibrium(
+            dataset,
+            settings.checked(settings.InherentSettings, tolerance) if inherent else None,
+            settings.checked(settings.CageSettings, sampling) if cage else None,
+            liquid=liquid,
+            temperature=temperature,
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            progress=workspace.progress,
+        )
+    fields = " and ".join(key for key, asked in (("inherent", inherent), ("cage", cage)) if asked)
+    console.print(
+        f"{fields} positions in {len(changed)} configurations of {dataset}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def analyse(
+    dataset: Annotated[Path, typer.Argument(help="dataset folder")],
+    out: Out = Path("analysis"),
+    threads: Threads = 0,
+) -> None:
+    """Look at data: equilibrium, relaxation, noise ceiling, directions of motion; one report."""
+    from glasscast.datasets.dataset import Dataset
+    from glasscast.workflows.analyse import analyse as workflow
+
+    with _workspace(threads) as workspace:
+        page = workflow(Dataset.open(dataset), out, workspace)
+    console.print(f"report in {page}", highlight=False, soft_wrap=True)
 
 
 @app.command("import-weights")
@@ -157,14 +251,20 @@ def train(
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="folder of a model or training run")],
     snapshots: Annotated[list[Path], typer.Argument(help="snapshot files or dataset folders")],
+    model: ModelName,
     out: Out = Path("forecast"),
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="xyz, gsd or npz, repeatable")
     ] = None,
     density: Annotated[
         float | None, typer.Option(help="number density, for files without a box", min=0)
+    ] = None,
+    liquid: Annotated[
+        str | None, typer.Option(help="for equilibrium positions, where files do not tell")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="for cage states, where files do not tell", min=0)
     ] = None,
     report: Annotated[bool, typer.Option(help="write report.html as well")] = True,
     threads: Threads = 0,
@@ -174,7 +274,14 @@ def predict(
 
     with _workspace(threads) as workspace:
         forecasts = predicting.predict(
-            model, snapshots, out, formats=formats or ["xyz"], density=density, workspace=workspace
+            model,
+            snapshots,
+            out,
+            formats=formats or ["xyz"],
+            density=density,
+            liquid=liquid,
+            temperature=temperature,
+            workspace=workspace,
         )
         if report:
             page = reporting.report_forecasts(out, forecasts, model)
@@ -184,8 +291,8 @@ def predict(
 
 @app.command()
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="folder of a model or training run")],
     dataset: Annotated[Path, typer.Argument(help="dataset folder")],
+    model: ModelName,
     split: Annotated[str | None, typer.Option(help="only this split of the dataset")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for tables")] = None,
     threads: Threads = 0,
@@ -218,6 +325,24 @@ def benchmark(
         page = report_benchmark(out, settings, table, title=experiment.stem)
     _show(table)
     console.print(f"report in {page}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def transfer(
+    experiment: Annotated[Path, typer.Argument(help="YAML experiment file")],
+    out: Out,
+    overrides: Overrides = None,
+    threads: Threads = 0,
+) -> None:
+    """Train at some state points, score at all; one table, one report."""
+    from glasscast.config import TransferExperiment, read_experiment
+    from glasscast.workflows.transfer import transfer as workflow
+
+    settings = read_experiment(TransferExperiment, experiment, overrides or [])
+    with _workspace(threads) as workspace:
+        table = workflow(settings, out, workspace)
+    _show(table)
+    console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -254,7 +379,7 @@ def _shard(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def _reader_options(pairs: list[str]) -> dict[str, object]:
+def _typed_options(pairs: list[str], flag: str) -> dict[str, object]:
     """Turn ``key=value`` into typed options, by YAML's rules."""
     import yaml
 
@@ -262,11 +387,11 @@ def _reader_options(pairs: list[str]) -> dict[str, object]:
     for pair in pairs:
         key, sep, text = pair.partition("=")
         if not sep:
-            raise SettingsError(f"--option takes key=value, got '{pair}'")
+            raise SettingsError(f"{flag} takes key=value, got '{pair}'")
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError:
-            raise SettingsError(f"--option {key}: '{text}' is not a YAML value") from None
+            raise SettingsError(f"{flag} {key}: '{text}' is not a YAML value") from None
         if isinstance(value, str):  # YAML 1.1 takes 1e-3 for text
             with suppress(ValueError):
                 value = float(value)
@@ -277,12 +402,14 @@ def _reader_options(pairs: list[str]) -> dict[str, object]:
 def _show(scores: ScoreTable) -> None:
     """Print the per-configuration Pearson scores; everything is in the files."""
     table = Table(title="Pearson correlation, mean over configurations (95 % interval)")
-    for heading in ("model", "species", "t", "score", "noise ceiling"):
+    several = len(scores.values_of("dataset")) > 1
+    for heading in ("model", *["tested on"] * several, "species", "t", "score", "noise ceiling"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
     for row in scores.select(metric="pearson_mean"):
         interval = f" ({row.low:.3f} .. {row.high:.3f})" if row.low == row.low else ""
         ceiling = f"{row.ceiling:.3f}" if row.ceiling == row.ceiling else "unknown"
+        state = [row.dataset] * several
         table.add_row(
-            row.model, row.species, f"{row.time:g}", f"{row.value:.3f}{interval}", ceiling
+            row.model, *state, row.species, f"{row.time:g}", f"{row.value:.3f}{interval}", ceiling
         )
     console.print(table)

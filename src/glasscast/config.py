@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    model_validator,
+)
 
 from glasscast.errors import InputError, SettingsError
 from glasscast.models.hyperparameters import Hyperparameters
@@ -72,7 +80,40 @@ class BenchmarkExperiment(_Settings):
     tau_alpha: float | None = Field(None, gt=0, description="marked in figures")
 
 
-Experiment = TypeVar("Experiment", TrainExperiment, BenchmarkExperiment)
+class StatePoint(_Settings):
+    """Training and test data of one temperature, or of one liquid."""
+
+    train: Data
+    test: Data
+
+
+class TransferExperiment(_Settings):
+    """Train at some state points, score at all, to see how far what was learnt carries.
+
+    The times of the state points are matched by their order, so each must have the same number.
+    """
+
+    states: dict[Label, StatePoint] = Field(min_length=2, description="label -> data")
+    trainings: tuple[tuple[Label, ...], ...] | None = Field(
+        None, description="state points trained on together; default: each alone, then all"
+    )
+    stages: tuple[float, ...] | None = Field(
+        None, description="numbers for the matched times, such as t / tau_alpha; default 1, 2, .."
+    )
+    models: dict[Label, ModelSettings] = Field(min_length=1, description="label -> model")
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _known_states(self) -> TransferExperiment:
+        unknown = {name for group in self.trainings or () for name in group} - set(self.states)
+        if unknown:
+            raise ValueError(f"trainings names '{min(unknown)}', which is not among the states")
+        if any(not group for group in self.trainings or ()):
+            raise ValueError("trainings: each must name at least one state")
+        return self
+
+
+Experiment = TypeVar("Experiment", TrainExperiment, BenchmarkExperiment, TransferExperiment)
 
 
 def read_experiment(
@@ -117,13 +158,20 @@ def validate(kind: type[Experiment], record: dict[str, Any], path: Path) -> Expe
         raise SettingsError(f"{path}: {_explain(kind, error, record)}") from None
     except (TypeError, SettingsError) as error:
         raise SettingsError(f"{path}: {error}") from None
-    base = path.resolve().parent
-    changes = {
-        key: value.model_copy(update={"datasets": tuple(base / p for p in value.datasets)})
-        for key in type(experiment).model_fields
-        if isinstance(value := getattr(experiment, key), Data)
-    }
-    return experiment.model_copy(update=changes)
+    resolved: Experiment = _beside(path.resolve().parent, experiment)
+    return resolved
+
+
+def _beside(base: Path, value: Any) -> Any:
+    """Resolve the dataset folders anywhere in an experiment relative to its file."""
+    if isinstance(value, Data):
+        return value.model_copy(update={"datasets": tuple(base / p for p in value.datasets)})
+    if isinstance(value, dict):
+        return {key: _beside(base, part) for key, part in value.items()}
+    if isinstance(value, _Settings):
+        parts = {key: _beside(base, getattr(value, key)) for key in type(value).model_fields}
+        return value.model_copy(update=parts)
+    return value
 
 
 def _override(record: dict[str, Any], override: str) -> None:

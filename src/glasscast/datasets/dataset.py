@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from glasscast import __version__
 from glasscast.datasets.configuration import FIELDS, Configuration
 from glasscast.datasets.files import (
+    UNREADABLE_ARCHIVE,
     npz_bytes,
     read_npz,
     remove_partials,
@@ -77,6 +79,8 @@ class Entry:
     """Where one configuration lies and what its bytes must be.
 
     ``name`` is unique in the dataset; ``parent`` groups what must not be torn apart by a split.
+    ``kept_times`` are the only times it is read with (all when None), ``stages`` the numbers that
+    stand for them.
     """
 
     name: str
@@ -84,6 +88,47 @@ class Entry:
     checksum: str
     size: int
     parent: str
+    kept_times: tuple[float, ...] | None = None
+    stages: tuple[float, ...] | None = None
+
+
+def _why_no_manifest(folder: Path) -> tuple[str, str]:
+    """Problem and remedy of a folder without ``dataset.json``."""
+    finished = sum(_is_configuration_file(file) for file in sorted(folder.glob("*.npz")))
+    if (folder / "inputs" / "settings.json").is_file():
+        parts = len(list(folder.glob("parts/*.npz")))
+        return (
+            f"has no {MANIFEST}: it is an unfinished simulation with {parts} parts done so far",
+            "run the same 'glasscast simulate' again to finish it; what is done is kept",
+        )
+    if finished or any(folder.glob(".*.partial")):
+        return (
+            f"has no {MANIFEST}: it is an unfinished import with {finished} configurations done "
+            "so far",
+            "run the same 'glasscast import' again to finish it; what is done is kept",
+        )
+    return f"has no {MANIFEST}", "make a dataset with 'glasscast import'"
+
+
+def _is_configuration_file(path: Path) -> bool:
+    """Whether a file looks like one that :class:`DatasetWriter` wrote."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"name.npy", "metadata.npy"} <= set(archive.namelist())
+    except UNREADABLE_ARCHIVE:
+        return False
+
+
+def _entry(folder: Path, record: Mapping[str, Any]) -> Entry:
+    """Read an entry of ``dataset.json``; while its file is being replaced there are two versions.
+
+    See :mod:`glasscast.datasets.amend`.
+    """
+    path, version = folder / record["file"], record
+    successor = record.get("successor")
+    if successor and path.is_file() and sha256_of_file(path) == successor["sha256"]:
+        version = successor
+    return Entry(record["name"], path, version["sha256"], version["bytes"], record["parent"])
 
 
 @dataclass(frozen=True)
@@ -96,14 +141,12 @@ class Dataset(Sequence[Configuration]):
     entries : what it holds, in order.
     state : what all configurations share: times, dimension, species, state point.
     splits : name of a split -> names of its configurations.
-    kept_times : the only times that configurations are read with; all when None.
     """
 
     name: str
     entries: tuple[Entry, ...]
     state: Mapping[str, Any]
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    kept_times: tuple[float, ...] | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Dataset:
@@ -117,14 +160,7 @@ class Dataset(Sequence[Configuration]):
         if not folder.is_dir():
             raise InputError(folder, "is not a folder", "make one with 'glasscast import'")
         if not path.exists():
-            unfinished = any(folder.glob("*.npz"))
-            raise InputError(
-                folder,
-                f"has no {MANIFEST}",
-                "its import was interrupted: run the same command again"
-                if unfinished
-                else "make a dataset with 'glasscast import'",
-            )
+            raise InputError(folder, *_why_no_manifest(folder))
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -140,10 +176,7 @@ class Dataset(Sequence[Configuration]):
                 raise InputError(
                     path, f"has version {record['version']}", "upgrade glasscast to read it"
                 )
-            entries = tuple(
-                Entry(e["name"], folder / e["file"], e["sha256"], e["bytes"], e["parent"])
-                for e in record["configurations"]
-            )
+            entries = tuple(_entry(folder, e) for e in record["configurations"])
             splits = {key: tuple(names) for key, names in record["splits"].items()}
             dataset = cls(record["name"], entries, record["state"], splits)
         except (KeyError, TypeError) as error:
@@ -175,9 +208,11 @@ class Dataset(Sequence[Configuration]):
         configuration = read_configuration(entry.path, entry.checksum)
         if configuration.name != entry.name:  # renamed by a join
             configuration = configuration.with_fields(name=entry.name)
-        if self.kept_times is not None:
-            rows = [configuration.time_index(time) for time in self.kept_times]
+        if entry.kept_times is not None:
+            rows = [configuration.time_index(time) for time in entry.kept_times]
             configuration = configuration.at_times(rows)
+        if entry.stages is not None:
+            configuration = configuration.with_fields(times=np.array(entry.stages))
         return configuration
 
     def __iter__(self) -> Iterator[Configuration]:
@@ -191,7 +226,7 @@ class Dataset(Sequence[Configuration]):
     @property
     def times(self) -> list[float]:
         """Times of the dynamic labels; empty when joined datasets differ in them."""
-        return list(self.kept_times or self.state.get("times", ()))
+        return list(self.state.get("times", ()))
 
     def subset(self, names: Sequence[str]) -> Dataset:
         """Return a view on some configurations, in the order given.
@@ -213,12 +248,32 @@ class Dataset(Sequence[Configuration]):
         ------
         InputError : if a time is not among the dataset's.
         """
+        if any(entry.stages for entry in self.entries):
+            raise InputError(self.name, "has numbered stages", "choose its times before")
         known = np.array(self.state.get("times", times))
         for time in times:
             if not np.isclose(known, time, rtol=1e-3, atol=0).any():
                 listed = ", ".join(f"{t:g}" for t in known)
                 raise InputError(self.name, f"has no time {time:g}", f"its times: {listed}")
-        return replace(self, kept_times=tuple(times))
+        entries = tuple(replace(entry, kept_times=tuple(times)) for entry in self.entries)
+        return replace(self, entries=entries, state={**self.state, "times": list(times)})
+
+    def at_stages(self, stages: Sequence[float]) -> Dataset:
+        """Return a view whose times go by other numbers.
+
+        State points relax at rates of their own; datasets whose times are numbered alike, from
+        the ballistic regime to the relaxation time, can be joined and compared.
+
+        Raises
+        ------
+        InputError : unless there is one number for each time.
+        """
+        if len(stages) != len(self.times):
+            raise InputError(
+                self.name, f"has {len(self.times)} times for {len(stages)} stages of relaxation"
+            )
+        entries = tuple(replace(entry, stages=tuple(stages)) for entry in self.entries)
+        return replace(self, entries=entries, state={**self.state, "times": list(stages)})
 
     def split(self, name: str) -> Dataset:
         """Return the configurations of a named split.
@@ -263,12 +318,10 @@ class Dataset(Sequence[Configuration]):
         for name in (name for dataset in datasets for name in dataset.names):
             counts[name] = counts.get(name, 0) + 1
         entries = tuple(
-            Entry(
-                f"{dataset.name}/{e.name}" if counts[e.name] > 1 else e.name,
-                e.path,
-                e.checksum,
-                e.size,
-                f"{dataset.name}/{e.parent}",
+            replace(
+                e,
+                name=f"{dataset.name}/{e.name}" if counts[e.name] > 1 else e.name,
+                parent=f"{dataset.name}/{e.parent}",
             )
             for dataset in datasets
             for e in dataset.entries

@@ -17,6 +17,12 @@ class Hyperparameters(BaseModel):
     name: str
     target: Target = Field(default="propensity", description="field of Configuration to forecast")
 
+    @property
+    def equilibrium(self) -> tuple[str, ...]:
+        """Equilibrium positions that a forecast needs besides the snapshot: inherent, cage."""
+        structure = getattr(self, "structure", "positions")
+        return () if structure == "positions" else (structure,)
+
 
 class LinearHyperparameters(Hyperparameters):
     """Ridge regression on shell-averaged descriptors (Boattini et al., PRL 127, 088007)."""
@@ -179,6 +185,12 @@ class EquivariantHyperparameters(DeepHyperparameters):
         description="interactions behind that energy: name or file; null: the configurations' own",
     )
     training: TrainingSettings = TrainingSettings(learning_rate=1e-3, schedule="cosine")
+
+    @property
+    def equilibrium(self) -> tuple[str, ...]:
+        """Equilibrium positions of the graph and of the energy."""
+        wanted = {self.structure, self.energy}
+        return tuple(key for key in ("inherent", "cage") if key in wanted)
 
 
 class EignnHyperparameters(EquivariantHyperparameters):

@@ -16,6 +16,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from glasscast.errors import ModelError
+
 FloatArray = NDArray[np.float64]
 
 _CONSTANT = 1e-5  # a feature with a smaller spread carries no information and is left out
@@ -124,27 +126,38 @@ class Standardised:
 
 
 def ridge_path(moments: Moments, penalties: Sequence[float]) -> FloatArray:
-    r"""Ridge weights of every penalty from one eigendecomposition.
+    r"""Ridge weights of every penalty.
 
     Minimises :math:`\sum_n (y_n - \bar y - w \cdot z_n)^2 + \alpha |w|^2` over standardised
-    features z; the weights returned are those of the features themselves.
+    features z; the weights returned are those of the features themselves. A Cholesky
+    factorisation a penalty costs a fourth of one eigendecomposition for four of them.
 
     Parameters
     ----------
     moments : of the training particles.
-    penalties : (A,) values of alpha.
+    penalties : (A,) positive values of alpha.
 
     Returns
     -------
     (A, F, T) float64; 0 for features that do not vary.
+
+    Raises
+    ------
+    ModelError : if a penalty is too small to make dependent features solvable.
     """
     z = Standardised.of(moments)
-    values, vectors = scipy.linalg.eigh(z.correlation)
-    rotated = vectors.T @ z.covariance
     out = np.zeros((len(penalties), len(z.scale), z.covariance.shape[1]))
     for weights, penalty in zip(out, penalties, strict=True):
-        shrunk = rotated / (np.maximum(values, 0.0) + penalty / moments.count)[:, None]
-        weights[z.used] = (vectors @ shrunk) / z.scale[z.used, None]
+        matrix = z.correlation.copy(order="F")
+        matrix[np.diag_indices_from(matrix)] += penalty / moments.count
+        try:
+            factor = scipy.linalg.cho_factor(matrix, overwrite_a=True, check_finite=False)
+        except np.linalg.LinAlgError:
+            raise ModelError(
+                f"the penalty {penalty:g} is too small for descriptors that depend on each "
+                "other; choose a larger one"
+            ) from None
+        weights[z.used] = scipy.linalg.cho_solve(factor, z.covariance) / z.scale[z.used, None]
     return out
 
 

@@ -15,6 +15,7 @@ from glasscast.report.particle_figures import density_figure, distribution_figur
 from glasscast.report.score_figures import SelectionCurve, score_figure, selection_figure
 from glasscast.report.slice_figures import slice_figure
 from glasscast.report.style import SavedFigure, format_time, save_figure
+from glasscast.report.transfer_figure import TransferAxes, transfer_figure
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def draw_scores(
         for metric in [m for m in METRICS if m in rows.values_of("metric")]:
             tail = f"_{number}" if len(groups) > 1 else ""
             done.append(
-                _save(
+                illustrate(
                     folder,
                     f"scores_{metric}{tail}",
                     f"{_METRIC_TITLES[metric]}: {target.replace('_', ' ')}{where}",
@@ -58,6 +59,21 @@ def draw_scores(
                 )
             )
     return done
+
+
+def draw_transfer(folder: Path, scores: ScoreTable, order: TransferAxes) -> list[Illustration]:
+    """Draw and save how far each training carries, a figure a correlation and species."""
+    return [
+        illustrate(
+            folder,
+            f"transfer_{metric}_{species}",
+            f"{_METRIC_TITLES[metric]}: {species} particles",
+            _METRIC_CAPTIONS[metric] + _TRANSFER_CAPTION,
+            transfer_figure(scores, order, species, metric),
+        )
+        for species in scores.values_of("species")
+        for metric in METRICS[:2]
+    ]
 
 
 def draw_examples(
@@ -84,7 +100,7 @@ def draw_examples(
     who = f"{forecast.model}, {truth.name}, t = {format_time(time)}"
     shown = measured_values(forecast, truth, time) is not None
     done = [
-        _save(
+        illustrate(
             folder,
             "slice",
             f"A look into the box: {who}",
@@ -94,7 +110,7 @@ def draw_examples(
     ]
     if labelled:
         done.append(
-            _save(
+            illustrate(
                 folder,
                 "density",
                 f"Predicted against true: {forecast.model}, {_count(labelled)}",
@@ -103,7 +119,7 @@ def draw_examples(
             )
         )
     done.append(
-        _save(
+        illustrate(
             folder,
             "distribution",
             f"Distributions: {forecast.model}, {_count(examples)}",
@@ -123,7 +139,7 @@ def draw_selection(folder: Path, curves: Sequence[SelectionCurve]) -> list[Illus
         "Look for where the curve levels off: that many descriptors carry what the model knows."
     )
     title = "Score against number of descriptors"
-    return [_save(folder, "selection", title, caption, selection_figure(curves))]
+    return [illustrate(folder, "selection", title, caption, selection_figure(curves))]
 
 
 def nearest_time(times: Sequence[float] | np.ndarray, tau_alpha: float | None) -> float:
@@ -134,7 +150,8 @@ def nearest_time(times: Sequence[float] | np.ndarray, tau_alpha: float | None) -
     return min(positive, key=lambda t: abs(np.log(t / tau_alpha)))
 
 
-def _save(folder: Path, name: str, title: str, caption: str, figure: Figure) -> Illustration:
+def illustrate(folder: Path, name: str, title: str, caption: str, figure: Figure) -> Illustration:
+    """Save a figure with the words that belong to it."""
     return Illustration(name, title, caption, save_figure(figure, folder, name))
 
 
@@ -142,6 +159,11 @@ def _count(examples: Sequence[Example]) -> str:
     return "1 configuration" if len(examples) == 1 else f"{len(examples)} configurations"
 
 
+_TRANSFER_CAPTION = (
+    " A column for what was trained on, a row for a stage of relaxation, across it the state point "
+    "of the test. Look whether a line falls where the test leaves the training, and whether "
+    "training on all together loses against training at home."
+)
 _METRIC_TITLES = {
     "pearson_mean": "Correlation within configurations",
     "pearson_pooled": "Correlation over all particles",

@@ -27,12 +27,13 @@ from glasscast.report.figures import (
     draw_examples,
     draw_scores,
     draw_selection,
+    draw_transfer,
     nearest_time,
 )
 from glasscast.report.interactive import SCRIPT, view_choices, view_data
-from glasscast.report.page_style import CSS
 from glasscast.report.score_figures import METRIC_LABELS, SelectionCurve
 from glasscast.report.style import format_time
+from glasscast.report.transfer_figure import TransferAxes
 
 #: Packages whose versions decide the numbers.
 _PACKAGES = ("glasscast", "numpy", "scipy", "torch", "vesin", "sphericart", "matplotlib", "plotly")
@@ -50,6 +51,7 @@ def write_report(
     notes: Sequence[str] = (),
     tau_alpha: float | None = None,
     selection: Sequence[SelectionCurve] = (),
+    transfer: TransferAxes | None = None,
 ) -> Path:
     """Write ``report.html``, ``figures/*.png`` and ``*.pdf``, and the scores as files.
 
@@ -66,6 +68,7 @@ def write_report(
     notes : limits of this very run, added to the general ones.
     tau_alpha : alpha relaxation time in LJ units.
     selection : greedy selection curves.
+    transfer : what was trained and tested where; its figures stand in for those against time.
 
     Returns
     -------
@@ -77,7 +80,12 @@ def write_report(
     """
     scores = ScoreTable() if scores is None else scores
     figures = folder / "figures"
-    score_part = _scores(scores, [html.figure(f) for f in draw_scores(figures, scores, tau_alpha)])
+    drawn = (
+        draw_scores(figures, scores, tau_alpha)
+        if transfer is None
+        else draw_transfer(figures, scores, transfer)
+    )
+    score_part = _scores(scores, [html.figure(f) for f in drawn])
     pictures = [html.figure(f) for f in draw_examples(figures, examples, tau_alpha)]
     chosen = [html.figure(f) for f in draw_selection(figures, selection)]
     parts = [
@@ -105,23 +113,7 @@ def _page(title: str, headline: str, parts: Sequence[str], examples: Sequence[Ex
         from plotly.offline import get_plotlyjs
 
         scripts = [get_plotlyjs(), SCRIPT]
-    allowed = " ".join(html.script_hash(source) for source in scripts) or "'none'"
-    policy = (
-        "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; font-src data:; "
-        f"script-src {allowed}; base-uri 'none'; form-action 'none'"
-    )
-    lead = f'<p class="headline">{escape(headline)}</p>' if headline else ""
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{CSS}</style></head>\n<body>\n"
-        f"<header><h1>{escape(title)}</h1>{lead}</header>\n<main>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</main>\n"
-        + "\n".join(html.script(source) for source in scripts)
-        + "\n</body></html>\n"
-    )
+    return html.page(title, headline, parts, scripts)
 
 
 def _headline(scores: ScoreTable, tau_alpha: float | None) -> str:

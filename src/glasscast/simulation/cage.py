@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.errors import MissingExtraError, SettingsError
-from glasscast.liquid.box import wrap
+from glasscast.errors import MissingExtraError, SettingsError, ShapeError
+from glasscast.liquid.box import check_cutoff, wrap
 from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
 from glasscast.simulation.settings import CageSettings
@@ -57,6 +57,15 @@ class CageState:
     step: float
     energy: float
 
+    def record(self) -> dict[str, Any]:
+        """Tell what is kept of the sampling beside the positions, as JSON values."""
+        return {
+            "acceptance": self.acceptance,
+            "step": self.step,
+            "energy": self.energy,
+            "standard_error": float(self.standard_error.mean()),
+        }
+
 
 def find_cage(
     liquid: Liquid,
@@ -85,6 +94,7 @@ def find_cage(
         raise SettingsError(f"temperature must be positive, got {temperature:g}")
     settings = settings or CageSettings()
     liquid.check_types(types)
+    check_cage(liquid, box, settings)
     start = wrap(positions, box)
     sampler = _Sampler(liquid, start, types, box, temperature, seed, settings)
     sampler.burn_in(settings)
@@ -105,6 +115,26 @@ def find_cage(
         step=float(sampler.step),
         energy=float(liquid.energies(cage, types, box).mean()),
     )
+
+
+def check_cage(liquid: Liquid, box: FloatArray, settings: CageSettings) -> None:
+    """Refuse what the sampling cannot do, before any work.
+
+    Raises
+    ------
+    MissingExtraError : if numba is absent.
+    ShapeError : if the box is smaller than twice the cutoff plus 2 R_cage.
+    SettingsError : for a potential without a kernel.
+    """
+    _kernel()
+    reach = 2 * settings.radius * float(liquid.sigma[0, 0])
+    try:
+        check_cutoff(liquid.longest_cutoff + reach, box)
+    except ShapeError as error:
+        raise ShapeError(
+            f"cage: {error} (here {liquid.longest_cutoff:g} of the potential and twice R_cage)"
+        ) from None
+    _coefficients(liquid)
 
 
 class _Sampler:

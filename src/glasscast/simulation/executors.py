@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from glasscast.errors import MissingExtraError, SettingsError
+from glasscast.errors import GlasscastError, MissingExtraError, SettingsError, SimulationError
+
+Key = TypeVar("Key", bound=Hashable)
 
 #: Names of the places, as the command line takes them.
 SCHEDULERS = ("inline", "processes", "dask", "slurm")
+#: What a description of Slurm jobs cannot do without.
+_JOB = ("cores", "memory")
 
 
 class InlineExecutor(Executor):
@@ -25,6 +30,40 @@ class InlineExecutor(Executor):
         except Exception as error:
             future.set_exception(error)
         return future
+
+
+def each_done(
+    executor: Executor, calls: Mapping[Key, tuple[Any, ...]]
+) -> Iterator[tuple[Key, Exception | None]]:
+    """Run independent calls, a function and its arguments each; yield each key as it ends.
+
+    Raises
+    ------
+    BrokenProcessPool : if a worker process was killed.
+    """
+    pending: dict[Future[Any], Key] = {}
+    for number, (key, call) in enumerate(calls.items(), 1):
+        pending[executor.submit(*call)] = key
+        inline = isinstance(executor, InlineExecutor)
+        while pending and (inline or number == len(calls)):
+            done, _ = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                try:
+                    future.result()
+                    error = None
+                except BrokenProcessPool:
+                    raise
+                except Exception as found:
+                    error = found
+                yield pending.pop(future), error
+
+
+def hopeless(errors: Iterable[Exception]) -> GlasscastError | None:
+    """Return the first error that trying again cannot help: the user has to mend something."""
+    return next(
+        (e for e in errors if isinstance(e, GlasscastError) and not isinstance(e, SimulationError)),
+        None,
+    )
 
 
 @contextmanager
@@ -73,6 +112,7 @@ def _dask_client(
     scheduler: str, workers: int, address: str | None, options: dict[str, Any]
 ) -> Iterator[Any]:
     try:
+        import dask
         from distributed import Client, LocalCluster
 
         if scheduler == "slurm":
@@ -87,6 +127,12 @@ def _dask_client(
             yield client
         return
     if scheduler == "slurm":
+        known = [options.get(k) or dask.config.get(f"jobqueue.slurm.{k}") for k in _JOB]
+        if None in known:
+            raise SettingsError(
+                "the Slurm jobs are not described: give --cluster cores=1 --cluster memory=2GB "
+                "--cluster walltime=02:00:00, or Dask's own file jobqueue.yaml"
+            )
         cluster = SLURMCluster(**options)
         # adapt() replaces jobs that end at their time limit; scale() would leave the run hanging
         cluster.adapt(minimum_jobs=workers, maximum_jobs=workers)

@@ -35,6 +35,14 @@ class InherentStructure:
     largest_force: float
     converged: bool
 
+    def record(self) -> dict[str, Any]:
+        """Tell what is kept of the minimisation beside the positions, as JSON values."""
+        return {
+            "energy": self.energy,
+            "largest_force": self.largest_force,
+            "converged": self.converged,
+        }
+
 
 def find_inherent(
     liquid: Liquid,

@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.files import npz_bytes, read_npz, sha256, sha256_of_file, write_atomically
+from glasscast.datasets.compact import COORDINATES, SHARES
+from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
+from glasscast.datasets.splits import split_sizes
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.engine import steps_of
 from glasscast.simulation.settings import SimulationSettings
+from glasscast.simulation.starts import Start, find_starts
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,19 @@ class Plan:
 
     @classmethod
     def make(cls, settings: SimulationSettings, folder: Path) -> Plan:
-        """Resolve the liquid and check that the times can be told apart."""
+        """Resolve liquid and starts, and check what can be known to fail.
+
+        Raises
+        ------
+        SettingsError : for an unknown liquid, or times that a step cannot tell apart.
+        InputError : if a start cannot be used.
+        """
         liquid = load_liquid_settings(settings.liquid)
         steps_of(settings.time_table, settings.engine.time_step or liquid.time_step)
-        return cls(settings, liquid, folder)
+        plan = cls(settings, liquid, folder)
+        _ = plan.starts  # read and checked now, once
+        plan.splits()
+        return plan
 
     @property
     def liquid(self) -> Liquid:
@@ -58,8 +72,15 @@ class Plan:
     @property
     def configurations(self) -> int:
         """How many configurations there will be."""
-        starts = self.settings.starts
-        return self.settings.configurations if starts is None else len(starts)
+        return self.settings.configurations if self.starts is None else len(self.starts)
+
+    @cached_property
+    def starts(self) -> tuple[Start, ...] | None:
+        """Configurations to start from; None where they are made."""
+        s = self.settings
+        if s.starts is None:
+            return None
+        return find_starts(s.starts, self.liquid, s.density, s.cage)
 
     @property
     def chains(self) -> int:
@@ -94,15 +115,14 @@ class Plan:
     def snapshot_print(self, configuration: int) -> str:
         """Fingerprint of the state a configuration starts from."""
         s = self.settings
-        if s.starts is not None:
-            path = Path(s.starts[configuration])
-            if not path.is_file():
-                raise InputError(path, "does not exist", "see the setting 'starts'")
-            return _print({"start": sha256_of_file(path), "liquid": self._liquid()})
+        if self.starts is not None:
+            start = self.starts[configuration]
+            frame = {} if start.only else {"frame": start.frame}
+            return fingerprint_of({"start": start.checksum, "liquid": self._liquid()} | frame)
         assert s.equilibration is not None
         equilibration = s.equilibration.model_dump(exclude={"chains", "between"})
         chain, place = self.chain_of(configuration)
-        return _print(
+        return fingerprint_of(
             {
                 "liquid": self._liquid(),
                 "state": [s.temperature, s.density, s.pressure, s.particles, s.seed],
@@ -134,11 +154,31 @@ class Plan:
                 "temperature": s.temperature,
                 "seed": [s.seed, configuration],
             }
-        return _print(content)
+        return fingerprint_of(content)
 
     def fingerprint(self, configuration: int) -> str:
-        """Fingerprint of a whole configuration."""
-        return _print({part: self.part_print(configuration, part) for part in self.parts()})
+        """Fingerprint of a whole configuration; rounding belongs to it, not to its parts."""
+        content: dict[str, Any] = {p: self.part_print(configuration, p) for p in self.parts()}
+        if self.settings.compact:
+            content["compact"] = [SHARES, COORDINATES]
+        return fingerprint_of(content)
+
+    def splits(self) -> dict[str, list[str]]:
+        """Names of the configurations of each split, dealt chain by chain.
+
+        At most one chain stands on both sides of a border, its later snapshots on the later side.
+        """
+        if self.settings.splits is None:
+            return {}
+        try:
+            sizes = split_sizes(self.settings.splits, self.configurations)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+        ordered = iter(sorted(range(self.configurations), key=self.chain_of))
+        return {
+            split: sorted(self.name(c) for c in islice(ordered, size))
+            for split, size in sizes.items()
+        }
 
     def missing_parts(self, configuration: int) -> list[str]:
         """Parts of a configuration that are not there yet or do not match the settings."""
@@ -216,5 +256,6 @@ def matches(path: Path, fingerprint: str) -> bool:
         return False  # torn by something else than us: make it again
 
 
-def _print(content: dict[str, Any]) -> str:
+def fingerprint_of(content: dict[str, Any]) -> str:
+    """Hash of everything that decides a result, as JSON values."""
     return sha256(json.dumps(content, sort_keys=True).encode())[:32]

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
+from glasscast.datasets.splits import split_sizes
 from glasscast.errors import InputError, SettingsError
 from glasscast.simulation.presets import TIME_TABLES
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+Section = TypeVar("Section", bound=_Strict)
 
 
 class EngineSettings(_Strict):
@@ -65,11 +78,17 @@ class InherentSettings(_Strict):
 
 
 class CageSettings(_Strict):
-    """Restricted Monte Carlo to the cage state; see :mod:`glasscast.simulation.cage`."""
+    """Restricted Monte Carlo to the cage state; see :mod:`glasscast.simulation.cage`.
 
-    radius: float = Field(default=0.4, gt=0, description="R_cage, in sigma of species A")
+    The radius is the one whose mean positions tell most about the motion: over a real Kob-Andersen
+    configuration (T = 0.44, N = 4096, species A) the distance from snapshot to cage state and the
+    propensity at t = 13 correlate by 0.667, 0.751, 0.788, 0.800 and 0.799 for R_cage = 0.30, 0.35,
+    0.40, 0.45 and 0.50.
+    """
+
+    radius: float = Field(default=0.45, gt=0, description="R_cage, in sigma of species A")
     burn_in: int = Field(default=500, ge=0, description="cycles before averaging")
-    cycles: int = Field(default=4000, ge=1, description="cycles averaged over")
+    cycles: int = Field(default=8000, ge=1, description="cycles averaged over")
     stride: int = Field(default=5, ge=1, description="cycles between samples")
     step: float = Field(default=0.08, gt=0, description="first half-width of a trial move")
     acceptance: float = Field(default=0.4, gt=0, lt=1, description="aimed at in the burn-in")
@@ -95,12 +114,22 @@ class SimulationSettings(_Strict):
     seed: int = Field(default=1, ge=0)
     equilibration: EquilibrationSettings | None = None
     starts: tuple[str, ...] | None = Field(
-        default=None, description="npz files of configurations to start from instead"
+        default=None,
+        description="configurations to start from instead: files of any readable format, folders "
+        "of them, or datasets",
     )
     inherent: InherentSettings | None = InherentSettings()
     cage: CageSettings | None = None
     engine: EngineSettings = EngineSettings()
     keep_trajectories: bool = False
+    compact: bool = Field(
+        default=False, description="round labels far below their error: a third of the space"
+    )
+    splits: dict[str, PositiveInt | PositiveFloat] | None = Field(
+        default=None,
+        description="named parts of the dataset: all numbers of configurations, or all fractions; "
+        "as few chains as possible stand on two sides",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -128,6 +157,8 @@ class SimulationSettings(_Strict):
             raise ValueError(f"times must be positive and increase, got {list(times)}")
         if self.density is not None and self.pressure is not None:
             raise ValueError("give either density or pressure, not both")
+        if self.splits is not None and self.starts is None:
+            split_sizes(self.splits, self.configurations)
         if (self.equilibration is None) == (self.starts is None):
             raise ValueError("give either equilibration or starts")
         if self.equilibration is not None and self.particles is None:
@@ -175,8 +206,18 @@ def check_settings(content: dict[str, Any]) -> SimulationSettings:
     ------
     SettingsError : naming the first key that breaks the schema.
     """
+    return checked(SimulationSettings, content)
+
+
+def checked(kind: type[Section], content: Mapping[str, Any]) -> Section:
+    """Check the settings of one section, such as :class:`CageSettings`.
+
+    Raises
+    ------
+    SettingsError : naming the first key that breaks the schema.
+    """
     try:
-        return SimulationSettings(**content)
+        return kind(**content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

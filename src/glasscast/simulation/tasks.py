@@ -9,9 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.files import read_npz
-from glasscast.errors import InputError
-from glasscast.liquid.box import check_cutoff, wrap
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.equilibrate import Snapshot, first_snapshot, next_snapshot
 from glasscast.simulation.inherent import find_inherent
@@ -30,7 +27,7 @@ def make_snapshot(plan: Plan, configuration: int) -> int:
     if plan.has_snapshot(configuration):
         return 0
     s, fingerprint = plan.settings, plan.snapshot_print(configuration)
-    if s.starts is not None:
+    if plan.starts is not None:
         snapshot, types = _imported(plan, configuration)
     else:
         assert s.equilibration is not None
@@ -141,12 +138,7 @@ def _inherent(
     result = find_inherent(
         plan.liquid, snapshot.positions, types, snapshot.box, s.inherent, s.engine
     )
-    record = {
-        "energy": result.energy,
-        "largest_force": result.largest_force,
-        "converged": result.converged,
-    }
-    return {"inherent": result.positions}, record, 0
+    return {"inherent": result.positions}, result.record(), 0
 
 
 def _cage(
@@ -166,36 +158,17 @@ def _cage(
         [s.seed, configuration],
         s.cage,
     )
-    record = {
-        "acceptance": result.acceptance,
-        "step": result.step,
-        "energy": result.energy,
-        "standard_error": float(result.standard_error.mean()),
-    }
-    return {"cage": result.positions}, record, 0
+    return {"cage": result.positions}, result.record(), 0
 
 
 _PARTS = {"production": _production, "inherent": _inherent, "cage": _cage}
 
 
 def _imported(plan: Plan, configuration: int) -> tuple[Snapshot, NDArray[np.int8]]:
-    """Read a start from an npz with ``positions`` or ``initial_positions``, ``types``, ``box``."""
-    assert plan.settings.starts is not None
-    path, liquid = plan.settings.starts[configuration], plan.liquid
-    arrays = read_npz(plan.folder.__class__(path), required=("types",))
-    key = "positions" if arrays.get("positions", np.empty(0)).ndim == 2 else "initial_positions"
-    if key not in arrays:
-        raise InputError(path, "lacks the key 'initial_positions'")
-    positions = np.ascontiguousarray(arrays[key], dtype=np.float64)
-    types = arrays["types"].astype(np.int64)
-    if len(types) and types.min() == 1 and types.max() == len(liquid.species):
-        types = types - 1  # some collections count species from 1
-    liquid.check_types(types)
-    if len(types) != len(positions) or positions.shape[1] != liquid.dimension:
-        raise InputError(path, f"'{key}' has shape {positions.shape} for {len(types)} types")
-    density = plan.settings.density or liquid.density
-    side = (len(types) / density) ** (1 / liquid.dimension)
-    box = np.broadcast_to(arrays.get("box", np.array(side)), (liquid.dimension,)).astype(float)
-    check_cutoff(liquid.longest_cutoff, box)
-    snapshot = Snapshot(wrap(positions, box), np.zeros_like(positions), box, {"source": str(path)})
-    return snapshot, types.astype(np.int8)
+    """Read a start; its velocities are drawn anew for every run."""
+    assert plan.starts is not None
+    start = plan.starts[configuration]
+    found = start.read()
+    source = str(start.path) if start.only else f"{start.path}, frame {start.frame}"
+    rest = np.zeros_like(found.positions)
+    return Snapshot(found.positions, rest, found.box, {"source": source}), found.types

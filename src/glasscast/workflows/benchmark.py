@@ -84,7 +84,7 @@ def benchmark(
         for label, settings in experiment.models.items():
             with task(workspace.progress, f"benchmark {label}", len(parts)) as progress:
                 for part in parts:
-                    _forecast_part(experiment, label, settings, part, out, workspace)
+                    forecast_part(label, settings, part, experiment.seed, out, workspace)
                     progress.advance(label)
         table = _score(experiment, parts, out)
         for suffix in ("json", "csv", "md", "tex"):
@@ -101,16 +101,16 @@ def forecast_path(out: Path, label: str, name: str) -> Path:
     return out / FORECASTS / label / f"{name.replace('/', '__')}.npz"
 
 
-def _forecast_part(
-    experiment: BenchmarkExperiment,
+def forecast_part(
     label: str,
     settings: Hyperparameters,
     part: Part,
+    seed: int,
     out: Path,
     workspace: Workspace,
 ) -> None:
-    """Forecast the configurations of one part that have no forecast yet."""
-    fingerprint = _fingerprint(experiment, settings, part)
+    """Train a model and forecast those configurations of one part that have no forecast yet."""
+    fingerprint = _fingerprint(settings, part, seed)
     missing = [
         name
         for name in part.test.names
@@ -121,7 +121,7 @@ def _forecast_part(
     started = perf_counter()
     model = build(settings, workspace).fit(
         part.train,
-        seed=experiment.seed,
+        seed=seed,
         checkpoint=out / f"checkpoint-{label}-{part.number}.npz",
     )
     fitted = perf_counter() - started
@@ -140,15 +140,14 @@ def _forecast_part(
         write_atomically(forecast_path(out, label, configuration.name), npz_bytes(arrays))
 
 
-def _fingerprint(experiment: BenchmarkExperiment, settings: Hyperparameters, part: Part) -> str:
+def _fingerprint(settings: Hyperparameters, part: Part, seed: int) -> str:
     """Identity of a fit and of what it forecasts: settings, seed, times, and data."""
     data = [
         __version__,
         settings.model_dump_json(),
-        experiment.seed,
-        part.train.kept_times,
-        [entry.checksum for entry in part.train.entries],
-        [entry.checksum for entry in part.test.entries],
+        seed,
+        [(e.checksum, e.kept_times, e.stages) for e in part.train.entries],
+        [e.checksum for e in part.test.entries],
     ]
     return sha256(json.dumps(data).encode())
 

@@ -63,14 +63,14 @@ def best_model(scores: ScoreTable) -> str:
     return max(totals, key=lambda model: sum(totals[model]) / len(totals[model]))
 
 
-def report_forecasts(out: Path, forecasts: Sequence[Forecast], model_path: Path) -> Path:
+def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Path | str) -> Path:
     """Write the page of forecasts; truth is shown where a configuration carries it.
 
     Returns
     -------
     The HTML page.
     """
-    record: dict[str, Any] = read_record(model_folder(model_path))
+    record: dict[str, Any] = read_record(model_folder(model))
     return write_report(
         out,
         title=f"Forecast by {record['model']}",

@@ -167,6 +167,12 @@ def test_missing_structures_are_named():
     inherent.predict(liquid(2).with_fields(cage=None))
 
 
+def test_a_forecast_names_the_positions_it_needs():
+    assert tiny("eignn-cage").hyperparameters.equilibrium == ("cage",)
+    assert tiny("eignn-cage", energy="inherent").hyperparameters.equilibrium == ("inherent", "cage")
+    assert tiny("se3-gnn", energy="positions").hyperparameters.equilibrium == ()
+
+
 def test_liquid_survives_saving(tmp_path):
     big = liquid(1, side=6).with_fields(metadata={"liquid": "ka"})
     model = tiny("eignn-inh", energy="positions", training={"epochs": 1}).fit([big])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,12 +14,15 @@ import pytest
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.errors import GlasscastError, InputError, SettingsError, SimulationError
+from glasscast.liquid.definition import load_liquid
 from glasscast.simulation import run as run_module
 from glasscast.simulation.executors import InlineExecutor, open_executor
 from glasscast.simulation.inputs import write_rerun
 from glasscast.simulation.plan import Plan, load, matches, save
 from glasscast.simulation.run import simulate
+from glasscast.simulation.script import data_file
 from glasscast.simulation.settings import SimulationSettings, check_settings, load_settings
+from glasscast.workflows.demo import sample_folder
 
 TINY = {
     "name": "tiny",
@@ -90,6 +94,24 @@ def test_only_what_a_changed_setting_touches_is_computed_again(tmp_path):
 
 
 @pytest.mark.lammps
+def test_a_finished_generation_is_rewritten_compact_and_split(reference, tmp_path):
+    shutil.copytree(reference, tmp_path / "data")
+    parts = {f: f.stat().st_mtime_ns for f in (tmp_path / "data" / "parts").iterdir()}
+    settings = check_settings(TINY | {"compact": True, "splits": {"train": 2, "test": 1}})
+    dataset = simulate(settings, tmp_path / "data")
+    assert {f: f.stat().st_mtime_ns for f in parts} == parts
+    # chain 0 holds the snapshots 0 and 2
+    assert dataset.splits == {"train": ("tiny-0000", "tiny-0002"), "test": ("tiny-0001",)}
+    for small, whole in zip(dataset, Dataset.open(reference), strict=True):
+        np.testing.assert_array_equal(small.positions, whole.positions)
+        assert not np.array_equal(small.bond_change, whole.bond_change)
+    sizes = [sum(e.size for e in d.entries) for d in (dataset, Dataset.open(reference))]
+    assert sizes[0] < 0.6 * sizes[1]
+    assert simulate(check_settings(TINY), tmp_path / "data").splits == {}
+    assert contents(tmp_path / "data") == contents(reference)
+
+
+@pytest.mark.lammps
 def test_shards_together_make_the_same_bytes(reference, tmp_path):
     settings = check_settings(TINY)
     assert simulate(settings, tmp_path, shard=(1, 2)) is None
@@ -110,6 +132,30 @@ def test_dask_workers_make_the_same_bytes(reference, tmp_path):
     pytest.importorskip("distributed")
     simulate(check_settings(TINY), tmp_path, workers=2, scheduler="dask")
     assert contents(tmp_path) == contents(reference)
+
+
+@pytest.mark.lammps
+@pytest.mark.slow
+def test_slurm_jobs_make_the_same_bytes(reference, tmp_path):
+    if shutil.which("sbatch") is None:
+        pytest.skip("no Slurm on this machine: sbatch is not found")
+    pytest.importorskip("dask_jobqueue")
+    jobs = {"cores": 1, "memory": "1GB", "walltime": "00:10:00", "processes": 1}
+    if shutil.which("scontrol") and subprocess.run(["scontrol", "ping"]).returncode:
+        pytest.skip("the Slurm controller does not answer")
+    # a test cluster of one node on the loopback knows no memory
+    jobs |= {"interface": "lo", "job_directives_skip": ["--mem"]}
+    simulate(check_settings(TINY), tmp_path, workers=2, scheduler="slurm", cluster=jobs)
+    assert contents(tmp_path) == contents(reference)
+
+
+def test_slurm_jobs_must_be_described():
+    pytest.importorskip("dask_jobqueue")
+    with (
+        pytest.raises(SettingsError, match=r"Slurm jobs are not described: give --cluster cores=1"),
+        open_executor("slurm", 1),
+    ):
+        pass
 
 
 def start_run(folder: Path, settings: Path, workers: int = 1) -> subprocess.Popen[bytes]:
@@ -183,6 +229,54 @@ def test_imported_starts_take_the_place_of_equilibration(reference, tmp_path):
     np.testing.assert_allclose(dataset[1].box, first.box)
     # the same seed and start give the same runs
     np.testing.assert_array_equal(dataset[0].propensity, first.propensity)
+
+
+@pytest.mark.lammps
+def test_starts_of_every_kind_give_the_same_runs(reference, tmp_path):
+    """A dataset, a LAMMPS data file and two frames of a trajectory, all holding the same."""
+    dataset = Dataset.open(reference)
+    box, types = dataset[0].box, dataset[0].types
+    data = tmp_path / "first.data"
+    data.write_text(data_file(load_liquid("ka"), dataset[0].positions, 0 * dataset[0].positions,
+                              types, box))  # fmt: skip
+    frames = tmp_path / "frames" / "two.xyz"
+    frames.parent.mkdir()
+    lattice = " ".join(f"{row:.17g}" for row in np.diag(box).ravel())
+    with frames.open("w") as stream:
+        for c in (dataset[1], dataset[2]):
+            stream.write(f'300\nLattice="{lattice}" Properties=species:S:1:pos:R:3\n')
+            stream.writelines(
+                f"{'AB'[s]} {x:.17g} {y:.17g} {z:.17g}\n"
+                for s, (x, y, z) in zip(c.types, c.positions, strict=True)
+            )
+    content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles", "cage")}
+    content |= {"inherent": None, "runs": 2, "times": [0.05]}
+    whole = simulate(check_settings(content | {"starts": [str(reference)]}), tmp_path / "a")
+    parts = simulate(check_settings(content | {"starts": [str(data), str(frames.parent)]}),
+                     tmp_path / "b")  # fmt: skip
+    assert len(whole) == len(parts) == 3
+    for k, (one, two) in enumerate(zip(whole, parts, strict=True)):
+        np.testing.assert_allclose(one.positions, dataset[k].positions, atol=1e-12)
+        np.testing.assert_allclose(one.positions, two.positions, atol=1e-12)
+        np.testing.assert_allclose(one.propensity, two.propensity, rtol=1e-4)
+    assert parts[2].metadata["equilibration"]["source"] == f"{frames}, frame 1"
+    files = {file: file.stat().st_mtime_ns for file in (tmp_path / "b").rglob("*.npz")}
+    simulate(check_settings(content | {"starts": [str(data), str(frames.parent)]}), tmp_path / "b")
+    assert {file: file.stat().st_mtime_ns for file in files} == files
+
+
+def test_starts_are_fingerprinted_by_content_and_frame(tmp_path):
+    """The tags of one published configuration are one start."""
+    first = Dataset.open(sample_folder())[0]
+    start = {"types": first.types, "initial_positions": first.positions}
+    for tag in (1, 2):
+        path = tmp_path / f"isoconfig_N2000T0.64_1_tc0{tag}.npz"
+        np.savez(path, **start, positions=first.positions[None] + tag)
+    content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles", "cage")}
+    plan = Plan.make(check_settings(content | {"starts": [str(tmp_path)]}), tmp_path / "out")
+    assert plan.configurations == 1
+    assert plan.starts[0].only
+    assert plan.starts[0].path.name == "isoconfig_N2000T0.64_1_tc01.npz"
 
 
 @pytest.mark.lammps
@@ -311,12 +405,24 @@ def test_executors(tmp_path):
         ({"colour": 1}, "colour: Extra inputs"),
         ({"cage": {"radius": 0}}, "cage.radius: Input should be greater"),
         ({"equilibration": {"time": 1, "chains": 1}}, "between must be positive with fewer chains"),
+        ({"splits": {"train": 2}}, "splits: 2 configurations are named of 3"),
+        ({"splits": {"a": 0.5, "b": 0.4}}, "splits: fractions must add up to 1, got 0.9"),
+        ({"splits": {"a": 0.9, "b": 0.1}}, "leave a split empty"),
+        ({"splits": {"a": 3, "b": 0}}, "splits.b"),
+        ({"temperature": float("inf")}, "temperature: Input should be a finite number"),
+        ({"temperature": float("nan")}, "temperature: Input should be a finite number"),
+        ({"temperature": "hot"}, "temperature: Input should be a valid number"),
         ({"name": "a/b"}, "name: String should match"),
     ],
 )
 def test_wrong_settings_are_refused_naming_the_key(changes, message):
     with pytest.raises(SettingsError, match=message):
         check_settings(TINY | changes)
+
+
+def test_the_cage_of_the_best_known_radius_is_the_default():
+    cage = check_settings(TINY | {"cage": True}).cage
+    assert (cage.radius, cage.cycles) == (0.45, 8000)
 
 
 def test_settings_files(tmp_path):
@@ -356,12 +462,17 @@ def test_missing_starts_and_small_systems_are_refused(tmp_path):
 
 def test_starts_with_an_unknown_species_or_shape_are_refused(tmp_path):
     content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles")}
-    positions = np.random.default_rng(1).uniform(0, 6, (300, 3))
+    content["cage"] = {"radius": 0.31}
+    positions, many = np.random.default_rng(1).uniform(0, 6, (300, 3)), np.arange(300) % 2
+    sites = np.stack(np.meshgrid(*[np.arange(7)] * 3, indexing="ij"), -1).reshape(-1, 3)[:300] * 0.9
     for arrays, message in [
-        ({"types": np.zeros(300, int)}, "lacks the key 'initial_positions'"),
-        ({"types": np.full(300, 3), "initial_positions": positions}, "species 3 is unknown"),
-        ({"types": np.zeros(7, int), "initial_positions": positions}, r"\(300, 3\) for 7 types"),
-        ({"types": np.zeros(300, int), "positions": positions, "box": 4.0}, "smaller than twice"),
+        ({"types": np.zeros(300, int)}, "is of no known format from its keys types"),
+        ({"types": np.arange(300) % 3, "initial_positions": positions}, "species 2 is unknown"),
+        ({"types": many[:7], "initial_positions": positions}, r"shape \(300,\), got \(7,\)"),
+        ({"types": many, "positions": positions, "box": 4.0}, "smaller than twice the cutoff 2.5"),
+        ({"types": many, "positions": positions[:, :2], "box": 9.0}, "has 2 dimensions, ka 3"),
+        ({"types": many, "positions": positions}, r"particles \d+ and \d+ overlap: they are 0\."),
+        ({"types": many, "positions": sites, "box": 6.2}, r"cage: box side 6\.2 is smaller than"),
     ]:
         path = tmp_path / "start.npz"
         np.savez(path, **arrays)

@@ -164,7 +164,7 @@ def read_snapshot(
     """
     path = Path(path)
     found: dict[str, Configuration] = {}
-    for file in list_files(path, _SUFFIXES):
+    for file in snapshot_files(path):
         for configuration in _read_snapshot_file(file, path, format, density, dimension):
             name = configuration.name
             if name not in found:
@@ -172,6 +172,16 @@ def read_snapshot(
             elif parse_name(file) is None:  # the tags of a published configuration share it
                 raise InputError(file, f"is the second snapshot named '{name}'", "rename it")
     return list(found.values())
+
+
+def snapshot_files(path: Path) -> list[Path]:
+    """List the files of known suffixes below a folder, or the file itself.
+
+    Raises
+    ------
+    InputError : if there is none.
+    """
+    return list_files(path, _SUFFIXES)
 
 
 def _read_snapshot_file(
@@ -208,7 +218,7 @@ def detect(path: Path) -> str:
     ------
     InputError : listing the known formats.
     """
-    for file in list_files(path, _SUFFIXES):
+    for file in snapshot_files(path):
         suffix = file.suffix.lower()
         if suffix == ".npz":
             return _detect_npz(file)

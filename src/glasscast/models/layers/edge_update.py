@@ -14,8 +14,8 @@ from glasscast.models.layers.segments import (
     add_node_parts,
     node_blocks,
     segment_sum,
+    sender_sum,
     sum_by_receiver,
-    sum_by_sender,
 )
 
 #: Edges worked on at a time, so that the intermediates of 64 float32 features stay in the cache.
@@ -109,7 +109,7 @@ class _EdgeUpdate(Function):
             grad_first.addmm_(lower.T, edges[rows])
             torch.mm(lower, first, out=grad_edges[rows])
             grad_receivers[nodes] = segment_sum(lower, local, offsets)
-        grad_senders = sum_by_sender(grad_hidden, index)
+        grad_senders = sender_sum(grad_hidden, index)
         return (
             grad_edges,
             grad_hidden,

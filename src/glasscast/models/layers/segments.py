@@ -101,21 +101,22 @@ def node_blocks(index: EdgeIndex, limit: int) -> Iterator[tuple[slice, slice, Te
         start = end
 
 
-def sum_by_sender(values: Tensor, index: EdgeIndex) -> Tensor:
-    """Sum over the edges out of each node: (E, F) -> (N, F), no gradient."""
-    return segment_sum(values, index.reverse, index.offsets)
-
-
-def _receiver_sum(values: Tensor, index: EdgeIndex) -> Tensor:
+def receiver_sum(values: Tensor, index: EdgeIndex) -> Tensor:
+    """Sum over the edges into each node: (E, F) -> (N, F), no gradient."""
     order = torch.arange(len(values), device=values.device)
     return segment_sum(values, order, index.offsets)
+
+
+def sender_sum(values: Tensor, index: EdgeIndex) -> Tensor:
+    """Sum over the edges out of each node: (E, F) -> (N, F), no gradient."""
+    return segment_sum(values, index.reverse, index.offsets)
 
 
 class _SumByReceiver(Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, index: EdgeIndex) -> Tensor:
         ctx.index = index
-        return _receiver_sum(values, index)
+        return receiver_sum(values, index)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
@@ -154,7 +155,7 @@ class _AddNodeParts(Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         grad = grad.contiguous()
-        return grad, _receiver_sum(grad, ctx.index), sum_by_sender(grad, ctx.index), None
+        return grad, receiver_sum(grad, ctx.index), sender_sum(grad, ctx.index), None
 
 
 def sum_by_receiver(values: Tensor, index: EdgeIndex) -> Tensor:

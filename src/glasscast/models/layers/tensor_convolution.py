@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.amp import custom_bwd, custom_fwd
 from torch.autograd import Function
 
-from glasscast.models.layers.segments import EdgeIndex, sum_by_sender
+from glasscast.models.layers.segments import EdgeIndex, sender_sum
 
 #: Numbers in the sums of one block of nodes: what the cache of a processor core takes.
 _CPU_BLOCK, _GPU_BLOCK = 2**19, 2**26
@@ -137,5 +137,5 @@ class _TensorConvolution(Function):
             lower = torch.bmm(upper, kernel.transpose(1, 2))  # (C, b, K M M)
             lower = lower.view(channels, len(block), -1, size).permute(1, 2, 0, 3)
             sent[block] = torch.bmm(basis, lower.reshape(len(block), -1, channels * size))
-        received = sum_by_sender(sent, geometry.index)
+        received = sender_sum(sent, geometry.index)
         return received.view_as(features), grad_kernel, None

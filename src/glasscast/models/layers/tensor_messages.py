@@ -24,8 +24,8 @@ from glasscast.models.layers.segments import (
     EdgeIndex,
     node_blocks,
     segment_sum,
+    sender_sum,
     sum_by_receiver,
-    sum_by_sender,
 )
 
 #: Edges worked on at a time: a few arrays of 32 float32 features then fit the cache of a core.
@@ -243,7 +243,7 @@ class _TensorMessages(Function):
             lower = torch.mm(upper.T, second, out=grad_hidden[rows]).mul_(slope)
             grad_first.addmm_(geometry.invariants[rows].T, lower)
             grad_receivers[nodes] = segment_sum(lower, local, offsets)
-        grad_senders = sum_by_sender(grad_hidden, index)
+        grad_senders = sender_sum(grad_hidden, index)
         return grad_receivers, grad_senders, grad_first.T, grad_second, grad_bias, None, None
 
 
@@ -296,7 +296,7 @@ class _GatedMessages(Function):
             grad_gate.addmm_(geometry.invariants[rows].T, upper)
             if scalars.mix is not None:
                 scalars.push(upper, nodes, rows, local, offsets)
-        grad_values = sum_by_sender(sent, index)
+        grad_values = sender_sum(sent, index)
         grad_weights, grad_tensors, grad_projection, grad_difference = scalars.gradients()
         return (
             grad_weights,
@@ -386,7 +386,7 @@ class _Scalars:
                 parts[0] if self.projects else None,
                 parts[-1] if self.differs else None,
             )
-        tensors = self._received + sum_by_sender(self._sent, self.geometry.index)
+        tensors = self._received + sender_sum(self._sent, self.geometry.index)
         parts = torch.split(self._grad_mix.T, self.count, 1)
         return (
             self._grad_weights,

@@ -1,0 +1,84 @@
+"""What can be known to fail is refused before hours of work, not after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from glasscast.errors import InputError, ShapeError
+from glasscast.liquid.box import check_cutoff, wrap
+from glasscast.liquid.interactions import Liquid
+from glasscast.simulation.cage import check_cage
+from glasscast.simulation.external import find_executable
+from glasscast.simulation.lammps_library import start_lammps
+from glasscast.simulation.settings import CageSettings, EngineSettings
+
+FloatArray = NDArray[np.float64]
+
+#: Pairs closer than this share of sigma_ab have more energy than any liquid: they overlap.
+OVERLAP = 0.5
+
+
+def check_snapshot(
+    source: Path | str,
+    liquid: Liquid,
+    positions: FloatArray,
+    types: NDArray[np.integer[Any]],
+    box: FloatArray,
+    cage: CageSettings | None = None,
+) -> None:
+    """Refuse a snapshot that no simulation of the liquid can start from.
+
+    Parameters
+    ----------
+    source : named in messages.
+    cage : settings of a cage state to be found from it.
+
+    Raises
+    ------
+    InputError : for another dimension, unknown species, a box too small for the potential or the
+        cage, or overlapping particles.
+    SettingsError, MissingExtraError : if the liquid or this installation allow no cage state.
+    """
+    try:
+        if len(box) != liquid.dimension:
+            raise ShapeError(f"has {len(box)} dimensions, {liquid.name} {liquid.dimension}")
+        liquid.check_types(types)
+        check_cutoff(liquid.longest_cutoff, box)
+        if cage is not None:
+            check_cage(liquid, box, cage)
+    except ShapeError as error:
+        raise InputError(source, str(error)) from None
+    inside = wrap(positions, box)
+    tree = cKDTree(inside, boxsize=box)
+    pairs = tree.query_pairs(OVERLAP * float(liquid.sigma.max()), output_type="ndarray")
+    if len(pairs):
+        i, j = pairs.T
+        apart = np.abs(inside[i] - inside[j])
+        distances = np.linalg.norm(np.minimum(apart, box - apart), axis=1)
+        ratio = distances / liquid.sigma[types[i], types[j]]
+        worst = int(np.argmin(ratio))
+        if ratio[worst] < OVERLAP:
+            raise InputError(
+                source,
+                f"particles {i[worst]} and {j[worst]} overlap: they are {distances[worst]:.3g} "
+                f"apart, {ratio[worst]:.2g} of their diameter",
+                "check the units, the box and the liquid",
+            )
+
+
+def check_engine(settings: EngineSettings) -> None:
+    """Start LAMMPS once, if it is the library, or look for the executable.
+
+    Raises
+    ------
+    MissingExtraError : saying what to install.
+    """
+    if settings.executable:
+        find_executable(settings)
+    else:
+        start_lammps([]).close()

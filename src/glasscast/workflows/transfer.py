@@ -1,0 +1,154 @@
+"""Transfer: models trained at some state points, scored at all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from glasscast.config import TransferExperiment
+from glasscast.datasets.dataset import Dataset
+from glasscast.errors import SettingsError
+from glasscast.evaluation.score_table import ScoreTable
+from glasscast.evaluation.scores import Evaluation
+from glasscast.progress import task
+from glasscast.report.page import write_report
+from glasscast.report.transfer_figure import TransferAxes
+from glasscast.structure.workspace import Workspace
+from glasscast.workflows.benchmark import Part, forecast_part, read_forecasts
+from glasscast.workflows.runs import RunFolder, log, open_data
+from glasscast.workflows.train import refuse_overlap
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Training:
+    """State points that are trained on together, and the forecasts asked of the result."""
+
+    name: str
+    states: tuple[str, ...]
+    part: Part
+
+
+def transfer(
+    experiment: TransferExperiment, out: Path, workspace: Workspace | None = None
+) -> ScoreTable:
+    """Train every model on every combination of state points and score it at each of them.
+
+    Figures 5 and 6 of the EIGNN paper, for any model. Forecasts are kept, so a killed run goes
+    on where it stopped.
+
+    Parameters
+    ----------
+    experiment : state points, combinations, models.
+    out : run folder; gets ``forecasts/``, the scores and ``report.html``.
+
+    Returns
+    -------
+    Scores; the model column reads ``model/trained on``, the dataset column the state tested.
+
+    Raises
+    ------
+    SettingsError : if the state points differ in their number of times, or share configurations
+        between training and test.
+    """
+    workspace = workspace or Workspace()
+    run = RunFolder(out, experiment)
+    tests = {name: data for name, (_, data) in _states(experiment).items()}
+    trainings = list(_trainings(experiment))
+    handler = run.log_to_file()
+    try:
+        for label, settings in experiment.models.items():
+            with task(workspace.progress, f"transfer {label}", len(trainings)) as progress:
+                for training in trainings:
+                    name = f"{label}--{training.name}"
+                    forecast_part(name, settings, training.part, experiment.seed, out, workspace)
+                    progress.advance(label)
+        table = _score(experiment, trainings, tests, out)
+        run.finish({"seed": experiment.seed, "trainings": [t.name for t in trainings]})
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+    _report(experiment, trainings, table, out)
+    return table
+
+
+def _states(experiment: TransferExperiment) -> dict[str, tuple[Dataset, Dataset]]:
+    """Training and test data of each state point, their times numbered alike."""
+    opened = {
+        name: (open_data(state.train), open_data(state.test))
+        for name, state in experiment.states.items()
+    }
+    counts = {name: len(train.times) for name, (train, _) in opened.items()}
+    wanted = len(experiment.stages) if experiment.stages else next(iter(counts.values()))
+    for name, count in counts.items():
+        if count != wanted:
+            raise SettingsError(
+                f"'{name}' has {count} times, not {wanted}: times are matched by their order, so "
+                "choose as many in each state with 'times'"
+            )
+    stages = experiment.stages or tuple(float(k) for k in range(1, wanted + 1))
+    staged = {}
+    for name, (train, test) in opened.items():
+        refuse_overlap(train, test)
+        # Datasets may have names in common; the labels of the states are unique.
+        staged[name] = (
+            replace(train.at_stages(stages), name=name),
+            replace(test.at_stages(stages), name=name),
+        )
+    return staged
+
+
+def _trainings(experiment: TransferExperiment) -> Iterator[Training]:
+    """Yield the combinations of state points, each with all test data."""
+    states = _states(experiment)
+    alone = tuple((name,) for name in states)
+    groups = experiment.trainings or (*alone, tuple(states))
+    test = Dataset.join([test for _, test in states.values()])
+    for number, group in enumerate(groups):
+        train = Dataset.join([states[name][0] for name in group])
+        everything = len(group) > 1 and set(group) == set(states)
+        yield Training(ALL if everything else "+".join(group), group, Part(number, train, test))
+
+
+def _score(
+    experiment: TransferExperiment,
+    trainings: list[Training],
+    tests: dict[str, Dataset],
+    out: Path,
+) -> ScoreTable:
+    table, before = ScoreTable(), 0
+    for name, test in tests.items():
+        evaluation = Evaluation(name, seed=experiment.seed)
+        after = before + len(test)
+        for label in experiment.models:
+            for training in trainings:
+                mine = training.part.test[before:after]
+                for forecast in read_forecasts(out, f"{label}--{training.name}", mine):
+                    renamed = replace(forecast, model=f"{label}/{training.name}")
+                    evaluation.add(renamed, forecast.configuration)
+        table, before = table + evaluation.table(), after
+    return table
+
+
+def _report(
+    experiment: TransferExperiment, trainings: list[Training], table: ScoreTable, out: Path
+) -> None:
+    names = [training.name for training in trainings]
+    write_report(
+        out,
+        title="Transfer between state points",
+        scores=table,
+        settings=experiment.model_dump(mode="json"),
+        summary=(
+            f"{', '.join(experiment.models)}, trained on {', '.join(names)}; scored on unseen "
+            f"configurations of {', '.join(experiment.states)}. Times are stages of relaxation, "
+            "matched by their order."
+        ),
+        data={
+            f"training configurations, {training.name}": len(training.part.train)
+            for training in trainings
+        },
+        transfer=TransferAxes(list(experiment.models), names, list(experiment.states)),
+    )

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.cli.material import contents
+
+from glasscast.datasets.amend import amend
+from glasscast.datasets.dataset import Dataset, DatasetWriter
+from glasscast.errors import GlasscastError, SettingsError, SimulationError
+from glasscast.liquid.box import minimum_image
+from glasscast.liquid.definition import load_liquid
+from glasscast.simulation import equilibrium
+from glasscast.simulation.equilibrate import first_snapshot
+from glasscast.simulation.equilibrium import PARTS, EquilibriumPlan, add_equilibrium
+from glasscast.simulation.settings import CageSettings, EquilibrationSettings, InherentSettings
+
+pytestmark = pytest.mark.lammps
+pytest.importorskip("numba")
+INHERENT = InherentSettings(force_tolerance=1e-4)
+CAGE = CageSettings(radius=0.25, burn_in=20, cycles=200)
+SIZE = 300
+
+
+def configurations():
+    liquid, times = load_liquid("ka"), np.array([1.0])
+    for k in range(3):
+        short = EquilibrationSettings(hot_time=1, quench_time=1, time=1)
+        snapshot = first_snapshot(liquid, SIZE, 1.0, short, [7, k])
+        labels = np.random.default_rng(k).random((1, SIZE))
+        yield {
+            "name": f"c{k}",
+            "positions": snapshot.positions,
+            "types": liquid.types(SIZE),
+            "box": snapshot.box,
+            "times": times,
+            "propensity": labels,
+        }
+
+
+@pytest.fixture(scope="module")
+def snapshots():
+    return list(configurations())
+
+
+def write(folder: Path, snapshots, **metadata) -> Path:
+    from glasscast.datasets.configuration import Configuration
+
+    writer = DatasetWriter(folder, "liquid")
+    for fields in snapshots:
+        writer.add(Configuration(**fields, metadata={"note": "mine", **metadata}), "print")
+    writer.finish({"train": ["c0", "c1"], "test": ["c2"]})
+    return folder
+
+
+@pytest.fixture
+def dataset(tmp_path, snapshots) -> Path:
+    return write(tmp_path / "data", snapshots, liquid="ka", temperature=1.0)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory, snapshots) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("reference") / "data"
+    write(folder, snapshots, liquid="ka", temperature=1.0)
+    add_equilibrium(folder, INHERENT, CAGE)
+    return contents(folder)
+
+
+def test_both_fields_are_added_and_nothing_else_changes(dataset, reference):
+    before = Dataset.open(dataset)
+    old = [c for c in before]
+    after = add_equilibrium(dataset, INHERENT, CAGE)
+    after.verify()
+    assert contents(dataset) == reference
+    assert sorted(reference) == ["c0.npz", "c1.npz", "c2.npz", "dataset.json"]
+    assert (after.splits, after.state) == (before.splits, before.state)
+    liquid = load_liquid("ka")
+    for was, now in zip(old, after, strict=True):
+        for key, array in was.arrays():
+            np.testing.assert_array_equal(getattr(now, key), array)
+        forces = liquid.forces(now.inherent, now.types, now.box)
+        assert np.linalg.norm(forces, axis=1).max() < 1.1e-4
+        moved = minimum_image(now.cage - now.positions, now.box)
+        assert 0.01 < np.linalg.norm(moved, axis=1).mean() < 0.25
+        records = now.metadata["records"]
+        assert records["inherent"]["settings"] == INHERENT.model_dump()
+        assert records["inherent"]["converged"]
+        assert records["cage"]["temperature"] == 1.0
+        assert records["cage"]["liquid"] == "ka"
+        assert now.metadata["note"] == "mine"
+        assert now.metadata["fingerprint"] == was.metadata["fingerprint"]
+    cages = [c.metadata["records"]["cage"]["seed"] for c in after]
+    assert len({tuple(seed) for seed in cages}) == 3
+
+
+def test_only_what_changed_settings_touch_is_made_anew(dataset, monkeypatch):
+    made, find = [], EquilibriumPlan.find
+
+    def counted(self, part, snapshot):
+        made.append((snapshot.name, part))
+        return find(self, part, snapshot)
+
+    monkeypatch.setattr(EquilibriumPlan, "find", counted)
+    add_equilibrium(dataset, INHERENT, None)
+    assert made == [("c0", "inherent"), ("c1", "inherent"), ("c2", "inherent")]
+    before = contents(dataset)
+    add_equilibrium(dataset, INHERENT, None)
+    assert len(made) == 3
+    assert contents(dataset) == before
+    add_equilibrium(dataset, INHERENT, CAGE)
+    assert made[3:] == [("c0", "cage"), ("c1", "cage"), ("c2", "cage")]
+    longer = CAGE.model_copy(update={"cycles": 210})
+    changed = add_equilibrium(dataset, INHERENT, longer)
+    assert made[6:] == [("c0", "cage"), ("c1", "cage"), ("c2", "cage")]
+    assert changed[0].metadata["records"]["cage"]["settings"]["cycles"] == 210
+    # a configuration whose field was taken away
+    amend(dataset, [changed[1].with_fields(inherent=None)])
+    add_equilibrium(dataset, INHERENT, longer)
+    assert made[9:] == [("c1", "inherent")]
+
+
+@pytest.mark.slow
+def test_workers_do_not_change_a_byte(dataset, reference):
+    add_equilibrium(dataset, INHERENT, CAGE, workers=2)
+    assert contents(dataset) == reference
+
+
+_PROGRAM = (
+    "import sys\n"
+    "from glasscast.simulation.equilibrium import add_equilibrium\n"
+    "from tests.unit.simulation.test_equilibrium import CAGE, INHERENT\n"
+    "from pathlib import Path\n"
+    "if __name__ == '__main__':\n"
+    "    add_equilibrium(Path(sys.argv[1]), INHERENT, CAGE, workers=int(sys.argv[2]))\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("finished", "workers"),
+    [(1, 1), *(pytest.param(k, 1 + k % 2, marks=pytest.mark.slow) for k in range(6))],
+)
+def test_a_killed_call_goes_on_without_making_anything_twice(
+    dataset, reference, tmp_path, monkeypatch, finished, workers
+):
+    script = tmp_path / "program.py"
+    script.write_text(_PROGRAM)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(dataset), str(workers)],
+        start_new_session=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    parts = dataset / PARTS
+    # parts last until all six are there; a rename shows each
+    while process.poll() is None and len(list(parts.glob("*.npz"))) < finished:
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    left = {file.name for file in parts.glob("*.npz")}
+    assert finished <= len(left) < 6
+    Dataset.open(dataset).verify()
+    made, find = set(), EquilibriumPlan.find
+
+    def counted(self, part, snapshot):
+        made.add(f"{snapshot.name}.{part}.npz")
+        return find(self, part, snapshot)
+
+    monkeypatch.setattr(EquilibriumPlan, "find", counted)
+    add_equilibrium(dataset, INHERENT, CAGE)
+    assert made.isdisjoint(left)
+    assert len(made) == 6 - len(left)
+    assert contents(dataset) == reference
+
+
+def test_a_failing_configuration_leaves_the_dataset_and_keeps_the_others(dataset, monkeypatch):
+    before, find = contents(dataset), EquilibriumPlan.find
+
+    def flaky(self, part, snapshot):
+        if snapshot.name == "c1":
+            raise SimulationError("it broke")
+        return find(self, part, snapshot)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EquilibriumPlan, "find", flaky)
+        with pytest.raises(SimulationError, match="1 of 3 configurations failed; c1: it broke"):
+            add_equilibrium(dataset, INHERENT, None)
+    found = contents(dataset)
+    assert {name: found[name] for name in before} == before
+    parts = {f"{PARTS}/c0.inherent.npz", f"{PARTS}/c2.inherent.npz"}
+    assert found.keys() - before.keys() == parts
+    assert all(c.inherent is not None for c in add_equilibrium(dataset, INHERENT, None))
+
+
+def test_liquid_and_temperature_come_from_somewhere_and_never_contradict(
+    tmp_path, snapshots, monkeypatch
+):
+    silent = write(tmp_path / "silent", snapshots)
+    known = write(tmp_path / "known", snapshots, liquid="ka", temperature=1.0)
+    own = write(tmp_path / "own", snapshots, liquid="mine", temperature=1.0)
+    monkeypatch.setattr(equilibrium, "open_executor", None)  # nothing may be computed
+    for folder, options, message in [
+        (silent, {"temperature": 1.0}, "the metadata name no liquid; give --liquid"),
+        (silent, {"liquid": "ka"}, "do not tell; give --temperature"),
+        (silent, {"liquid": "ka", "temperature": -1}, "temperature must be positive, got -1"),
+        (silent, {"liquid": "kaa", "temperature": 1.0}, "unknown liquid 'kaa'"),
+        (known, {"temperature": 0.5}, "the metadata say temperature 1, not 0.5"),
+        (known, {"liquid": "ka2d"}, "the metadata say liquid 'ka', not 'ka2d'"),
+        (own, {}, "the liquid 'mine' is not built in; give its file with --liquid"),
+    ]:
+        with pytest.raises(SettingsError, match=message):
+            add_equilibrium(folder, INHERENT, CAGE, **options)
+    with pytest.raises(SettingsError, match="nothing to add"):
+        add_equilibrium(known, None, None)
+    with pytest.raises(GlasscastError, match=r"c0\.npz: cage: box side 6\.3 is smaller than twice"):
+        add_equilibrium(known, None, CageSettings(radius=0.45))
+    with pytest.raises(GlasscastError, match=r"c0\.npz: has 3 dimensions, ka2d 2"):
+        add_equilibrium(silent, INHERENT, None, liquid="ka2d")
+
+
+def test_options_take_the_place_of_metadata(tmp_path, snapshots, dataset):
+    silent = write(tmp_path / "silent", snapshots)
+    told = add_equilibrium(silent, INHERENT, CAGE, liquid="ka", temperature=1.0)
+    known = add_equilibrium(dataset, INHERENT, CAGE)
+    for one, two in zip(told, known, strict=True):
+        np.testing.assert_array_equal(one.cage, two.cage)
+        np.testing.assert_array_equal(one.inherent, two.inherent)
+
+
+def test_overlapping_particles_are_named_before_any_work(tmp_path, snapshots):
+    bad = [dict(fields) for fields in snapshots]
+    bad[1]["positions"] = bad[1]["positions"].copy()
+    bad[1]["positions"][7] = bad[1]["positions"][4] + 0.001
+    bad[1]["positions"] %= bad[1]["box"]
+    folder = write(tmp_path / "bad", bad, liquid="ka", temperature=1.0)
+    with pytest.raises(GlasscastError, match=r"c1\.npz: particles 4 and 7 overlap: they are 0\.00"):
+        add_equilibrium(folder, INHERENT, None)
+    assert not (folder / PARTS).exists()
+    shutil.rmtree(folder)
