@@ -18,6 +18,7 @@ from glasscast.models.hyperparameters import (
 )
 from glasscast.models.layers.batch import GraphBatch, batch_graph
 from glasscast.models.layers.bessel import bessel_functions
+from glasscast.models.layers.gated_messages import gated_messages
 from glasscast.models.layers.harmonics import (
     coupling_paths,
     coupling_table,
@@ -25,11 +26,7 @@ from glasscast.models.layers.harmonics import (
 )
 from glasscast.models.layers.normalisation import FeatureNorm, TensorNorm
 from glasscast.models.layers.segments import neighbour_mean
-from glasscast.models.layers.tensor_messages import (
-    EdgeGeometry,
-    gated_messages,
-    tensor_messages,
-)
+from glasscast.models.layers.tensor_messages import EdgeGeometry, tensor_messages
 from glasscast.structure.graphs import build_union_graph
 
 

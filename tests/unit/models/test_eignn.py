@@ -8,7 +8,8 @@ from torch.autograd import gradcheck
 from glasscast.errors import InputError, ModelError, SettingsError
 from glasscast.models.eignn import EignnNetwork
 from glasscast.models.hyperparameters import EignnHyperparameters
-from glasscast.models.layers import tensor_messages as module
+from glasscast.models.layers import gated_messages as second
+from glasscast.models.layers import tensor_messages as first
 from glasscast.models.layers.batch import batch_graph, join_graphs
 from glasscast.models.layers.harmonics import spherical_harmonics
 from glasscast.models.layers.tensor_messages import EdgeGeometry
@@ -34,13 +35,14 @@ def geometry_of(seed: int, degree: int, edges: int | None = None) -> EdgeGeometr
 @pytest.mark.parametrize("block", [1, 50, 4096])
 @pytest.mark.parametrize("degree", [0, 2])
 def test_fused_passes_equal_plain_ones(block, degree, monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", block)
+    for module in (first, second):
+        monkeypatch.setattr(module, "BLOCK", block)
     geometry = geometry_of(1, degree)
     shapes = [(27, 6), (27, 6), (6, 5), (degree + 1, 6), (degree + 1,)]
     inputs = [random(*shape, seed=k) for k, shape in enumerate(shapes)]
     assert_same(
-        torch.cat([x.flatten() for x in module.tensor_messages(*inputs, geometry)]),
-        torch.cat([x.flatten() for x in module.plain_tensor_messages(*inputs, geometry)]),
+        torch.cat([x.flatten() for x in first.tensor_messages(*inputs, geometry)]),
+        torch.cat([x.flatten() for x in first.plain_tensor_messages(*inputs, geometry)]),
         inputs,
     )
     edges, size = len(geometry.invariants), (degree + 1) ** 2
@@ -49,7 +51,7 @@ def test_fused_passes_equal_plain_ones(block, degree, monkeypatch):
     for absent in [(), (0, 4), (0, 1, 4, 5)]:  # of the full layer, variant A and variant B
         inputs = [None if k in absent else x for k, x in enumerate(whole)]
         fast, plain = (
-            f(*inputs, geometry) for f in (module.gated_messages, module.plain_gated_messages)
+            f(*inputs, geometry) for f in (second.gated_messages, second.plain_gated_messages)
         )
         assert_same(fast, plain, [x for x in inputs if x is not None])
 
@@ -265,8 +267,8 @@ def test_released_weights_forecast_short_times(real_data):
 
 
 def test_gradcheck(monkeypatch):
-    monkeypatch.setattr(module, "BLOCK", 60)
+    monkeypatch.setattr(first, "BLOCK", 60)
     geometry = geometry_of(3, 1)
     shapes = [(27, 2), (27, 2), (2, 5), (2, 2), (2,)]
     inputs = [random(*shape, seed=k) for k, shape in enumerate(shapes)]
-    assert gradcheck(lambda *x: module.tensor_messages(*x, geometry)[1], inputs)
+    assert gradcheck(lambda *x: first.tensor_messages(*x, geometry)[1], inputs)

@@ -11,6 +11,7 @@ from e3nn import o3
 from glasscast.models.eignn import EignnNetwork, TensorCoupling
 from glasscast.models.hyperparameters import EignnHyperparameters, Se3Hyperparameters
 from glasscast.models.layers.batch import GraphBatch, batch_graph
+from glasscast.models.layers.gated_messages import gated_messages
 from glasscast.models.layers.harmonics import (
     coupling_paths,
     spherical_harmonics,
@@ -18,7 +19,7 @@ from glasscast.models.layers.harmonics import (
 )
 from glasscast.models.layers.normalisation import TensorNorm
 from glasscast.models.layers.tensor_convolution import ConvolutionGeometry
-from glasscast.models.layers.tensor_messages import gated_messages, tensor_messages
+from glasscast.models.layers.tensor_messages import tensor_messages
 from glasscast.models.se3_gnn import ConvolutionLayer, Se3Network
 from glasscast.structure.graphs import build_union_graph
 from tests.deep import CUTOFF, cluster

@@ -55,7 +55,8 @@ class GraphBatch:
     def nbytes(self) -> int:
         """Memory held, for the bound of the graph cache."""
         tensors = [self.types, self.vectors, *vars(self.index).values()]
-        tensors += [extra for extra in map(self.__getattribute__, _EXTRAS) if extra is not None]
+        extras = [getattr(self, key) for key in _EXTRAS]
+        tensors += [extra for extra in extras if extra is not None]
         if self.triplets is not None:
             tensors += [*self.triplets.groups, self.triplets.directions]
         return sum(t.numel() * t.element_size() for t in tensors)
