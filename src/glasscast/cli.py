@@ -214,9 +214,13 @@ def analyse(
 
 @app.command("import-weights")
 def import_weights(
-    weights: Annotated[Path, typer.Argument(help="published .pth (BOTAN) or .npz (DeepMind)")],
+    weights: Annotated[
+        Path, typer.Argument(help="published .pth (BOTAN), .npz (DeepMind) or .pt (EIGNN)")
+    ],
     out: Annotated[Path, typer.Argument(help="model folder to write")],
-    time: Annotated[float, typer.Option(help="time the weights forecast, in LJ units", min=0)],
+    time: Annotated[
+        float | None, typer.Option(help="time BOTAN or DeepMind weights forecast, LJ units", min=0)
+    ] = None,
 ) -> None:
     """Turn published network weights into a model that predicts."""
     from glasscast.models.published import import_weights as read_weights

@@ -109,11 +109,15 @@ class DeepModel(Model):
         """List the runs of the training loop; each takes up the weights of the one before."""
         return [Stage(Objective(self.node_weight), self.hyperparameters.training)]
 
-    def prepare(self, train: Sequence[Configuration]) -> None:
-        """Look at the training configurations before the network is built; nothing by default."""
+    def initialise(self, train: Sequence[Configuration]) -> None:
+        """Prepare the fresh network before training on some configurations; nothing by default."""
 
-    def initialise(self) -> None:
-        """Change the fresh weights before training; nothing by default."""
+    def learned(self) -> dict[str, Any]:
+        """Return what else the model learned: JSON values of its record; nothing by default."""
+        return {}
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Take back what :meth:`learned` gave, from a saved record."""
 
     def fit(
         self,
@@ -145,10 +149,9 @@ class DeepModel(Model):
             raise ModelError(f"training.learn_species names {unknown}, data have {self.species_}")
         target, edges = self.hyperparameters.target, self.node_weight < 1
         self.statistics_ = measure_targets(train, target, species, settings.normalisation, edges)
-        self.prepare(train)
         with seeded([seed]):
             self.network_ = self.build_network()
-        self.initialise()
+        self.initialise(train)
         processes = Processes.join(settings.device)
         torch.set_num_threads(max(1, self.workspace.threads // processes.count))
         stages = self.stages()
@@ -310,6 +313,7 @@ class DeepModel(Model):
             "statistics": self.statistics_.to_json(),
             "parameters": self.parameter_count(),
             "provenance": self.provenance_,
+            **self.learned(),
         }
         state = self.network_.state_dict()
         write_model(folder, record, {key: value.numpy() for key, value in state.items()})
@@ -329,6 +333,7 @@ class DeepModel(Model):
             model.times_ = np.array(record["times"], dtype=np.float64)
             model.statistics_ = TargetStatistics.from_json(record["statistics"])
             model.provenance_ = dict(record["provenance"])
+            model.restore(record)
             model.history_ = []
             model.network_ = model.build_network().eval()
             model.load_weights(arrays)

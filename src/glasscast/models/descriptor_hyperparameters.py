@@ -50,6 +50,12 @@ class StructuralHyperparameters(RidgeHyperparameters):
         default=(1e-6,), min_length=1, description="a straight line needs none to speak of"
     )
 
+    @property
+    def equilibrium(self) -> tuple[str, ...]:
+        """Equilibrium positions of the quantity and of its coarse-graining."""
+        wanted = {self.structure, self.quantity.removesuffix("-distance")}
+        return tuple(key for key in ("inherent", "cage") if key in wanted)
+
     @model_validator(mode="after")
     def _density_needs_a_length(self) -> Self:
         if self.quantity == "density" and self.length == 0:

@@ -162,8 +162,15 @@ class GlassMlp(DeepModel):
             found.append(Stage(objective, options.training.model_copy(update=changes)))
         return found
 
-    def prepare(self, train: Sequence[Configuration]) -> None:
-        """Measure mean and spread of every descriptor within each species."""
+    def build_network(self) -> nn.Module:
+        """Untrained networks for ``species_``, ``dimension_`` and ``times_``."""
+        options = self.hyperparameters
+        inputs = len(self._descriptors().feature_names())
+        widths = (inputs, options.bottleneck, options.hidden, options.hidden, 1)
+        return BottleneckNetwork(widths, self.species_, len(self.times_))
+
+    def initialise(self, train: Sequence[Configuration]) -> None:
+        """Scale every descriptor by its mean and spread within each species."""
         sums: dict[int, list[NDArray[np.float64]]] = {s: [] for s in self.species_}
         for configuration in train:
             features = self.features(configuration)
@@ -172,23 +179,11 @@ class GlassMlp(DeepModel):
                 sums[species].append(
                     np.stack([np.full(mine.shape[1], len(mine)), mine.sum(0), (mine**2).sum(0)])
                 )
-        self._scaling = []
-        for species in self.species_:
+        for s, species in enumerate(self.species_):
             count, first, second = np.sum(sums[species], axis=0)
             mean = first / count
             spread = np.sqrt(np.maximum(second / count - mean**2, 0))
             used = spread > _CONSTANT
-            self._scaling.append((mean, np.where(used, 1 / np.where(used, spread, 1), 0)))
-
-    def build_network(self) -> nn.Module:
-        """Untrained networks for ``species_``, ``dimension_`` and ``times_``."""
-        options = self.hyperparameters
-        inputs = len(self._descriptors().feature_names())
-        widths = (inputs, options.bottleneck, options.hidden, options.hidden, 1)
-        return BottleneckNetwork(widths, self.species_, len(self.times_))
-
-    def initialise(self) -> None:
-        """Put the scaling of the descriptors into the fresh networks."""
-        for s, (mean, scale) in enumerate(self._scaling):
+            scale = np.where(used, 1 / np.where(used, spread, 1), 0)
             self.network_.get_buffer("mean")[s] = torch.from_numpy(mean)
             self.network_.get_buffer("scale")[s] = torch.from_numpy(scale)

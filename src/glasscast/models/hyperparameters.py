@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Target = Literal["propensity", "bond_breaking", "neighbour_relative", "nonaffine"]
 
@@ -192,3 +192,79 @@ class CnnHyperparameters(NetworkHyperparameters):
     training: TrainingSettings = TrainingSettings(
         epochs=100, learning_rate=2e-3, schedule="cosine", augment=True
     )
+
+
+class EquivariantHyperparameters(DeepHyperparameters):
+    """What the networks on spherical tensors share."""
+
+    l_max: int = Field(default=2, ge=0, le=3, description="highest degree of tensors")
+    layers: int = Field(default=7, ge=1, description="interaction layers")
+    radial_functions: int = Field(default=8, ge=1, description="Bessel functions of a distance")
+    radial_cutoff: float = Field(
+        default=2.5, gt=0, description="where the Bessel functions vanish, in sigma"
+    )
+    energy: Literal["none", "positions", "inherent", "cage"] = Field(
+        default="inherent", description="structure whose energy a particle the network reads"
+    )
+    liquid: str | None = Field(
+        default=None,
+        description="interactions behind that energy: name or file; null: the configurations' own",
+    )
+    training: TrainingSettings = TrainingSettings(learning_rate=1e-3, schedule="cosine")
+
+    @property
+    def equilibrium(self) -> tuple[str, ...]:
+        """Equilibrium positions of the graph and of the energy."""
+        wanted = {self.structure, self.energy}
+        return tuple(key for key in ("inherent", "cage") if key in wanted)
+
+
+class EignnHyperparameters(EquivariantHyperparameters):
+    """EIGNN (Jiang, Tian, Li, Hu, arXiv 2407.06111); each ablation of the paper is a setting."""
+
+    hidden: int = Field(default=32, ge=1, description="width of the invariant features")
+    scalarisation: Literal["full", "difference", "none"] = Field(
+        default="full",
+        description="`difference` leaves alpha_0 out (variant A), `none` all tensors (variant B)",
+    )
+    parity: bool = Field(
+        default=True,
+        description="invariant under reflections too; false: rotations only, as released",
+    )
+    feature_norm: Literal["configuration", "running"] = Field(
+        default="configuration",
+        description="statistics that normalise invariant features in a forecast: those of the "
+        "configuration, or the average over training",
+    )
+
+
+class EignnInherentHyperparameters(EignnHyperparameters):
+    """EIGNN with displacements to the inherent structure."""
+
+    name: Literal["eignn-inh"] = "eignn-inh"
+    structure: Literal["inherent"] = "inherent"
+
+
+class EignnCageHyperparameters(EignnHyperparameters):
+    """EIGNN with displacements to the cage state."""
+
+    name: Literal["eignn-cage"] = "eignn-cage"
+    structure: Literal["cage"] = "cage"
+
+
+class Se3Hyperparameters(EquivariantHyperparameters):
+    """SE(3)-equivariant network (Pezzicoli, Charpiat, Landes, SciPost Phys. 16, 136)."""
+
+    name: Literal["se3-gnn"] = "se3-gnn"
+    channels: int = Field(default=6, ge=1, description="tensors of each degree")
+    radial_cutoff: float = Field(
+        default=2.0, gt=0, description="where messages fade out, in sigma; at most the cutoff"
+    )
+
+    @model_validator(mode="after")
+    def _fades_inside(self) -> Se3Hyperparameters:
+        if self.radial_cutoff > self.cutoff:
+            raise ValueError(
+                f"radial_cutoff {self.radial_cutoff:g} must not exceed the cutoff {self.cutoff:g}"
+            )
+        return self

@@ -18,10 +18,13 @@ from glasscast.models.descriptor_hyperparameters import (
 from glasscast.models.hyperparameters import (
     BotanHyperparameters,
     CnnHyperparameters,
+    EignnCageHyperparameters,
+    EignnInherentHyperparameters,
     GeoHyperparameters,
     Hyperparameters,
     LinearHyperparameters,
     NodeTargetingHyperparameters,
+    Se3Hyperparameters,
 )
 
 if TYPE_CHECKING:
@@ -43,6 +46,9 @@ REGISTRY: dict[str, tuple[type[Hyperparameters], str, str]] = {
     "nt-gnn": (NodeTargetingHyperparameters, "glasscast.models.botan", "NodeTargeting"),
     "botan": (BotanHyperparameters, "glasscast.models.botan", "Botan"),
     "geo-gnn": (GeoHyperparameters, "glasscast.models.geo_gnn", "GeoGnn"),
+    "eignn-inh": (EignnInherentHyperparameters, "glasscast.models.eignn", "EignnInherent"),
+    "eignn-cage": (EignnCageHyperparameters, "glasscast.models.eignn", "EignnCage"),
+    "se3-gnn": (Se3Hyperparameters, "glasscast.models.se3_gnn", "Se3Gnn"),
 }
 
 

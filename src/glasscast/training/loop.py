@@ -237,6 +237,7 @@ class Trainer:
             loss.backward()  # type: ignore[no-untyped-call]
             value = float(loss.detach())
         self.processes.sum_gradients(self.network)
+        self.processes.average_statistics(self.network, len(mine) / len(batch))
         limit = self.settings.clip_norm or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit))
         self.optimizer.step()
