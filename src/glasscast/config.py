@@ -38,7 +38,7 @@ ModelSettings = Annotated[SerializeAsAny[Hyperparameters], BeforeValidator(_mode
 
 
 #: Labels name folders, so they hold nothing a path would trip over.
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._()^+-]*$")]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._()=^+-]*$")]
 
 
 class _Settings(BaseModel):
