@@ -258,7 +258,7 @@ class EignnInherent(EquivariantModel):
     def make_graph(self, configuration: Configuration) -> GraphBatch:
         """Union graph; see :meth:`glasscast.models.deep.DeepModel.make_graph`."""
         settings = self.hyperparameters
-        self.positions_of(configuration, settings.structure)
+        self.structure_of(configuration, settings.structure)
         graph = build_union_graph(configuration, settings.cutoff, settings.structure)
         return batch_graph(graph, energies=self.energies(configuration))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -12,8 +13,8 @@ from torch import Tensor, nn
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError, SettingsError
-from glasscast.liquid.definition import load_liquid
 from glasscast.models.deep import DeepModel
+from glasscast.models.energies import particle_energies
 from glasscast.models.hyperparameters import EquivariantHyperparameters
 from glasscast.models.layers.batch import GraphBatch
 
@@ -88,9 +89,13 @@ class EquivariantModel(DeepModel):
         graphs = (self.make_graph(train[i]) for i in range(min(len(train), _SCALE_FROM)))
         inputs.measure([(graph.types, number_of(graph)) for graph in graphs])
 
+    @abstractmethod
+    def make_graph(self, configuration: Configuration) -> GraphBatch:
+        """Make what the network reads of a configuration."""
+
+    @abstractmethod
     def input_numbers(self, graph: GraphBatch) -> Tensor:
         """Invariants of the nodes beside the species: (N, count)."""
-        raise NotImplementedError
 
     def _find_liquid(self, train: Sequence[Configuration]) -> str | None:
         settings = self.hyperparameters
@@ -118,9 +123,8 @@ class EquivariantModel(DeepModel):
         structure = self.hyperparameters.energy
         if structure == "none":
             return None
-        positions = self.positions_of(configuration, structure)
+        positions = self.structure_of(configuration, structure)
         try:
-            liquid = load_liquid(str(self.liquid_))
-            return liquid.energies(positions, configuration.types, configuration.box)
+            return particle_energies(configuration, positions, self.liquid_)
         except SettingsError as error:
             raise ModelError(f"the energies of {configuration.name}: {error}") from None

@@ -24,16 +24,9 @@ class Hyperparameters(BaseModel):
         return () if structure == "positions" else (structure,)
 
 
-class LinearHyperparameters(Hyperparameters):
-    """Ridge regression on shell-averaged descriptors (Boattini et al., PRL 127, 088007)."""
+class RidgeHyperparameters(Hyperparameters):
+    """How a ridge regression is fitted; the same for every table of descriptors."""
 
-    name: Literal["lr"] = "lr"
-    order: int = Field(2, ge=0, le=5, description="generations of shell averaging, n_max")
-    descriptors: Literal["both", "radial", "angular"] = "both"
-    structure: Literal["positions", "inherent", "cage"] = Field(
-        "positions", description="field of Configuration that the descriptors describe"
-    )
-    shell_cutoff: float = Field(2.3, gt=0, description="r_c of the shell average, in sigma")
     penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (1e1, 1e2, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6, 1e7),
         min_length=1,
@@ -43,6 +36,18 @@ class LinearHyperparameters(Hyperparameters):
     select: int | None = Field(
         None, ge=1, description="keep only this many descriptors, chosen by forward selection"
     )
+
+
+class LinearHyperparameters(RidgeHyperparameters):
+    """Ridge regression on shell-averaged descriptors (Boattini et al., PRL 127, 088007)."""
+
+    name: Literal["lr"] = "lr"
+    order: int = Field(2, ge=0, le=5, description="generations of shell averaging, n_max")
+    descriptors: Literal["both", "radial", "angular"] = "both"
+    structure: Literal["positions", "inherent", "cage"] = Field(
+        "positions", description="field of Configuration that the descriptors describe"
+    )
+    shell_cutoff: float = Field(2.3, gt=0, description="r_c of the shell average, in sigma")
 
 
 class TrainingSettings(BaseModel):
@@ -92,14 +97,19 @@ class TrainingSettings(BaseModel):
     )
 
 
-class DeepHyperparameters(Hyperparameters):
-    """What all graph networks share."""
+class NetworkHyperparameters(Hyperparameters):
+    """What all networks share, whatever they read."""
 
     structure: Literal["positions", "inherent", "cage"] = "positions"
+    training: TrainingSettings = TrainingSettings()
+
+
+class DeepHyperparameters(NetworkHyperparameters):
+    """What all graph networks share."""
+
     cutoff: float = Field(
         default=2.0, gt=0, description="edges join particles closer than this, in sigma"
     )
-    training: TrainingSettings = TrainingSettings()
 
 
 class InteractionHyperparameters(DeepHyperparameters):
@@ -166,6 +176,22 @@ class GeoHyperparameters(DeepHyperparameters):
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="the paper tries 0, 0.1, 0.2")
     training: TrainingSettings = TrainingSettings(learning_rate=1e-3)
+
+
+class CnnHyperparameters(NetworkHyperparameters):
+    """Convolutions over a voxel grid, the baseline named by Bapst et al., Nat. Phys. 16, 448."""
+
+    name: Literal["cnn"] = "cnn"
+    spacing: float = Field(
+        default=0.4, gt=0, description="largest side of a voxel, in sigma; the box holds whole ones"
+    )
+    channels: int = Field(default=16, ge=1, description="width of every layer")
+    blocks: int = Field(
+        default=4, ge=1, description="residual blocks of two convolutions; each sees 4 voxels more"
+    )
+    training: TrainingSettings = TrainingSettings(
+        epochs=100, learning_rate=2e-3, schedule="cosine", augment=True
+    )
 
 
 class EquivariantHyperparameters(DeepHyperparameters):

@@ -164,7 +164,7 @@ class Se3Gnn(EquivariantModel):
     def make_graph(self, configuration: Configuration) -> GraphBatch:
         """Graph of the structure, with energies; see :class:`DeepModel`."""
         settings = self.hyperparameters
-        self.positions_of(configuration, settings.structure)
+        self.structure_of(configuration, settings.structure)
         graph = build_graph(configuration, settings.cutoff, settings.structure)
         return batch_graph(graph, energies=self.energies(configuration))
 

@@ -70,6 +70,11 @@ class Objective:
 
     node_weight: float = 1.0
 
+    @property
+    def chooses_by_loss(self) -> bool:
+        """Whether the best epoch has the least validation loss, not the highest score."""
+        return False
+
     def __call__(self, outputs: tuple[Tensor, Tensor | None], example: Example) -> Tensor:
         """Loss of a graph: a scalar."""
         nodes, edges = outputs
@@ -241,7 +246,7 @@ class Trainer:
     def _augmented(self, example: Example, turn: int) -> Example:
         if not self.settings.augment:
             return example
-        symmetries = box_symmetries(example.graph.vectors.shape[1])
+        symmetries = box_symmetries(example.graph.dimension)
         symmetry = symmetries[turn % len(symmetries)]
         return replace(example, graph=example.graph.transformed(symmetry))
 
@@ -254,8 +259,9 @@ class Trainer:
                 total[0] += float(self.objective(outputs, validation[i]))
                 total[1] += self.objective.score(outputs, validation[i])
         loss, score = (v / len(validation) for v in self.processes.sum(total))
-        if score > self._best_score:
-            self._best_score, self.best_epoch = score, row.epoch
+        merit = -loss if self.objective.chooses_by_loss else score
+        if merit > self._best_score:
+            self._best_score, self.best_epoch = merit, row.epoch
             self._best = copy.deepcopy(self.network.state_dict())
         return replace(row, validation_loss=loss, validation_pearson=score)
 

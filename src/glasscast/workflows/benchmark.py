@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,6 +19,8 @@ from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
 from glasscast.datasets.splits import fold_indices
 from glasscast.errors import InputError
+from glasscast.evaluation.comparison import Cost, compare
+from glasscast.evaluation.published import PublishedScore, published_scores
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
 from glasscast.models.forecast import Forecast
@@ -25,6 +28,7 @@ from glasscast.models.hyperparameters import Hyperparameters
 from glasscast.models.registry import build
 from glasscast.progress import task
 from glasscast.structure.workspace import Workspace
+from glasscast.workflows.memory import forget_peak, peak_mb
 from glasscast.workflows.runs import RunFolder, log, open_data
 from glasscast.workflows.train import refuse_overlap
 
@@ -70,13 +74,15 @@ def benchmark(
     Parameters
     ----------
     experiment : what to compare.
-    out : run folder; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``, ``.tex``.
+    out : run folder; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``, ``.tex``, and
+        ``comparison.csv``, ``.md``, ``.tex`` with costs and published scores.
 
     Returns
     -------
     Scores of all models.
     """
     workspace = workspace or Workspace()
+    literature = published_of(experiment)
     run = RunFolder(out, experiment)
     parts = parts_of(experiment)
     handler = run.log_to_file()
@@ -89,11 +95,27 @@ def benchmark(
         table = _score(experiment, parts, out)
         for suffix in ("json", "csv", "md", "tex"):
             table.write(out / f"scores.{suffix}")
+        costs = {label: cost_of(out, label, parts) for label in experiment.models}
+        comparison = compare(table, costs, literature)
+        for suffix in ("csv", "md", "tex"):
+            comparison.write(out / f"comparison.{suffix}")
         run.finish({"seed": experiment.seed, "parts": [part.test.names for part in parts]})
     finally:
         log.removeHandler(handler)
         handler.close()
     return table
+
+
+def published_of(experiment: BenchmarkExperiment) -> list[PublishedScore]:
+    """Scores of the literature that the experiment asks for.
+
+    Raises
+    ------
+    SettingsError : if there are none for that data set and temperature.
+    """
+    if experiment.published is None:
+        return []
+    return published_scores(experiment.published.dataset, experiment.published.temperature)
 
 
 def forecast_path(out: Path, label: str, name: str) -> Path:
@@ -118,6 +140,7 @@ def forecast_part(
     ]
     if not missing:
         return
+    forget_peak()
     started = perf_counter()
     model = build(settings, workspace).fit(
         part.train,
@@ -127,14 +150,16 @@ def forecast_part(
     fitted = perf_counter() - started
     log.info("%s, part %d: fitted in %.1f s", label, part.number, fitted)
     for configuration in part.test.subset(missing):
+        # Nothing remembered from training: the time of a forecast is that of a new snapshot.
+        model.workspace = Workspace(workspace.threads, workspace.limit, workspace.progress)
         started = perf_counter()
         forecast = model.predict(configuration)
-        cost = {"fit_seconds": fitted, "predict_seconds": perf_counter() - started}
+        cost = Cost(model.parameter_count(), fitted, perf_counter() - started, peak_mb())
         arrays: dict[str, NDArray[Any]] = {
             "times": forecast.times,
             "values": forecast.values,
             "record": np.array(
-                json.dumps({"target": forecast.target, "fingerprint": fingerprint, **cost})
+                json.dumps({"target": forecast.target, "fingerprint": fingerprint, **asdict(cost)})
             ),
         }
         write_atomically(forecast_path(out, label, configuration.name), npz_bytes(arrays))
@@ -182,6 +207,21 @@ def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[Forecast]:
             values=arrays["values"],
             target=target,
         )
+
+
+def cost_of(out: Path, label: str, parts: list[Part]) -> Cost:
+    """Cost of one model, from what was noted with its forecasts.
+
+    Raises
+    ------
+    InputError : if a forecast is missing or damaged.
+    """
+    found = []
+    for path in (forecast_path(out, label, name) for part in parts for name in part.test.names):
+        record = json.loads(str(read_npz(path, ("record",))["record"]))
+        found.append([record.get(field.name, math.nan) for field in fields(Cost)])
+    parameters, fit, forecast, peak = np.array(found, dtype=np.float64).T
+    return Cost(parameters.mean(), fit.mean(), forecast.mean(), peak.max())
 
 
 def _score(experiment: BenchmarkExperiment, parts: list[Part], out: Path) -> ScoreTable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations, product
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -14,6 +15,36 @@ from torch import Tensor
 from glasscast.models.layers.segments import EdgeIndex
 from glasscast.models.layers.triplets import TripletPlan
 from glasscast.structure.graphs import Graph, UnionGraph
+
+
+class NetworkInput(Protocol):
+    """What the training loop asks of the input of a network, whatever the network reads.
+
+    Attributes
+    ----------
+    counts : particles of each configuration, in order.
+    """
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Particles of each configuration, in order."""
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of space."""
+
+    def nbytes(self) -> int:
+        """Memory held, for the bound of the cache."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return a copy on a device."""
+
+    def transformed(self, symmetry: Tensor) -> Self:
+        """Apply an orthogonal (d, d) matrix that maps the box to itself."""
+
+    @staticmethod
+    def join(parts: Sequence[Any]) -> Any:
+        """Put several inputs of this kind side by side as one."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +82,16 @@ class GraphBatch:
     def size(self) -> int:
         """Number of nodes N over all configurations."""
         return len(self.types)
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of space."""
+        return self.vectors.shape[1]
+
+    @staticmethod
+    def join(parts: Sequence[GraphBatch]) -> GraphBatch:
+        """Put configurations side by side; see :func:`join_graphs`."""
+        return join_graphs(parts)
 
     def nbytes(self) -> int:
         """Memory held, for the bound of the graph cache."""
