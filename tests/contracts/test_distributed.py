@@ -13,14 +13,23 @@ from tests.deep import liquid, tiny
 SCRIPT = """
 import sys
 sys.path[:0] = {paths!r}
-import numpy as np, torch, torch.distributed as dist
+import numpy as np, torch.distributed as dist
+from tests.contracts.test_distributed import numbers
 from tests.deep import liquid, tiny
 model = tiny({name!r}, training={settings!r})
 model.fit([liquid(i) for i in range(1, 5)], [liquid(6), liquid(7)], seed=3)
-state = [v.flatten() for v in model.network_.state_dict().values()]
-np.save({out!r} + str(dist.get_rank()), torch.cat(state).numpy())
+np.save({out!r} + str(dist.get_rank()), numbers(model))
 dist.destroy_process_group()
 """
+#: A bias before a normalisation is free: its gradient is rounding, which Adam scales up, and the
+#: mean that the normalisation takes away follows it.
+FREE = ("readout.bias", "norm.running_mean", "norm.mean_scale")
+
+
+def numbers(model) -> np.ndarray:
+    """Weights and running statistics of EIGNN or BOTAN."""
+    state = model.network_.state_dict()
+    return torch.cat([v.flatten() for k, v in state.items() if k not in FREE]).numpy()
 
 
 @pytest.mark.slow
@@ -40,5 +49,4 @@ def test_two_processes_train_the_same_model(name, tmp_path):
     assert np.array_equal(first, second)
     alone = tiny(name, training=settings)
     alone.fit([liquid(i) for i in range(1, 5)], [liquid(6), liquid(7)], seed=3)
-    state = torch.cat([v.flatten() for v in alone.network_.state_dict().values()])
-    np.testing.assert_allclose(first, state.numpy(), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(first, numbers(alone), rtol=0, atol=1e-4)

@@ -123,7 +123,7 @@ def test_forecast_does_not_depend_on_the_rest_of_the_batch(norm):
 
 
 def test_running_statistics_follow_the_training_data():
-    settings = {"epochs": 100, "learning_rate": 1e-12}
+    settings = {"epochs": 200, "learning_rate": 1e-12}
     model = tiny("eignn-cage", feature_norm="running", training=settings).fit([liquid(1)])
     graph = model.make_graph(liquid(1))
     with torch.no_grad():
