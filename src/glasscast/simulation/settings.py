@@ -88,7 +88,7 @@ class CageSettings(_Strict):
 
     radius: float = Field(default=0.45, gt=0, description="R_cage, in sigma of species A")
     burn_in: int = Field(default=500, ge=0, description="cycles before averaging")
-    cycles: int = Field(default=8000, ge=1, description="cycles averaged over")
+    cycles: int = Field(default=12000, ge=1, description="averaged over; networks gain from more")
     stride: int = Field(default=5, ge=1, description="cycles between samples")
     step: float = Field(default=0.08, gt=0, description="first half-width of a trial move")
     acceptance: float = Field(default=0.4, gt=0, lt=1, description="aimed at in the burn-in")

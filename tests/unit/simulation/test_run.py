@@ -422,7 +422,7 @@ def test_wrong_settings_are_refused_naming_the_key(changes, message):
 
 def test_the_cage_of_the_best_known_radius_is_the_default():
     cage = check_settings(TINY | {"cage": True}).cage
-    assert (cage.radius, cage.cycles) == (0.45, 8000)
+    assert (cage.radius, cage.cycles) == (0.45, 12000)
 
 
 def test_settings_files(tmp_path):
