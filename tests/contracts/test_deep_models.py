@@ -329,6 +329,31 @@ def test_loss_is_the_mean_over_configurations_of_different_size():
     assert loss(join_examples(examples)) == pytest.approx(np.mean(apart), rel=1e-5)
 
 
+@pytest.mark.parametrize("triplets", [False, True])
+def test_jittered_graph_is_the_graph_of_the_moved_particles(triplets):
+    start = liquid(1)
+    graph = batch_graph(build_graph(start, 1.4), triplets=triplets, dtype=torch.float64)
+    shifts = 1e-3 * torch.randn(start.size, 3, dtype=torch.float64)
+    moved = graph.jittered(shifts)
+    points = torch.tensor(start.positions) + shifts
+    vectors = points[graph.index.senders] - points[graph.index.receivers]
+    box = torch.tensor(start.box)
+    vectors -= box * (vectors / box).round()
+    torch.testing.assert_close(moved.vectors, vectors)
+    if triplets:
+        directions = torch.nn.functional.normalize(vectors, dim=1)
+        torch.testing.assert_close(moved.triplets.directions, directions)
+
+
+def test_jitter_is_drawn_anew_at_each_step_and_resumes(tmp_path):
+    """With jitter the loss of an epoch differs, and equal seeds give equal weights."""
+    settings = {"jitter": 0.05, "learning_rate": 1e-12}
+    a, b = (tiny("geo-gnn", training=settings).fit([liquid(1)]) for _ in range(2))
+    losses = [row.loss for row in a.history_]
+    assert len(set(losses)) == len(losses)
+    assert losses == [row.loss for row in b.history_]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_overfits_one_configuration(name):

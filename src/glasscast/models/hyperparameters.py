@@ -61,6 +61,13 @@ class TrainingSettings(BaseModel):
     )
     clip_norm: float | None = Field(default=1.0, gt=0, description="largest norm of the gradient")
     augment: bool = Field(default=False, description="random symmetry of the box at each step")
+    jitter: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.2,
+        description="standard deviation, in sigma, of random shifts of the particles at each step; "
+        "not in the papers: with few configurations it keeps a network from learning vibrations",
+    )
     normalisation: Literal["dataset", "configuration", "none"] = Field(
         default="dataset",
         description="targets are standardised per time and species over all training "

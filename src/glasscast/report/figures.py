@@ -10,10 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from glasscast.evaluation.score_table import METRICS, ScoreTable
+from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
 from glasscast.report.examples import Example, measured_values
 from glasscast.report.particle_figures import density_figure, distribution_figure
 from glasscast.report.score_figures import SelectionCurve, score_figure, selection_figure
 from glasscast.report.slice_figures import slice_figure
+from glasscast.report.smoothness_figures import local_smoothness_figure, rayleigh_figure
 from glasscast.report.style import SavedFigure, format_time, save_figure
 from glasscast.report.transfer_figure import TransferAxes, transfer_figure
 
@@ -128,6 +130,34 @@ def draw_examples(
         )
     )
     return done
+
+
+def draw_smoothness(
+    folder: Path, smoothness: SmoothnessEvaluation, model: str
+) -> list[Illustration]:
+    """Draw and save global and local smoothness of one model's forecasts beside the truth."""
+    series = {time: found for (name, time), found in smoothness.series.items() if name == model}
+    if not series:
+        return []
+    return [
+        _save(
+            folder,
+            "rayleigh",
+            f"Rayleigh quotient: {model}",
+            "Each violin is over configurations. High: neighbours move differently, as in their "
+            "cages; low: mobile and immobile regions. A forecast is a conditional mean, so it may "
+            "be smoother than the truth.",
+            rayleigh_figure(series),
+        ),
+        _save(
+            folder,
+            "local_smoothness",
+            f"Local smoothness: {model}",
+            "How far each A particle deviates from its neighbours, relative to them; r is the "
+            "correlation of predicted and true values.",
+            local_smoothness_figure(series),
+        ),
+    ]
 
 
 def draw_selection(folder: Path, curves: Sequence[SelectionCurve]) -> list[Illustration]:

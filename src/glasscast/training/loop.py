@@ -238,11 +238,15 @@ class Trainer:
         return value, norm
 
     def _augmented(self, example: Example, turn: int) -> Example:
-        if not self.settings.augment:
-            return example
-        symmetries = box_symmetries(example.graph.vectors.shape[1])
-        symmetry = symmetries[turn % len(symmetries)]
-        return replace(example, graph=example.graph.transformed(symmetry))
+        graph = example.graph
+        if self.settings.augment:
+            symmetries = box_symmetries(graph.vectors.shape[1])
+            graph = graph.transformed(symmetries[turn % len(symmetries)])
+        if self.settings.jitter > 0:
+            shape = (graph.size, graph.vectors.shape[1])
+            shifts = torch.from_numpy(np.random.default_rng(turn).standard_normal(shape))
+            graph = graph.jittered(self.settings.jitter * shifts.to(graph.vectors))
+        return replace(example, graph=graph)
 
     def _validate(self, row: Epoch, validation: ExampleCache) -> Epoch:
         self.network.eval()

@@ -20,6 +20,7 @@ from glasscast.datasets.splits import fold_indices
 from glasscast.errors import InputError
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
+from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation, write_smoothness
 from glasscast.models.forecast import Forecast
 from glasscast.models.hyperparameters import Hyperparameters
 from glasscast.models.registry import build
@@ -70,7 +71,8 @@ def benchmark(
     Parameters
     ----------
     experiment : what to compare.
-    out : run folder; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``, ``.tex``.
+    out : run folder; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``, ``.tex``, and
+        ``smoothness.json``, ``.csv``.
 
     Returns
     -------
@@ -87,6 +89,7 @@ def benchmark(
                     forecast_part(label, settings, part, experiment.seed, out, workspace)
                     progress.advance(label)
         table = _score(experiment, parts, out)
+        write_smoothness(out, compare_smoothness(experiment, parts, out).scores())
         for suffix in ("json", "csv", "md", "tex"):
             table.write(out / f"scores.{suffix}")
         run.finish({"seed": experiment.seed, "parts": [part.test.names for part in parts]})
@@ -192,3 +195,15 @@ def _score(experiment: BenchmarkExperiment, parts: list[Part], out: Path) -> Sco
             for forecast in read_forecasts(out, label, part.test):
                 evaluation.add(forecast, forecast.configuration)
     return evaluation.table()
+
+
+def compare_smoothness(
+    experiment: BenchmarkExperiment, parts: list[Part], out: Path
+) -> SmoothnessEvaluation:
+    """Smoothness of the kept forecasts beside the truth."""
+    evaluation = SmoothnessEvaluation()
+    for label in experiment.models:
+        for part in parts:
+            for forecast in read_forecasts(out, label, part.test):
+                evaluation.add(forecast, forecast.configuration)
+    return evaluation

@@ -12,7 +12,7 @@ from glasscast.evaluation.score_table import ScoreTable
 from glasscast.models.files import read_record
 from glasscast.models.forecast import Forecast
 from glasscast.report.page import write_report
-from glasscast.workflows.benchmark import parts_of, read_forecasts
+from glasscast.workflows.benchmark import compare_smoothness, parts_of, read_forecasts
 from glasscast.workflows.predicting import model_folder
 
 _EXAMPLES = 4  # configurations drawn in figures: enough to see, few enough to load at once
@@ -51,6 +51,7 @@ def report_benchmark(
         summary=f"{', '.join(experiment.models)}: {how}. Particle figures show {best}.",
         data={"training configurations": len(parts[0].train)},
         tau_alpha=experiment.tau_alpha,
+        smoothness=compare_smoothness(experiment, parts, out),
     )
 
 

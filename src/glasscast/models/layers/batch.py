@@ -64,6 +64,18 @@ class GraphBatch:
         """Apply an orthogonal (d, d) matrix to all vectors; triplets do not notice."""
         return replace(self, vectors=self.vectors @ symmetry.T.to(self.vectors))
 
+    def jittered(self, shifts: Tensor) -> GraphBatch:
+        """Move the particles by (N, d) shifts in sigma, small against the cutoff.
+
+        Edges stay the same; their vectors, and the directions that angles are made of, follow.
+        """
+        vectors = self.vectors + shifts[self.index.senders] - shifts[self.index.receivers]
+        triplets = self.triplets
+        if triplets is not None:
+            directions = torch.nn.functional.normalize(vectors, dim=1)
+            triplets = replace(triplets, directions=directions.to(triplets.directions))
+        return replace(self, vectors=vectors, triplets=triplets)
+
 
 def batch_graph(
     graph: Graph,
