@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from glasscast.evaluation.score_table import METRICS, ScoreTable
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
 from glasscast.report.examples import Example, measured_values
+from glasscast.report.learning_curve_figure import learning_curve_figure
 from glasscast.report.particle_figures import density_figure, distribution_figure
 from glasscast.report.score_figures import SelectionCurve, score_figure, selection_figure
 from glasscast.report.slice_figures import slice_figure
@@ -130,6 +131,26 @@ def draw_examples(
         )
     )
     return done
+
+
+def draw_learning_curve(
+    folder: Path, curve: Mapping[int, ScoreTable], tau_alpha: float | None = None
+) -> list[Illustration]:
+    """Draw and save the score against the number of training configurations, if known."""
+    if not curve:
+        return []
+    times = sorted({time for table in curve.values() for time in table.values_of("time")})
+    time = nearest_time(times, tau_alpha)
+    return [
+        _save(
+            folder,
+            "learning_curve",
+            f"Score against training configurations, t = {format_time(time)}",
+            "Each model was trained on ever more of the same configurations and scored on the same "
+            "unseen ones. A curve that still rises would gain from more data.",
+            learning_curve_figure(curve, time),
+        )
+    ]
 
 
 def draw_smoothness(

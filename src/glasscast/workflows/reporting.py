@@ -12,7 +12,9 @@ from glasscast.evaluation.score_table import ScoreTable
 from glasscast.models.files import read_record
 from glasscast.models.forecast import Forecast
 from glasscast.report.page import write_report
-from glasscast.workflows.benchmark import compare_smoothness, parts_of, read_forecasts
+from glasscast.workflows.benchmark import compare_smoothness
+from glasscast.workflows.learning_curve import score_sizes
+from glasscast.workflows.parts import fit_seconds, parts_of, read_forecasts
 from glasscast.workflows.predicting import model_folder
 
 _EXAMPLES = 4  # configurations drawn in figures: enough to see, few enough to load at once
@@ -49,7 +51,14 @@ def report_benchmark(
         examples=examples,
         settings=experiment.model_dump(mode="json"),
         summary=f"{', '.join(experiment.models)}: {how}. Particle figures show {best}.",
-        data={"training configurations": len(parts[0].train)},
+        data={
+            "training configurations": len(parts[0].train),
+            **{
+                f"seconds to fit {label}": round(fit_seconds(out, label, parts), 1)
+                for label in experiment.models
+            },
+        },
+        learning_curve=score_sizes(experiment, parts, out),
         tau_alpha=experiment.tau_alpha,
         smoothness=compare_smoothness(experiment, parts, out),
     )
