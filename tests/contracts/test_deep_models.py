@@ -10,7 +10,7 @@ import torch
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError, SettingsError
 from glasscast.models.geo_gnn import PUBLISHED_PARAMETERS, GeoNetwork
-from glasscast.models.hyperparameters import GeoHyperparameters
+from glasscast.models.hyperparameters import BotanHyperparameters, GeoHyperparameters
 from glasscast.models.layers.batch import batch_graph, box_symmetries, join_graphs
 from glasscast.structure.graphs import build_graph
 from glasscast.training.loop import Objective, mean_pearson
@@ -277,6 +277,13 @@ def test_mixed_precision_needs_a_gpu():
         pytest.skip("has one")
     with pytest.raises(SettingsError, match="needs a GPU"):
         tiny("botan", training={"precision": "bfloat16"}).fit([liquid(1)])
+
+
+def test_training_settings_not_given_are_those_of_the_model():
+    """Asking BOTAN for fewer epochs must not turn its augmentation off."""
+    few = BotanHyperparameters(training={"epochs": 3}).training
+    assert few == BotanHyperparameters().training.model_copy(update={"epochs": 3})
+    assert few.augment
 
 
 def test_published_parameter_count():
