@@ -2,16 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Two test processes with a thread each: threads that wait for each other by spinning cost more.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
 .PHONY: demo test test-slow lint types check benchmark clean
 
 demo: .venv/ready  ## environment, install, main job on the bundled sample
 	$(BIN)/glasscast demo --out demo
 
 test: .venv/ready  ## environment, install, tests
-	$(BIN)/python -m pytest -n 2
+	$(PYTEST)
 
 test-slow: .venv/ready
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(PYTEST) -m slow
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .

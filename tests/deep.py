@@ -4,15 +4,21 @@ import numpy as np
 import torch
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.liquid.box import wrap
 from glasscast.liquid.neighbours import find_neighbours
 from glasscast.models.botan import Botan, NodeTargeting
+from glasscast.models.eignn import EignnCage, EignnInherent
 from glasscast.models.geo_gnn import GeoGnn
 from glasscast.models.hyperparameters import (
     BotanHyperparameters,
+    EignnCageHyperparameters,
+    EignnInherentHyperparameters,
     GeoHyperparameters,
     NodeTargetingHyperparameters,
+    Se3Hyperparameters,
     TrainingSettings,
 )
+from glasscast.models.se3_gnn import Se3Gnn
 from glasscast.structure.workspace import Workspace
 from tests.plain import lattice
 
@@ -31,9 +37,12 @@ def liquid(seed: int, side: int = 4, species: int = 2) -> Configuration:
     upper = near.receivers < near.senders
     bonds = np.stack([near.receivers[upper], near.senders[upper]])
     change = np.stack([1.0 - near.distances[upper], 0.5 * (crowd[bonds[0]] + crowd[bonds[1]])])
+    moves = rng.normal(0, 0.05, (2, *positions.shape))
     return Configuration(
         name=f"liquid-{seed}",
         positions=positions,
+        inherent=wrap(positions + moves[0], box),
+        cage=wrap(positions + moves[1], box),
         types=types,
         box=box,
         times=np.array([1.0, 10.0]),
@@ -48,7 +57,17 @@ def tiny(name: str, workspace: Workspace | None = None, **changes):
     settings = {"epochs": 3, "validation_fraction": 0.0, "learning_rate": 3e-3, "device": "cpu"}
     settings |= changes.pop("training", {})
     workspace = workspace or Workspace(threads=1)
-    if name == "geo-gnn":
+    if name.startswith("eignn"):
+        options = {"hidden": 8, "layers": 2, "radial_functions": 4, "energy": "none"}
+        kind, schema = {
+            "eignn-inh": (EignnInherent, EignnInherentHyperparameters),
+            "eignn-cage": (EignnCage, EignnCageHyperparameters),
+        }[name]
+    elif name == "se3-gnn":
+        options = {"channels": 3, "layers": 2, "l_max": 1, "radial_functions": 4, "energy": "none"}
+        options |= {"radial_cutoff": CUTOFF}
+        kind, schema = Se3Gnn, Se3Hyperparameters
+    elif name == "geo-gnn":
         options = {"hidden": 8, "radial_functions": 8, "angular_functions": 4, "triplet_layers": 2}
         kind, schema = GeoGnn, GeoHyperparameters
     else:
@@ -63,3 +82,17 @@ def tiny(name: str, workspace: Workspace | None = None, **changes):
 
 def weights(model) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in model.network_.parameters()])
+
+
+def cluster(seed: int) -> Configuration:
+    """Particles in the middle of a large box, so that any rotation leaves all pairs alone."""
+    rng = np.random.default_rng(seed)
+    positions, box = lattice(4, rng)
+    positions += 20 - box / 2
+    return Configuration(
+        name="cluster",
+        positions=positions,
+        cage=positions + rng.normal(0, 0.05, positions.shape),
+        types=rng.integers(0, 2, len(positions)).astype(np.int8),
+        box=np.full(3, 40.0),
+    )

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from glasscast.config import BenchmarkExperiment, TrainExperiment, read_experiment
+from glasscast.config import (
+    BenchmarkExperiment,
+    TrainExperiment,
+    TransferExperiment,
+    read_experiment,
+)
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,7 +33,8 @@ def test_examples_are_valid(path):
 
         assert load_settings(path).configurations >= 1
         return
-    kind = BenchmarkExperiment if path.name.startswith("benchmark") else TrainExperiment
+    kinds = {"benchmark": BenchmarkExperiment, "transfer": TransferExperiment}
+    kind = kinds.get(re.split(r"[-.]", path.name)[0], TrainExperiment)
     assert read_experiment(kind, path).seed >= 0
 
 

@@ -38,7 +38,7 @@ ModelSettings = Annotated[SerializeAsAny[Hyperparameters], BeforeValidator(_mode
 
 
 #: Labels name folders, so they hold nothing a path would trip over.
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._()^+-]*$")]
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._()^+=-]*$")]
 
 
 class _Settings(BaseModel):
@@ -63,6 +63,13 @@ class TrainExperiment(_Settings):
     seed: int = Field(0, ge=0)
 
 
+class PublishedData(_Settings):
+    """The published data set whose scores are laid beside ours."""
+
+    dataset: str = Field(description="GlassBench-KA3D, GlassBench-KA2D or Bapst-KA3D")
+    temperature: float = Field(gt=0)
+
+
 class BenchmarkExperiment(_Settings):
     """Compare models on equal terms: the same configurations, folds and seeds for each.
 
@@ -83,6 +90,9 @@ class BenchmarkExperiment(_Settings):
     )
     seed: int = Field(0, ge=0)
     tau_alpha: float | None = Field(None, gt=0, description="marked in figures")
+    published: PublishedData | None = Field(
+        None, description="lay scores of the literature beside ours, marked as such"
+    )
 
 
 class StatePoint(_Settings):

@@ -77,9 +77,9 @@ def liquid(tmp_path_factory) -> Path:
     """Four configurations of the bundled sample with two of their times: three train, one tests."""
     folder = tmp_path_factory.mktemp("data") / "liquid"
     writer = DatasetWriter(folder)
-    for configuration in Dataset.open(sample_folder())[:4]:
-        writer.add(configuration.at_times([1, 4]), "")
     names = [f"ka-{k:02d}" for k in range(1, 5)]
+    for name, configuration in zip(names, Dataset.open(sample_folder())[:4], strict=True):
+        writer.add(configuration.at_times([1, 4]).with_fields(name=name), "")
     writer.finish({"train": names[:3], "test": names[3:]})
     return folder
 

@@ -73,7 +73,7 @@ def test_a_truncated_archive_is_named(refused, tmp_path, trained, kept):
     (tmp_path / "in" / BOTAN).write_bytes(whole[: int(kept * len(whole))])
     says = [BOTAN, "is truncated or not an npz file", "copy it again"]
     refused("import", tmp_path / "in", tmp_path / "out", says=says)
-    refused("predict", trained, tmp_path / "in" / BOTAN, "-o", tmp_path / "f", says=says)
+    refused("predict", tmp_path / "in" / BOTAN, "-m", trained, "-o", tmp_path / "f", says=says)
     refused("info", tmp_path / "in" / BOTAN, says=says)
 
 
@@ -95,7 +95,7 @@ def test_a_truncated_archive_is_named(refused, tmp_path, trained, kept):
 )
 def test_a_snapshot_that_cannot_be_forecast_is_named(refused, tmp_path, trained, changes, says):
     path = snapshot(tmp_path / "x.npz", **changes)
-    refused("predict", trained, path, "-o", tmp_path / "f", says=[path, says])
+    refused("predict", path, "-m", trained, "-o", tmp_path / "f", says=[path, says])
     assert not list(tmp_path.glob("f/*.xyz"))
 
 
@@ -104,10 +104,10 @@ def test_a_malicious_pickle_is_not_run(refused, tmp_path, trained):
     path = trap(tmp_path / "x.pickle", created)
     says = [path, "asks for the global 'pathlib", "which could run code", "refused"]
     refused("import", path, tmp_path / "out", says=says)
-    refused("predict", trained, path, "-o", tmp_path / "f", says=says)
+    refused("predict", path, "-m", trained, "-o", tmp_path / "f", says=says)
     refused("info", path, says=says)
     hidden = snapshot(tmp_path / "y.npz", positions=np.array([trap_object(created)], dtype=object))
-    refused("predict", trained, hidden, "-o", tmp_path / "f", says=[hidden, "Python objects"])
+    refused("predict", hidden, "-m", trained, "-o", tmp_path / "f", says=[hidden, "Python objects"])
     assert not created.exists()
 
 
@@ -126,8 +126,8 @@ def test_altered_data_are_refused(refused, done, tmp_path, liquid, trained):
     damaged.write_bytes(content)
     says = [damaged, "differs from the checksum in dataset.json"]
     refused("info", copy, "--verify", says=says)
-    refused("evaluate", trained, copy, "--split", "train", says=says)
-    refused("predict", trained, copy, "-o", tmp_path / "f", says=says)
+    refused("evaluate", copy, "-m", trained, "--split", "train", says=says)
+    refused("predict", copy, "-m", trained, "-o", tmp_path / "f", says=says)
     refused("train", experiment(tmp_path / "e.yaml", copy), "-o", tmp_path / "run", says=says)
     damaged.write_bytes(content[:-1])
     refused("info", copy, says=[damaged, "bytes, not the", "import or simulate it again"])
@@ -139,9 +139,9 @@ def test_a_damaged_model_is_refused(refused, tmp_path, liquid, trained):
     copy = shutil.copytree(trained, tmp_path / "copy")
     weights = copy / "model" / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    refused("evaluate", copy, liquid, says=[weights, "does not belong to model.json"])
+    refused("evaluate", liquid, "-m", copy, says=[weights, "does not belong to model.json"])
     (copy / "model" / "model.json").write_text("{")
-    refused("evaluate", copy, liquid, says=["model.json", "is not a model record"])
+    refused("evaluate", liquid, "-m", copy, says=["model.json", "is not a model record"])
     refused("info", copy, says=["model.json", "is not a model record"])
 
 
@@ -153,10 +153,10 @@ def test_an_empty_or_missing_folder_is_named(refused, tmp_path, liquid, trained,
     run = tmp_path / "run"
     refused("import", path, tmp_path / "out", says=[path])
     refused("info", path, says=[path])
-    refused("predict", trained, path, "-o", tmp_path / "f", says=[path])
-    refused("evaluate", trained, path, says=[path, "glasscast import"])
-    refused("evaluate", path, liquid, says=[path, "holds no model", "train one first"])
-    refused("predict", path, liquid, says=[path, "holds no model"])
+    refused("predict", path, "-m", trained, "-o", tmp_path / "f", says=[path])
+    refused("evaluate", path, "-m", trained, says=[path, "glasscast import"])
+    refused("evaluate", liquid, "-m", path, says=[path, "holds no model", "train one first"])
+    refused("predict", liquid, "-m", path, says=[path, "holds no model"])
     refused("train", experiment(tmp_path / "e.yaml", path), "-o", run, says=[path, "import"])
 
 
@@ -166,13 +166,13 @@ def test_mixed_state_points_are_refused(refused, tmp_path, trained):
     out = tmp_path / "out"
     says = [out, "mixes state points: 'temperature' is 0.44 for", "0.5 for", "folder of its own"]
     refused("import", tmp_path / "in", out, says=says)
-    refused("evaluate", trained, out, says=[out, "has no dataset.json"])
+    refused("evaluate", out, "-m", trained, says=[out, "has no dataset.json"])
 
 
 def test_files_of_no_known_format_are_refused(refused, tmp_path, trained):
     path = tmp_path / "x.xyz"
     path.write_text("nonsense\n")
-    refused("predict", trained, path, "-o", tmp_path / "f", says=[path, "of no known format"])
+    refused("predict", path, "-m", trained, "-o", tmp_path / "f", says=[path, "of no known format"])
     refused("import", path, tmp_path / "out", says=[path, "of no known format"])
     botan_folder(tmp_path / "in", 1, 1)
     refused(
@@ -238,7 +238,7 @@ def test_a_full_disk_during_training_leaves_nothing_half_written(
     assert not (run / "run.json").exists()
     assert not list(run.rglob("*.partial"))
     if after < 3:  # experiment.yaml, weights.safetensors, model.json, run.json
-        refused("evaluate", run, liquid, says=["holds no model"])
+        refused("evaluate", liquid, "-m", run, says=["holds no model"])
     done("train", path, "-o", run)
     assert contents(run / "model") == contents(trained / "model")
 
@@ -248,7 +248,7 @@ def test_a_full_disk_during_prediction_leaves_nothing_half_written(
     refused, done, tmp_path, trained, monkeypatch, suffix
 ):
     path, out = snapshot(tmp_path / "x.npz"), tmp_path / "f"
-    call = ("predict", trained, path, "-o", out, "--format", suffix, "--no-report")
+    call = ("predict", path, "-m", trained, "-o", out, "--format", suffix, "--no-report")
     with monkeypatch.context() as patch:
         no_room(patch, 0)
         refused(*call, says=[out, "cannot be written"])
@@ -337,7 +337,7 @@ def test_a_file_that_is_no_experiment_is_named(refused, tmp_path, command, conte
         ("seed=[", "--set seed: '[' is not a YAML value"),
         ("seed.x=3", "--set seed.x: there is nothing to set under 'seed'"),
         ("model.oder=3", "did you mean 'order'?"),
-        ("train.times=[9.25]", "has no time 9.25; its times: 0.165, 5.2"),
+        ("train.times=[9.25]", "has no time 9.25; its times: 0.52, 16.5"),
         ("train.split=tran", "has no split 'tran'; its splits: train, test"),
     ],
 )
@@ -361,7 +361,7 @@ def test_a_file_in_the_place_of_the_results_is_kept(refused, tmp_path, liquid, t
     botan_folder(tmp_path / "in", 1, 1)
     refused("import", tmp_path / "in", taken, says=[taken])
     refused("train", experiment(tmp_path / "e.yaml", liquid), "-o", taken, says=[taken])
-    refused("predict", trained, snapshot(tmp_path / "x.npz"), "-o", taken, says=[taken])
+    refused("predict", snapshot(tmp_path / "x.npz"), "-m", trained, "-o", taken, says=[taken])
     assert taken.read_text() == "mine"
 
 
@@ -385,7 +385,7 @@ def test_data_without_labels_cannot_train_or_score(refused, tmp_path, liquid, tr
     bare.finish()
     path = experiment(tmp_path / "e.yaml", tmp_path / "bare", train={"datasets": ["bare"]})
     refused("train", path, "-o", tmp_path / "run", says=["has no 'propensity' to learn from"])
-    refused("evaluate", trained, tmp_path / "bare", says=["ka-01", "propensity"])
+    refused("evaluate", tmp_path / "bare", "-m", trained, says=["ka-01", "propensity"])
 
 
 KEPT = ("positions", "types", "box", "times")
@@ -394,9 +394,9 @@ KEPT = ("positions", "types", "box", "times")
 def test_a_bad_output_format_is_named(refused, tmp_path, trained):
     path = snapshot(tmp_path / "x.npz")
     out = tmp_path / "f"
-    refused("predict", trained, path, "-o", out, "--format", "pdb", says=["pdb", ".xyz"])
+    refused("predict", path, "-m", trained, "-o", out, "--format", "pdb", says=["pdb", ".xyz"])
     bare = snapshot(tmp_path / "y.npz", box=None)
-    refused("predict", trained, bare, "-o", out, "--density", "0", says=["density"])
+    refused("predict", bare, "-m", trained, "-o", out, "--density", "0", says=["density"])
 
 
 def test_a_manifest_of_nonsense_is_named(refused, tmp_path, liquid):

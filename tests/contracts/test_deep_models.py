@@ -14,10 +14,9 @@ from glasscast.models.hyperparameters import BotanHyperparameters, GeoHyperparam
 from glasscast.models.layers.batch import batch_graph, box_symmetries, join_graphs
 from glasscast.structure.graphs import build_graph
 from glasscast.training.loop import Objective, mean_pearson
-from tests.deep import liquid, tiny, weights
-from tests.plain import lattice
+from tests.deep import cluster, liquid, tiny, weights
 
-NAMES = ["geo-gnn", "botan", "nt-gnn"]
+NAMES = ["geo-gnn", "botan", "nt-gnn", "eignn-cage", "se3-gnn"]
 #: Rounding of single and double precision over a few hundred operations.
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
@@ -32,16 +31,6 @@ def rotation(seed: int) -> np.ndarray:
     return q  # a rotation or a rotation with reflection
 
 
-def free_cluster(seed: int) -> Configuration:
-    """Particles in the middle of a large box, so that any rotation leaves all pairs alone."""
-    rng = np.random.default_rng(seed)
-    positions, box = lattice(4, rng)
-    types = rng.integers(0, 2, len(positions)).astype(np.int8)
-    return Configuration(
-        name="cluster", positions=positions + 20 - box / 2, types=types, box=np.full(3, 40.0)
-    )
-
-
 def output(network, configuration, dtype, cutoff=1.4):
     graph = batch_graph(build_graph(configuration, cutoff), triplets=True, dtype=dtype)
     with torch.no_grad():
@@ -54,15 +43,15 @@ def test_geo_gnn_is_invariant(dtype, angles):
     torch.manual_seed(0)
     settings = GeoHyperparameters(angles=angles)
     network = GeoNetwork(settings, 2, 2).to(dtype).eval()
-    cluster, rng = free_cluster(3), np.random.default_rng(4)
-    expected = output(network, cluster, dtype)
+    start, rng = cluster(3), np.random.default_rng(4)
+    expected = output(network, start, dtype)
     scale = TOLERANCE[dtype] * np.abs(expected).max()
     for seed in (1, 2, 3):
-        moved = (cluster.positions - 20) @ rotation(seed).T + 20
-        got = output(network, cluster.with_fields(positions=moved), dtype)
+        moved = (start.positions - 20) @ rotation(seed).T + 20
+        got = output(network, start.with_fields(positions=moved), dtype)
         np.testing.assert_allclose(got, expected, rtol=0, atol=scale)
-    mirrored = cluster.positions * [-1, 1, 1] % cluster.box
-    got = output(network, cluster.with_fields(positions=mirrored), dtype)
+    mirrored = start.positions * [-1, 1, 1] % start.box
+    got = output(network, start.with_fields(positions=mirrored), dtype)
     np.testing.assert_allclose(got, expected, rtol=0, atol=scale)
     crystal = liquid(5, side=5)
     expected = output(network, crystal, dtype)
@@ -79,6 +68,7 @@ def test_permutation_only_permutes(fitted):
     shuffled = Configuration(
         name="shuffled",
         positions=configuration.positions[order],
+        cage=configuration.cage[order],
         types=configuration.types[order],
         box=configuration.box,
     )
@@ -118,9 +108,11 @@ def test_gradient_reaches_every_parameter(fitted):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_lone_particles_and_no_edges_have_forecasts(name, fitted):
+    apart = np.array([[1.0, 1, 1], [9.0, 9, 9]])
     lone = Configuration(
         name="lone",
-        positions=np.array([[1.0, 1, 1], [9.0, 9, 9]]),
+        positions=apart,
+        cage=apart,
         types=np.array([0, 1], dtype=np.int8),
         box=np.full(3, 20.0),
     )
@@ -152,7 +144,8 @@ def test_load_refuses_weights_of_other_width(fitted, tmp_path):
     fitted.save(tmp_path)
     path = tmp_path / "model.json"
     record = json.loads(path.read_text())
-    record["hyperparameters"]["hidden"] = 24
+    width = "channels" if fitted.name == "se3-gnn" else "hidden"
+    record["hyperparameters"][width] = 24
     path.write_text(json.dumps(record))
     with pytest.raises(InputError, match="weights of another network"):
         type(fitted).load(tmp_path)
@@ -364,7 +357,11 @@ def test_jitter_is_drawn_anew_at_each_step_and_resumes(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_overfits_one_configuration(name):
-    wide = {"hidden": 48, "rounds": 3} if name != "geo-gnn" else {"hidden": 32}
+    wide = {
+        "geo-gnn": {"hidden": 32},
+        "eignn-cage": {"hidden": 32, "layers": 3},
+        "se3-gnn": {"channels": 16, "layers": 3},
+    }.get(name, {"hidden": 48, "rounds": 3})
     settings = {"epochs": 1500, "learning_rate": 3e-3, "augment": False, "schedule": "cosine"}
     model = tiny(name, training=settings, **wide).fit([liquid(1)])
     forecast, truth = model.predict(liquid(1)), liquid(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from glasscast import __version__
 from glasscast.datasets.configuration import FIELDS, Configuration
 from glasscast.datasets.files import (
+    UNREADABLE_ARCHIVE,
     npz_bytes,
     read_npz,
     remove_partials,
@@ -90,6 +92,33 @@ class Entry:
     stages: tuple[float, ...] | None = None
 
 
+def _why_no_manifest(folder: Path) -> tuple[str, str]:
+    """Problem and remedy of a folder without ``dataset.json``."""
+    finished = sum(_is_configuration_file(file) for file in sorted(folder.glob("*.npz")))
+    if (folder / "inputs" / "settings.json").is_file():
+        parts = len(list(folder.glob("parts/*.npz")))
+        return (
+            f"has no {MANIFEST}: it is an unfinished simulation with {parts} parts done so far",
+            "run the same 'glasscast simulate' again to finish it; what is done is kept",
+        )
+    if finished or any(folder.glob(".*.partial")):
+        return (
+            f"has no {MANIFEST}: it is an unfinished import with {finished} configurations done "
+            "so far",
+            "run the same 'glasscast import' again to finish it; what is done is kept",
+        )
+    return f"has no {MANIFEST}", "make a dataset with 'glasscast import'"
+
+
+def _is_configuration_file(path: Path) -> bool:
+    """Whether a file looks like one that :class:`DatasetWriter` wrote."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {"name.npy", "metadata.npy"} <= set(archive.namelist())
+    except UNREADABLE_ARCHIVE:
+        return False
+
+
 def _entry(folder: Path, record: Mapping[str, Any]) -> Entry:
     """Read an entry of ``dataset.json``; while its file is being replaced there are two versions.
 
@@ -131,14 +160,7 @@ class Dataset(Sequence[Configuration]):
         if not folder.is_dir():
             raise InputError(folder, "is not a folder", "make one with 'glasscast import'")
         if not path.exists():
-            unfinished = any(folder.glob("*.npz"))
-            raise InputError(
-                folder,
-                f"has no {MANIFEST}",
-                "its import was interrupted: run the same command again"
-                if unfinished
-                else "make a dataset with 'glasscast import'",
-            )
+            raise InputError(folder, *_why_no_manifest(folder))
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:

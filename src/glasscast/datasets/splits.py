@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -38,3 +38,31 @@ def fold_indices(parents: Sequence[str], folds: int, seed: int) -> list[list[int
     for index, parent in enumerate(parents):
         members[fold_of[parent]].append(index)
     return members
+
+
+def split_sizes(parts: Mapping[str, float], total: int) -> dict[str, int]:
+    """Tell how many configurations each split gets.
+
+    Parameters
+    ----------
+    parts : name -> numbers that add up to ``total``, or fractions (not whole) that add up to 1;
+        these are rounded so that the sizes add up.
+
+    Raises
+    ------
+    ValueError : if they do not add up, or a split would be empty.
+    """
+    if all(isinstance(part, int) for part in parts.values()):
+        if sum(parts.values()) != total:
+            raise ValueError(
+                f"splits: {sum(parts.values())} configurations are named of {total}; "
+                "numbers must add up, or be fractions such as 0.65"
+            )
+        return {name: int(part) for name, part in parts.items()}
+    if abs(sum(parts.values()) - 1) > 1e-9:
+        raise ValueError(f"splits: fractions must add up to 1, got {sum(parts.values()):g}")
+    bounds = np.round(np.cumsum([0.0, *parts.values()]) * total).astype(int)
+    sizes = dict(zip(parts, np.diff(bounds).tolist(), strict=True))
+    if min(sizes.values()) == 0:
+        raise ValueError(f"splits: {total} configurations leave a split empty: {sizes}")
+    return sizes

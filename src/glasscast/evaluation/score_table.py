@@ -107,13 +107,13 @@ class ScoreTable:
     def to_markdown(self) -> str:
         """Write a pipe table, rounded for reading."""
         lines = ["| " + " | ".join(_HEADS) + " |", "|" + " --- |" * len(_HEADS)]
-        lines += ["| " + " | ".join(_cells(row, _escape_markdown)) + " |" for row in self.rows]
+        lines += ["| " + " | ".join(_cells(row, escape_markdown)) + " |" for row in self.rows]
         return "\n".join(lines) + "\n"
 
     def to_latex(self) -> str:
         """Write a booktabs ``tabular``, rounded for reading."""
-        head = " & ".join(_escape_latex(name) for name in _HEADS)
-        body = [" & ".join(_cells(row, _escape_latex)) + r" \\" for row in self.rows]
+        head = " & ".join(escape_latex(name) for name in _HEADS)
+        body = [" & ".join(_cells(row, escape_latex)) + r" \\" for row in self.rows]
         lines = [
             r"\begin{tabular}{llllr@{\quad}lrlrrr}",
             r"\toprule",
@@ -218,13 +218,15 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Text that a Markdown table shows as it is."""
     for character in "\\|`*_<>[]":
         text = text.replace(character, "\\" + character)
     return " ".join(text.split())
 
 
-def _escape_latex(text: str) -> str:
+def escape_latex(text: str) -> str:
+    """Text that LaTeX prints as it is."""
     table = {
         "\\": r"\textbackslash{}",
         "~": r"\textasciitilde{}",

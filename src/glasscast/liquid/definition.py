@@ -15,7 +15,7 @@ from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.potentials import Potential
 
 #: Liquids that come with the library.
-BUILT_IN = ("ka", "ka-cut", "ka2d", "hard-spheres")
+BUILT_IN = ("ka", "ka-cut", "ka-unshifted", "ka2d", "hard-spheres")
 
 
 class _Strict(BaseModel):

@@ -25,6 +25,7 @@ class Model(ABC):
     Attributes
     ----------
     dimensions : dimensions of space the model can work in.
+    settings_class : class of its hyperparameters.
     hyperparameters : its settings.
     workspace : threads, and results shared with other models of the run.
     species_ : species seen in training; set by ``fit``.
@@ -33,6 +34,7 @@ class Model(ABC):
     """
 
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)
+    settings_class: ClassVar[type[Hyperparameters]]
 
     species_: tuple[int, ...]
     times_: NDArray[np.float64]
@@ -82,6 +84,22 @@ class Model(ABC):
         ------
         ModelError : if the model is not fitted, or a species or dimension is new to it.
         """
+
+    def parameter_count(self) -> int:
+        """Numbers learned in ``fit``; none unless a model says otherwise."""
+        return 0
+
+    def structure_of(self, configuration: Configuration, field: str) -> NDArray[np.float64]:
+        """Positions (N, d) in one of the fields ``positions``, ``inherent``, ``cage``.
+
+        Raises
+        ------
+        ModelError : if the configuration lacks them.
+        """
+        positions: NDArray[np.float64] | None = getattr(configuration, field)
+        if positions is None:
+            raise ModelError(f"{configuration.name} has no '{field}' positions")
+        return positions
 
     @abstractmethod
     def save(self, folder: Path) -> None:

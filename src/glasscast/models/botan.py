@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.models.deep import DeepModel
 from glasscast.models.hyperparameters import (
     BotanHyperparameters,
@@ -159,7 +161,7 @@ class Botan(DeepModel):
         """Untrained network."""
         return BotanNetwork(self.hyperparameters, self.dimension_, len(self.times_))
 
-    def initialise(self) -> None:
+    def initialise(self, train: Sequence[Configuration]) -> None:
         """Start from ``initial_weights``, if any."""
         if self.hyperparameters.initial_weights is not None:
             from glasscast.models.published import start_from

@@ -20,15 +20,20 @@ from glasscast.errors import InputError, ModelError
 from glasscast.models.base import Model
 from glasscast.models.files import read_record, read_weights, write_model
 from glasscast.models.forecast import Forecast
-from glasscast.models.hyperparameters import DeepHyperparameters
-from glasscast.models.layers.batch import GraphBatch, batch_graph
+from glasscast.models.hyperparameters import (
+    DeepHyperparameters,
+    NetworkHyperparameters,
+)
+from glasscast.models.layers.batch import GraphBatch, NetworkInput, batch_graph
 from glasscast.progress import task
 from glasscast.structure.graphs import build_graph
 from glasscast.structure.workspace import Workspace
 from glasscast.training.loop import Epoch, Objective, Progress, Trainer, seeded
 from glasscast.training.memory import keep_freed_memory
 from glasscast.training.processes import Processes
+from glasscast.training.stages import Stage, first_stage, stage_identity, stage_paths
 from glasscast.training.targets import (
+    Example,
     ExampleCache,
     TargetStatistics,
     make_example,
@@ -51,8 +56,8 @@ class DeepModel(Model):
     progress : called after each training step; the workspace's display when None.
     """
 
-    hyperparameters: DeepHyperparameters
-    settings_class: ClassVar[type[DeepHyperparameters]]
+    hyperparameters: NetworkHyperparameters
+    settings_class: ClassVar[type[NetworkHyperparameters]]
     network_: nn.Module
     statistics_: TargetStatistics
     history_: list[Epoch]
@@ -83,21 +88,36 @@ class DeepModel(Model):
         """Whether the network reads angles between edges."""
         return False
 
-    def make_graph(self, configuration: Configuration) -> GraphBatch:
-        """Graph of a configuration as the network reads it.
+    def make_graph(self, configuration: Configuration) -> NetworkInput:
+        """Graph of a configuration, or whatever else the network reads.
 
         Raises
         ------
         ModelError : if the configuration lacks the structure the model reads.
         """
+        assert isinstance(self.hyperparameters, DeepHyperparameters)
         structure = self.hyperparameters.structure
-        if getattr(configuration, structure) is None:
-            raise ModelError(f"{configuration.name} has no '{structure}' positions")
+        self.structure_of(configuration, structure)
         graph = build_graph(configuration, self.hyperparameters.cutoff, structure)
         return batch_graph(graph, self_edges=self.self_edges, triplets=self.uses_angles)
 
-    def initialise(self) -> None:
-        """Change the fresh weights before training; nothing by default."""
+    def training_input(self, configuration: Configuration, stage: Stage) -> NetworkInput:
+        """Make what the network reads and the loss of a stage needs; by default the former."""
+        return self.make_graph(configuration)
+
+    def stages(self) -> list[Stage]:
+        """List the runs of the training loop; each takes up the weights of the one before."""
+        return [Stage(Objective(self.node_weight), self.hyperparameters.training)]
+
+    def initialise(self, train: Sequence[Configuration]) -> None:
+        """Prepare the fresh network before training on some configurations; nothing by default."""
+
+    def learned(self) -> dict[str, Any]:
+        """Return what else the model learned: JSON values of its record; nothing by default."""
+        return {}
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Take back what :meth:`learned` gave, from a saved record."""
 
     def fit(
         self,
@@ -131,43 +151,76 @@ class DeepModel(Model):
         self.statistics_ = measure_targets(train, target, species, settings.normalisation, edges)
         with seeded([seed]):
             self.network_ = self.build_network()
-        self.initialise()
+        self.initialise(train)
         processes = Processes.join(settings.device)
         torch.set_num_threads(max(1, self.workspace.threads // processes.count))
-
-        def cache(configurations: Sequence[Configuration]) -> ExampleCache:
-            return ExampleCache(
-                configurations,
-                lambda c: make_example(
-                    c, self.make_graph(c), target, self.statistics_, edges, self.bond_cutoff
-                ),
-                settings.graph_memory * 2**20,
-                processes.device,
-            )
-
-        trainer = Trainer(
-            self.network_,
-            Objective(self.node_weight),
-            settings,
-            seed=seed,
-            processes=processes,
-            identity=self._identity(train, validation, seed),
-            checkpoint=checkpoint,
-            progress=self.progress or self._advance,
-        )
-        steps = settings.epochs * -(-len(train) // settings.batch_size)
+        stages = self.stages()
+        paths = stage_paths(checkpoint, stages)
+        history: list[Epoch] = []
+        steps = sum(s.settings.epochs for s in stages) * -(-len(train) // settings.batch_size)
         with task(self.workspace.progress, f"fit {self.name}", steps):
-            trainer.run(cache(train), cache(validation))
+            for k in range(first_stage(paths), len(stages)):
+                trainer = self._train_stage(
+                    stages[k],
+                    train,
+                    validation,
+                    seed=seed,
+                    processes=processes,
+                    identity=self._identity(train, validation, seed) | stage_identity(k, stages),
+                    checkpoint=paths[k],
+                )
+                history += trainer.history
         self.network_.cpu().eval()
-        self.history_ = trainer.history
+        self.history_ = history
         self.provenance_ = {
             "seed": seed,
             "trained_on": [c.name for c in train],
             "validated_on": [c.name for c in validation],
-            "epochs": len(trainer.history),
+            "epochs": len(history),
             "best_epoch": trainer.best_epoch,
         }
         return self
+
+    def _train_stage(
+        self,
+        stage: Stage,
+        train: Sequence[Configuration],
+        validation: Sequence[Configuration],
+        *,
+        seed: int,
+        processes: Processes,
+        identity: dict[str, Any],
+        checkpoint: Path | None,
+    ) -> Trainer:
+        """Run the training loop once, in place."""
+        edges = self.node_weight < 1
+
+        def make(configuration: Configuration) -> Example:
+            return make_example(
+                configuration,
+                self.training_input(configuration, stage),
+                self.hyperparameters.target,
+                self.statistics_,
+                edges,
+                self.bond_cutoff,
+            )
+
+        limit = stage.settings.graph_memory * 2**20
+        trainer = Trainer(
+            self.network_,
+            stage.objective,
+            stage.settings,
+            seed=seed,
+            processes=processes,
+            identity=identity,
+            checkpoint=checkpoint,
+            progress=self.progress or self._advance,
+        )
+        trainer.run(
+            ExampleCache(train, make, limit, processes.device),
+            ExampleCache(validation, make, limit, processes.device),
+        )
+        return trainer
 
     def _advance(self, done: int, total: int, last: Epoch | None) -> None:
         """Show a training step and, after each epoch, how well it went."""
@@ -227,6 +280,7 @@ class DeepModel(Model):
             values[:, mine] = standardised[:, mine] * std[:, None] + mean[:, None]
         bonds, change = None, None
         if edges is not None:
+            assert isinstance(graph, GraphBatch)
             upper = graph.index.receivers < graph.index.senders
             pair_mean = (edges[upper] + edges[graph.index.reverse[upper]]).double().numpy().T / 2
             bonds = torch.stack([graph.index.receivers[upper], graph.index.senders[upper]])
@@ -259,6 +313,7 @@ class DeepModel(Model):
             "statistics": self.statistics_.to_json(),
             "parameters": self.parameter_count(),
             "provenance": self.provenance_,
+            **self.learned(),
         }
         state = self.network_.state_dict()
         write_model(folder, record, {key: value.numpy() for key, value in state.items()})
@@ -278,6 +333,7 @@ class DeepModel(Model):
             model.times_ = np.array(record["times"], dtype=np.float64)
             model.statistics_ = TargetStatistics.from_json(record["statistics"])
             model.provenance_ = dict(record["provenance"])
+            model.restore(record)
             model.history_ = []
             model.network_ = model.build_network().eval()
             model.load_weights(arrays)

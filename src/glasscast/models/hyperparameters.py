@@ -18,17 +18,16 @@ class Hyperparameters(BaseModel):
     name: str
     target: Target = Field(default="propensity", description="field of Configuration to forecast")
 
+    @property
+    def equilibrium(self) -> tuple[str, ...]:
+        """Equilibrium positions that a forecast needs besides the snapshot: inherent, cage."""
+        structure = getattr(self, "structure", "positions")
+        return () if structure == "positions" else (structure,)
 
-class LinearHyperparameters(Hyperparameters):
-    """Ridge regression on shell-averaged descriptors (Boattini et al., PRL 127, 088007)."""
 
-    name: Literal["lr"] = "lr"
-    order: int = Field(2, ge=0, le=5, description="generations of shell averaging, n_max")
-    descriptors: Literal["both", "radial", "angular"] = "both"
-    structure: Literal["positions", "inherent", "cage"] = Field(
-        "positions", description="field of Configuration that the descriptors describe"
-    )
-    shell_cutoff: float = Field(2.3, gt=0, description="r_c of the shell average, in sigma")
+class RidgeHyperparameters(Hyperparameters):
+    """How a ridge regression is fitted; the same for every table of descriptors."""
+
     penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (1e1, 1e2, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6, 1e7),
         min_length=1,
@@ -38,6 +37,18 @@ class LinearHyperparameters(Hyperparameters):
     select: int | None = Field(
         None, ge=1, description="keep only this many descriptors, chosen by forward selection"
     )
+
+
+class LinearHyperparameters(RidgeHyperparameters):
+    """Ridge regression on shell-averaged descriptors (Boattini et al., PRL 127, 088007)."""
+
+    name: Literal["lr"] = "lr"
+    order: int = Field(2, ge=0, le=5, description="generations of shell averaging, n_max")
+    descriptors: Literal["both", "radial", "angular"] = "both"
+    structure: Literal["positions", "inherent", "cage"] = Field(
+        "positions", description="field of Configuration that the descriptors describe"
+    )
+    shell_cutoff: float = Field(2.3, gt=0, description="r_c of the shell average, in sigma")
 
 
 class TrainingSettings(BaseModel):
@@ -94,13 +105,10 @@ class TrainingSettings(BaseModel):
     )
 
 
-class DeepHyperparameters(Hyperparameters):
-    """What all graph networks share."""
+class NetworkHyperparameters(Hyperparameters):
+    """What all networks share, whatever they read."""
 
     structure: Literal["positions", "inherent", "cage"] = "positions"
-    cutoff: float = Field(
-        default=2.0, gt=0, description="edges join particles closer than this, in sigma"
-    )
     training: TrainingSettings = TrainingSettings()
 
     @model_validator(mode="before")
@@ -111,6 +119,14 @@ class DeepHyperparameters(Hyperparameters):
             return values
         own = cls.model_fields["training"].default.model_dump()
         return {**values, "training": {**own, **values["training"]}}
+
+
+class DeepHyperparameters(NetworkHyperparameters):
+    """What all graph networks share."""
+
+    cutoff: float = Field(
+        default=2.0, gt=0, description="edges join particles closer than this, in sigma"
+    )
 
 
 class InteractionHyperparameters(DeepHyperparameters):
@@ -176,7 +192,99 @@ class GeoHyperparameters(DeepHyperparameters):
         default="attention", description="edges to nodes; `mlp` is the model without aggregation"
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="the paper tries 0, 0.1, 0.2")
-    # The paper starts Adam at 1e-3 and trains on 400 configurations. Ten give a hundred steps where
-    # it has thousands, and the triplet layers, whose gradient starts 1e3 times below that of the
-    # read-out, then hardly learn: a larger rate that is raised and lowered smoothly gains most.
-    training: TrainingSettings = TrainingSettings(learning_rate=1e-2, schedule="cosine", warmup=20)
+    # The paper starts Adam at 1e-3 and trains on 400 configurations. Ten give hundreds of steps
+    # where it has thousands: a larger rate, raised and lowered smoothly, gets further in them.
+    # At 1e-2 training was seen to diverge.
+    training: TrainingSettings = TrainingSettings(learning_rate=3e-3, schedule="cosine", warmup=20)
+
+
+class CnnHyperparameters(NetworkHyperparameters):
+    """Convolutions over a voxel grid, the baseline named by Bapst et al., Nat. Phys. 16, 448."""
+
+    name: Literal["cnn"] = "cnn"
+    spacing: float = Field(
+        default=0.4, gt=0, description="largest side of a voxel, in sigma; the box holds whole ones"
+    )
+    channels: int = Field(default=16, ge=1, description="width of every layer")
+    blocks: int = Field(
+        default=4, ge=1, description="residual blocks of two convolutions; each sees 4 voxels more"
+    )
+    training: TrainingSettings = TrainingSettings(
+        epochs=100, learning_rate=2e-3, schedule="cosine", augment=True
+    )
+
+
+class EquivariantHyperparameters(DeepHyperparameters):
+    """What the networks on spherical tensors share."""
+
+    l_max: int = Field(default=2, ge=0, le=3, description="highest degree of tensors")
+    layers: int = Field(default=7, ge=1, description="interaction layers")
+    radial_functions: int = Field(default=8, ge=1, description="Bessel functions of a distance")
+    radial_cutoff: float = Field(
+        default=2.5, gt=0, description="where the Bessel functions vanish, in sigma"
+    )
+    energy: Literal["none", "positions", "inherent", "cage"] = Field(
+        default="inherent", description="structure whose energy a particle the network reads"
+    )
+    liquid: str | None = Field(
+        default=None,
+        description="interactions behind that energy: name or file; null: the configurations' own",
+    )
+    training: TrainingSettings = TrainingSettings(learning_rate=1e-3, schedule="cosine")
+
+    @property
+    def equilibrium(self) -> tuple[str, ...]:
+        """Equilibrium positions of the graph and of the energy."""
+        wanted = {self.structure, self.energy}
+        return tuple(key for key in ("inherent", "cage") if key in wanted)
+
+
+class EignnHyperparameters(EquivariantHyperparameters):
+    """EIGNN (Jiang, Tian, Li, Hu, arXiv 2407.06111); each ablation of the paper is a setting."""
+
+    hidden: int = Field(default=32, ge=1, description="width of the invariant features")
+    scalarisation: Literal["full", "difference", "none"] = Field(
+        default="full",
+        description="`difference` leaves alpha_0 out (variant A), `none` all tensors (variant B)",
+    )
+    parity: bool = Field(
+        default=True,
+        description="invariant under reflections too; false: rotations only, as released",
+    )
+    feature_norm: Literal["configuration", "running"] = Field(
+        default="configuration",
+        description="statistics that normalise invariant features in a forecast: those of the "
+        "configuration, or the average over training",
+    )
+
+
+class EignnInherentHyperparameters(EignnHyperparameters):
+    """EIGNN with displacements to the inherent structure."""
+
+    name: Literal["eignn-inh"] = "eignn-inh"
+    structure: Literal["inherent"] = "inherent"
+
+
+class EignnCageHyperparameters(EignnHyperparameters):
+    """EIGNN with displacements to the cage state."""
+
+    name: Literal["eignn-cage"] = "eignn-cage"
+    structure: Literal["cage"] = "cage"
+
+
+class Se3Hyperparameters(EquivariantHyperparameters):
+    """SE(3)-equivariant network (Pezzicoli, Charpiat, Landes, SciPost Phys. 16, 136)."""
+
+    name: Literal["se3-gnn"] = "se3-gnn"
+    channels: int = Field(default=6, ge=1, description="tensors of each degree")
+    radial_cutoff: float = Field(
+        default=2.0, gt=0, description="where messages fade out, in sigma; at most the cutoff"
+    )
+
+    @model_validator(mode="after")
+    def _fades_inside(self) -> Se3Hyperparameters:
+        if self.radial_cutoff > self.cutoff:
+            raise ValueError(
+                f"radial_cutoff {self.radial_cutoff:g} must not exceed the cutoff {self.cutoff:g}"
+            )
+        return self

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +14,8 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
 from glasscast.datasets.splits import fold_indices
 from glasscast.errors import InputError, ModelError
-from glasscast.models.base import Model
-from glasscast.models.files import read_record, read_weights, write_model
-from glasscast.models.forecast import Forecast
-from glasscast.models.hyperparameters import LinearHyperparameters
+from glasscast.models.hyperparameters import RidgeHyperparameters
+from glasscast.models.linear_forecast import LinearForecaster, parents_of
 from glasscast.models.ridge import (
     FloatArray,
     Moments,
@@ -28,12 +25,11 @@ from glasscast.models.ridge import (
     ridge_path,
 )
 from glasscast.progress import track
-from glasscast.structure.workspace import Workspace
 
 _CHECKPOINT_EVERY = 30.0  # seconds between saves of the moments
 
 
-class LinearModel(Model):
+class LinearModel(LinearForecaster):
     """Ridge regression of the target on a table of descriptors, one fit a species and time.
 
     Training streams: each configuration adds to the moments of its cross-validation fold and is
@@ -41,30 +37,14 @@ class LinearModel(Model):
 
     Attributes
     ----------
-    weights_ : (S, F, T) float64, for raw descriptors.
-    origin_ : (S, F) the point at which the descriptors contribute nothing.
-    intercept_ : (S, T).
-    penalty_ : (S, T) chosen penalties.
     selection_ : per species and time the descriptors taken in order, when ``select`` is set.
     moments_ : of the training data per species, kept when ``select`` is set; not saved.
     """
 
-    hyperparameters: LinearHyperparameters
-    weights_: FloatArray
-    origin_: FloatArray
-    intercept_: FloatArray
-    penalty_: FloatArray
+    hyperparameters: RidgeHyperparameters
+    settings_class: ClassVar[type[RidgeHyperparameters]]
     selection_: dict[tuple[int, int], Selection]
     moments_: list[Moments]
-    trained_on_: list[str]
-
-    @abstractmethod
-    def features(self, configuration: Configuration) -> FloatArray:
-        """Descriptors of every particle: (N, F) float64."""
-
-    @abstractmethod
-    def feature_names(self) -> list[str]:
-        """Names of the F descriptors, in order."""
 
     def fit(
         self,
@@ -122,7 +102,7 @@ class LinearModel(Model):
         self, train: Sequence[Configuration], seed: int, checkpoint: Path | None
     ) -> list[list[Moments]]:
         """Moments by species and fold; goes on from the checkpoint when it fits."""
-        parents = _parents(train)
+        parents = parents_of(train)
         parts = min(self.hyperparameters.folds, len(set(parents)))
         if parts < 2 and len(self.hyperparameters.penalties) > 1:
             raise ModelError(
@@ -161,23 +141,6 @@ class LinearModel(Model):
         text = f"{self.hyperparameters.model_dump_json()}|{seed}|{content}|{first.times.tolist()}"
         return sha256(text.encode())
 
-    def predict(self, configuration: Configuration) -> Forecast:
-        """Forecast every particle of one snapshot."""
-        self.check_structure(configuration)
-        features = self.features(configuration)
-        values = np.full((len(self.times_), configuration.size), np.nan, dtype=np.float32)
-        for s, species in enumerate(self.species_):
-            mine = configuration.types == species
-            shifted = features[mine] - self.origin_[s]
-            values[:, mine] = (shifted @ self.weights_[s] + self.intercept_[s]).T
-        return Forecast(
-            configuration=configuration,
-            model=self.name,
-            times=self.times_,
-            values=values,
-            target=self.hyperparameters.target,
-        )
-
     def ranking(self, species: int, time_index: int, count: int = 20) -> list[tuple[str, float]]:
         """Return the descriptors forward selection took first, with the R they reach together.
 
@@ -192,70 +155,34 @@ class LinearModel(Model):
         pairs = zip(chosen.indices[:count], chosen.correlation[:count], strict=True)
         return [(names[i], float(r)) for i, r in pairs]
 
-    def save(self, folder: Path) -> None:
-        """Write the model; see :meth:`glasscast.models.base.Model.save`."""
-        if not hasattr(self, "weights_"):
-            raise ModelError("cannot save a model that is not fitted")
+    def record(self) -> dict[str, Any]:
+        """Say what is saved as JSON; the descriptors selected among it."""
         names = self.feature_names()
-        record: dict[str, Any] = {
-            "model": self.name,
-            "hyperparameters": self.hyperparameters.model_dump(mode="json"),
-            "dimension": self.dimension_,
-            "species": list(self.species_),
-            "times": self.times_.tolist(),
-            "penalty": self.penalty_.tolist(),
-            "trained_on": self.trained_on_,
-            "selection": [
-                {
-                    "species": self.species_[s],
-                    "time": float(self.times_[t]),
-                    "descriptors": [names[i] for i in chosen.indices],
-                    "correlation": chosen.correlation.tolist(),
-                }
-                for (s, t), chosen in self.selection_.items()
-            ],
-        }
-        weights = {
-            "weights": self.weights_,
-            "origin": self.origin_,
-            "intercept": self.intercept_,
-        }
-        write_model(folder, record, weights)
-
-    @classmethod
-    def load(cls, folder: Path, workspace: Workspace | None = None) -> Self:
-        """Read a saved model; see :meth:`glasscast.models.base.Model.load`."""
-        record = read_record(folder)
-        arrays = read_weights(folder, record)
-        try:
-            model = cls(LinearHyperparameters(**record["hyperparameters"]), workspace)
-            model.dimension_ = int(record["dimension"])
-            model.species_ = tuple(record["species"])
-            model.times_ = np.array(record["times"], dtype=np.float64)
-            model.penalty_ = np.array(record["penalty"], dtype=np.float64)
-            model.trained_on_ = list(record["trained_on"])
-            model.weights_ = arrays["weights"]
-            model.origin_ = arrays["origin"]
-            model.intercept_ = arrays["intercept"]
-            names = {name: i for i, name in enumerate(model.feature_names())}
-            model.selection_ = {
-                (
-                    model.species_.index(row["species"]),
-                    int(np.argmin(np.abs(model.times_ - row["time"]))),
-                ): Selection(
-                    np.array([names[n] for n in row["descriptors"]], dtype=np.int64),
-                    np.array(row["correlation"]),
-                )
-                for row in record["selection"]
+        selection = [
+            {
+                "species": self.species_[s],
+                "time": float(self.times_[t]),
+                "descriptors": [names[i] for i in chosen.indices],
+                "correlation": chosen.correlation.tolist(),
             }
-        except (KeyError, ValueError, TypeError) as error:
-            raise InputError(folder, f"holds no complete linear model ({error!r})") from None
-        expected = (len(model.species_), len(names), len(model.times_))
-        if model.weights_.shape != expected:
-            raise InputError(
-                folder, f"'weights' must have shape {expected}, got {model.weights_.shape}"
+            for (s, t), chosen in self.selection_.items()
+        ]
+        return super().record() | {"selection": selection}
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Take up what :meth:`record` gave."""
+        super().restore(record)
+        names = {name: i for i, name in enumerate(self.feature_names())}
+        self.selection_ = {
+            (
+                self.species_.index(row["species"]),
+                int(np.argmin(np.abs(self.times_ - row["time"]))),
+            ): Selection(
+                np.array([names[n] for n in row["descriptors"]], dtype=np.int64),
+                np.array(row["correlation"]),
             )
-        return model
+            for row in record["selection"]
+        }
 
 
 def _total(folds: Sequence[Moments]) -> Moments:
@@ -263,14 +190,6 @@ def _total(folds: Sequence[Moments]) -> Moments:
     for fold in folds[1:]:
         total = total + fold
     return total
-
-
-def _parents(train: Sequence[Configuration]) -> list[str]:
-    """Group of each configuration, without reading a dataset's files."""
-    entries = getattr(train, "entries", None)
-    if entries is not None:
-        return [entry.parent for entry in entries]
-    return [str(c.metadata.get("parent", c.name)) for c in train]
 
 
 class _FitState:

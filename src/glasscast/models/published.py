@@ -1,7 +1,8 @@
-"""Published weights of NT-GNN and BOTAN as models of this library; nothing in them is executed.
+"""Published weights as models of this library; nothing in them is executed.
 
-The files hold the same networks as :mod:`glasscast.models.botan` with other names and another
-order of the columns that read concatenated features.
+The files of NT-GNN and BOTAN hold the same networks as :mod:`glasscast.models.botan` with other
+names and another order of the columns that read concatenated features; for those of EIGNN see
+:mod:`glasscast.models.published_eignn`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import torch
 from torch import Tensor
 
 from glasscast.datasets.files import read_npz, sha256_of_file
-from glasscast.errors import InputError, ModelError
+from glasscast.errors import InputError, ModelError, SettingsError
 from glasscast.models.botan import Botan, NodeTargeting
+from glasscast.models.deep import DeepModel
 from glasscast.models.hyperparameters import BotanHyperparameters, NodeTargetingHyperparameters
+from glasscast.models.published_eignn import is_eignn, read_eignn
 from glasscast.models.registry import load_model
 from glasscast.structure.workspace import Workspace
 from glasscast.training.targets import TargetStatistics
@@ -42,37 +45,59 @@ _DEEPMIND_BLOCKS = {
 }
 
 
-def import_weights(path: Path, time: float, workspace: Workspace | None = None) -> Botan:
+def import_weights(
+    path: Path, time: float | None = None, workspace: Workspace | None = None
+) -> DeepModel:
     """Read published weights as a model that predicts.
 
     Parameters
     ----------
-    path : ``.pth`` of Shiba et al. (BOTAN) or ``.npz`` of Bapst et al. (NT-GNN).
-    time : at which the weights forecast; the files do not say. BOTAN's edge-pretrained ones were
-        trained at t = 13, their node output is untrained.
+    path : ``.pth`` of Shiba et al. (BOTAN), ``.npz`` of Bapst et al. (NT-GNN) or ``.pt`` of
+        Jiang et al. (EIGNN).
+    time : at which the weights of the first two forecast; the files do not say. BOTAN's
+        edge-pretrained ones were trained at t = 13, their node output is untrained. The ten
+        times of EIGNN are known.
 
     Returns
     -------
-    Botan or NodeTargeting, in units of sigma, for species A and B in three dimensions.
+    Botan or NodeTargeting, in units of sigma, or EignnCage, in standardised units; for species A
+    and B in three dimensions.
 
     Raises
     ------
-    InputError : if the file is neither, is damaged, or holds Python objects.
+    InputError : if the file is none of them, is damaged, or holds Python objects.
+    SettingsError : if the time is needed and absent, or given and known.
     """
+    raw = read_npz(path) if path.suffix == ".npz" else _read_torch(path)
+    if is_eignn(raw):
+        if time is not None:
+            raise SettingsError(f"{path} forecasts ten times of its own; leave the time out")
+        model: DeepModel = read_eignn(raw, path, workspace)
+    elif time is None:
+        raise SettingsError(f"{path} does not say at which time it forecasts; give the time")
+    else:
+        model = _interaction_network(raw, path, time, workspace)
+    model.provenance_ = {"published": path.name, "sha256": sha256_of_file(path)}
+    model.history_ = []
+    return model
+
+
+def _interaction_network(
+    raw: Mapping[str, Any], path: Path, time: float, workspace: Workspace | None
+) -> Botan:
+    """NT-GNN or BOTAN from the content of a file."""
     model: Botan
     if path.suffix == ".npz":
         model = NodeTargeting(NodeTargetingHyperparameters(), workspace)
-        state = _read_deepmind(path)
+        state = _deepmind_state(raw, path)
     else:
         model = Botan(BotanHyperparameters(), workspace)
-        state = _read_botan(path)
+        state = _botan_state(raw, path)
     model.species_, model.dimension_ = (0, 1), 3
     model.times_ = np.array([time], dtype=np.float64)
     model.statistics_ = TargetStatistics(
         (0, 1), np.zeros((2, 1)), np.ones((2, 1)), np.zeros(1), np.ones(1)
     )
-    model.provenance_ = {"published": path.name, "sha256": sha256_of_file(path)}
-    model.history_ = []
     model.network_ = model.build_network().eval()
     try:
         model.network_.load_state_dict(state)
@@ -81,8 +106,8 @@ def import_weights(path: Path, time: float, workspace: Workspace | None = None) 
     return model
 
 
-def _read_botan(path: Path) -> dict[str, Tensor]:
-    """State of our network from a BOTAN state dict."""
+def _read_torch(path: Path) -> Mapping[str, Any]:
+    """Content of a file of torch, tensors and plain values only."""
     try:
         raw = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -91,6 +116,11 @@ def _read_botan(path: Path) -> dict[str, Tensor]:
         raise InputError(path, f"is not a file of weights ({error!r:.200})") from None
     if not isinstance(raw, Mapping):
         raise InputError(path, f"holds a {type(raw).__name__}, not named weights")
+    return raw
+
+
+def _botan_state(raw: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    """State of our network from a BOTAN state dict."""
     state = {}
     for ours, theirs in _BOTAN_BLOCKS.items():
         for layer in range(3 if ours == "decode" else 2):
@@ -102,9 +132,8 @@ def _read_botan(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _read_deepmind(path: Path) -> dict[str, Tensor]:
+def _deepmind_state(raw: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     """State of our network from the arrays of Bapst et al., whose weights are (in, out)."""
-    raw = read_npz(path)
     state = {}
     for ours, theirs in _DEEPMIND_BLOCKS.items():
         for layer in range(3 if ours == "decode" else 2):
@@ -143,7 +172,11 @@ def start_from(model: Botan, path: Path) -> None:
     InputError : if the file cannot be read.
     ModelError : if it holds another network.
     """
-    source = load_model(path, model.workspace) if path.is_dir() else import_weights(path, 0.0)
+    if path.is_dir():
+        source = load_model(path, model.workspace)
+    else:
+        raw = read_npz(path) if path.suffix == ".npz" else _read_torch(path)
+        source = _interaction_network(raw, path, 0.0, model.workspace)
     if not isinstance(source, Botan):
         raise ModelError(f"{path} holds a '{source.name}', which cannot start a '{model.name}'")
     state = {key: value.clone() for key, value in source.network_.state_dict().items()}

@@ -53,7 +53,7 @@ def draw_scores(
         for metric in [m for m in METRICS if m in rows.values_of("metric")]:
             tail = f"_{number}" if len(groups) > 1 else ""
             done.append(
-                _save(
+                illustrate(
                     folder,
                     f"scores_{metric}{tail}",
                     f"{_METRIC_TITLES[metric]}: {target.replace('_', ' ')}{where}",
@@ -67,7 +67,7 @@ def draw_scores(
 def draw_transfer(folder: Path, scores: ScoreTable, order: TransferAxes) -> list[Illustration]:
     """Draw and save how far each training carries, a figure a correlation and species."""
     return [
-        _save(
+        illustrate(
             folder,
             f"transfer_{metric}_{species}",
             f"{_METRIC_TITLES[metric]}: {species} particles",
@@ -103,7 +103,7 @@ def draw_examples(
     who = f"{forecast.model}, {truth.name}, t = {format_time(time)}"
     shown = measured_values(forecast, truth, time) is not None
     done = [
-        _save(
+        illustrate(
             folder,
             "slice",
             f"A look into the box: {who}",
@@ -113,7 +113,7 @@ def draw_examples(
     ]
     if labelled:
         done.append(
-            _save(
+            illustrate(
                 folder,
                 "density",
                 f"Predicted against true: {forecast.model}, {_count(labelled)}",
@@ -122,7 +122,7 @@ def draw_examples(
             )
         )
     done.append(
-        _save(
+        illustrate(
             folder,
             "distribution",
             f"Distributions: {forecast.model}, {_count(examples)}",
@@ -142,7 +142,7 @@ def draw_learning_curve(
     times = sorted({time for table in curve.values() for time in table.values_of("time")})
     time = nearest_time(times, tau_alpha)
     return [
-        _save(
+        illustrate(
             folder,
             "learning_curve",
             f"Score against training configurations, t = {format_time(time)}",
@@ -161,7 +161,7 @@ def draw_smoothness(
     if not series:
         return []
     return [
-        _save(
+        illustrate(
             folder,
             "rayleigh",
             f"Rayleigh quotient: {model}",
@@ -170,7 +170,7 @@ def draw_smoothness(
             "be smoother than the truth.",
             rayleigh_figure(series),
         ),
-        _save(
+        illustrate(
             folder,
             "local_smoothness",
             f"Local smoothness: {model}",
@@ -190,7 +190,7 @@ def draw_selection(folder: Path, curves: Sequence[SelectionCurve]) -> list[Illus
         "Look for where the curve levels off: that many descriptors carry what the model knows."
     )
     title = "Score against number of descriptors"
-    return [_save(folder, "selection", title, caption, selection_figure(curves))]
+    return [illustrate(folder, "selection", title, caption, selection_figure(curves))]
 
 
 def nearest_time(times: Sequence[float] | np.ndarray, tau_alpha: float | None) -> float:
@@ -201,7 +201,8 @@ def nearest_time(times: Sequence[float] | np.ndarray, tau_alpha: float | None) -
     return min(positive, key=lambda t: abs(np.log(t / tau_alpha)))
 
 
-def _save(folder: Path, name: str, title: str, caption: str, figure: Figure) -> Illustration:
+def illustrate(folder: Path, name: str, title: str, caption: str, figure: Figure) -> Illustration:
+    """Save a figure with the words that belong to it."""
     return Illustration(name, title, caption, save_figure(figure, folder, name))
 
 

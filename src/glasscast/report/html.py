@@ -12,7 +12,29 @@ from typing import Any
 from glasscast.evaluation.score_table import Score, ScoreTable
 from glasscast.evaluation.smoothness_scores import SmoothnessScore
 from glasscast.report.figures import Illustration
+from glasscast.report.page_style import CSS
 from glasscast.report.style import format_time
+
+
+def page(title: str, headline: str, parts: Sequence[str], scripts: Sequence[str] = ()) -> str:
+    """Return a whole page of HTML parts; only these scripts can run in it, nothing is fetched."""
+    allowed = " ".join(script_hash(source) for source in scripts) or "'none'"
+    policy = (
+        "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; font-src data:; "
+        f"script-src {allowed}; base-uri 'none'; form-action 'none'"
+    )
+    lead = f'<p class="headline">{escape(headline)}</p>' if headline else ""
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{CSS}</style></head>\n<body>\n"
+        f"<header><h1>{escape(title)}</h1>{lead}</header>\n<main>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</main>\n"
+        + "\n".join(script(source) for source in scripts)
+        + "\n</body></html>\n"
+    )
 
 
 def paragraph(text: str) -> str:

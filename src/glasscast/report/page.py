@@ -34,7 +34,6 @@ from glasscast.report.figures import (
     nearest_time,
 )
 from glasscast.report.interactive import SCRIPT, view_choices, view_data
-from glasscast.report.page_style import CSS
 from glasscast.report.score_figures import METRIC_LABELS, SelectionCurve
 from glasscast.report.style import format_time
 from glasscast.report.transfer_figure import TransferAxes
@@ -129,23 +128,7 @@ def _page(title: str, headline: str, parts: Sequence[str], examples: Sequence[Ex
         from plotly.offline import get_plotlyjs
 
         scripts = [get_plotlyjs(), SCRIPT]
-    allowed = " ".join(html.script_hash(source) for source in scripts) or "'none'"
-    policy = (
-        "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; font-src data:; "
-        f"script-src {allowed}; base-uri 'none'; form-action 'none'"
-    )
-    lead = f'<p class="headline">{escape(headline)}</p>' if headline else ""
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{CSS}</style></head>\n<body>\n"
-        f"<header><h1>{escape(title)}</h1>{lead}</header>\n<main>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</main>\n"
-        + "\n".join(html.script(source) for source in scripts)
-        + "\n</body></html>\n"
-    )
+    return html.page(title, headline, parts, scripts)
 
 
 def _headline(scores: ScoreTable, tau_alpha: float | None) -> str:

@@ -13,6 +13,7 @@ from glasscast.errors import InputError, ShapeError
 from glasscast.liquid.box import check_cutoff, wrap
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.cage import check_cage
+from glasscast.simulation.external import find_executable
 from glasscast.simulation.lammps_library import start_lammps
 from glasscast.simulation.settings import CageSettings, EngineSettings
 
@@ -71,11 +72,13 @@ def check_snapshot(
 
 
 def check_engine(settings: EngineSettings) -> None:
-    """Start LAMMPS once, if it is the library, to see that it is there.
+    """Start LAMMPS once, if it is the library, or look for the executable.
 
     Raises
     ------
     MissingExtraError : saying what to install.
     """
-    if not settings.executable:
+    if settings.executable:
+        find_executable(settings)
+    else:
         start_lammps([]).close()

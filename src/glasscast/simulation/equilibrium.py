@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,9 +124,12 @@ def add_equilibrium(
     settle(folder)
     dataset = Dataset.open(folder)
     plan = EquilibriumPlan(
-        _liquid_of(dataset, liquid), _temperature_of(dataset, temperature, cage), inherent, cage,
+        _liquid_of(dataset.name, dataset.state, liquid),
+        _temperature_of(dataset.name, dataset.state, temperature, cage),
+        inherent,
+        cage,
         seed,
-    )  # fmt: skip
+    )
     wanted = {entry: parts for entry in dataset.entries if (parts := _wanted(entry, plan))}
     parts_folder = folder / PARTS
     if parts_folder.is_dir():
@@ -158,6 +161,38 @@ def add_equilibrium(
         dataset = amend(folder, _merged(parts_folder, wanted))
     shutil.rmtree(parts_folder, ignore_errors=True)
     return dataset
+
+
+def completed(
+    snapshot: Configuration,
+    parts: Sequence[str],
+    liquid: str | None = None,
+    temperature: float | None = None,
+) -> Configuration:
+    """Return a snapshot with equilibrium positions, found by the default settings.
+
+    Parameters
+    ----------
+    parts : of ``inherent`` and ``cage``, those to find; the snapshot itself when empty.
+    liquid, temperature : where the snapshot's metadata do not tell.
+
+    Raises
+    ------
+    SettingsError : if liquid or temperature are unknown or contradict the metadata.
+    InputError : if the snapshot does not suit the liquid.
+    """
+    if not parts:
+        return snapshot
+    cage = CageSettings() if "cage" in parts else None
+    plan = EquilibriumPlan(
+        _liquid_of(snapshot.name, snapshot.metadata, liquid),
+        _temperature_of(snapshot.name, snapshot.metadata, temperature, cage),
+        InherentSettings() if "inherent" in parts else None,
+        cage,
+    )
+    state = (snapshot.positions, snapshot.types, snapshot.box)
+    check_snapshot(snapshot.name, plan.liquid.liquid(), *state, cage)
+    return snapshot.with_fields(**{part: plan.find(part, snapshot)[0] for part in parts})
 
 
 def _find(plan: EquilibriumPlan, folder: Path, entry: Entry, wanted: dict[str, str]) -> None:
@@ -209,40 +244,36 @@ def _identity(snapshot: Configuration) -> str:
     return sha256(b"".join(array.tobytes() for array in arrays))
 
 
-def _liquid_of(dataset: Dataset, given: str | None) -> LiquidSettings:
-    known = dataset.state.get("liquid")
+def _liquid_of(name: str, state: Mapping[str, Any], given: str | None) -> LiquidSettings:
+    known = state.get("liquid")
     if given is None and known is None:
         raise SettingsError(
-            f"{dataset.name}: the metadata name no liquid; give --liquid ka or a .yaml file"
+            f"{name}: the metadata name no liquid; give --liquid ka or a .yaml file"
         )
     if given is None:
         try:
             return load_liquid_settings(str(known))
         except SettingsError:
             raise SettingsError(
-                f"{dataset.name}: the liquid '{known}' is not built in; give its file with --liquid"
+                f"{name}: the liquid '{known}' is not built in; give its file with --liquid"
             ) from None
     settings = load_liquid_settings(given)
     if known is not None and settings.name != known:
-        raise SettingsError(
-            f"{dataset.name}: the metadata say liquid '{known}', not '{settings.name}'"
-        )
+        raise SettingsError(f"{name}: the metadata say liquid '{known}', not '{settings.name}'")
     return settings
 
 
 def _temperature_of(
-    dataset: Dataset, given: float | None, cage: CageSettings | None
+    name: str, state: Mapping[str, Any], given: float | None, cage: CageSettings | None
 ) -> float | None:
-    known = dataset.state.get("temperature")
+    known = state.get("temperature")
     if given is not None and not (np.isfinite(given) and given > 0):
         raise SettingsError(f"temperature must be positive, got {given:g}")
     if given is not None and known is not None and not np.isclose(given, known):
-        raise SettingsError(
-            f"{dataset.name}: the metadata say temperature {known:g}, not {given:g}"
-        )
+        raise SettingsError(f"{name}: the metadata say temperature {known:g}, not {given:g}")
     if cage is not None and given is None and known is None:
         raise SettingsError(
-            f"{dataset.name}: the cage state needs a temperature, which the metadata do not tell; "
+            f"{name}: the cage state needs a temperature, which the metadata do not tell; "
             "give --temperature"
         )
     return known if given is None else given

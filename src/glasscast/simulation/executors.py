@@ -15,6 +15,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 #: Names of the places, as the command line takes them.
 SCHEDULERS = ("inline", "processes", "dask", "slurm")
+#: What a description of Slurm jobs cannot do without.
+_JOB = ("cores", "memory")
 
 
 class InlineExecutor(Executor):
@@ -110,6 +112,7 @@ def _dask_client(
     scheduler: str, workers: int, address: str | None, options: dict[str, Any]
 ) -> Iterator[Any]:
     try:
+        import dask
         from distributed import Client, LocalCluster
 
         if scheduler == "slurm":
@@ -124,6 +127,12 @@ def _dask_client(
             yield client
         return
     if scheduler == "slurm":
+        known = [options.get(k) or dask.config.get(f"jobqueue.slurm.{k}") for k in _JOB]
+        if None in known:
+            raise SettingsError(
+                "the Slurm jobs are not described: give --cluster cores=1 --cluster memory=2GB "
+                "--cluster walltime=02:00:00, or Dask's own file jobqueue.yaml"
+            )
         cluster = SLURMCluster(**options)
         # adapt() replaces jobs that end at their time limit; scale() would leave the run hanging
         cluster.adapt(minimum_jobs=workers, maximum_jobs=workers)

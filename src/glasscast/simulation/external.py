@@ -44,6 +44,24 @@ def open_engine(
     return Engine(liquid, types, box, settings)
 
 
+def find_executable(settings: EngineSettings) -> list[str]:
+    """Return the command line of the executable, its program found and absolute.
+
+    Raises
+    ------
+    MissingExtraError : if it is not found.
+    """
+    command = settings.executable or ()
+    program = shutil.which(command[0]) if command else None
+    if program is None:
+        raise MissingExtraError(
+            f"engine.executable '{' '.join(command)}' is not found: load its module, give its "
+            "full path, or leave the setting out to use the library of 'glasscast[md]'"
+        )
+    # absolute, for it is started in another folder
+    return [os.path.abspath(program), *command[1:]]
+
+
 class ExternalEngine(Engine):
     """The same engine behind an executable; each stretch of a run is one start of it.
 
@@ -57,15 +75,7 @@ class ExternalEngine(Engine):
     """
 
     def __enter__(self) -> ExternalEngine:
-        command = self.settings.executable or ()
-        program = shutil.which(command[0]) if command else None
-        if program is None:
-            raise MissingExtraError(
-                f"engine.executable '{' '.join(command)}' is not found: load its module, give its "
-                "full path, or leave the setting out to use the library of 'glasscast[md]'"
-            )
-        # absolute, for it is started in another folder
-        self._command = [os.path.abspath(program), *command[1:]]
+        self._command = find_executable(self.settings)
         self._folder = tempfile.TemporaryDirectory(prefix="glasscast-")
         if needs_table(self.liquid):
             table = Path(self._folder.name, TABLE_FILE)

@@ -6,13 +6,16 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.datasets.compact import COORDINATES, SHARES
 from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
+from glasscast.datasets.splits import split_sizes
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.liquid.interactions import Liquid
@@ -53,6 +56,7 @@ class Plan:
         steps_of(settings.time_table, settings.engine.time_step or liquid.time_step)
         plan = cls(settings, liquid, folder)
         _ = plan.starts  # read and checked now, once
+        plan.splits()
         return plan
 
     @property
@@ -153,8 +157,28 @@ class Plan:
         return fingerprint_of(content)
 
     def fingerprint(self, configuration: int) -> str:
-        """Fingerprint of a whole configuration."""
-        return fingerprint_of({part: self.part_print(configuration, part) for part in self.parts()})
+        """Fingerprint of a whole configuration; rounding belongs to it, not to its parts."""
+        content: dict[str, Any] = {p: self.part_print(configuration, p) for p in self.parts()}
+        if self.settings.compact:
+            content["compact"] = [SHARES, COORDINATES]
+        return fingerprint_of(content)
+
+    def splits(self) -> dict[str, list[str]]:
+        """Names of the configurations of each split, dealt chain by chain.
+
+        At most one chain stands on both sides of a border, its later snapshots on the later side.
+        """
+        if self.settings.splits is None:
+            return {}
+        try:
+            sizes = split_sizes(self.settings.splits, self.configurations)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+        ordered = iter(sorted(range(self.configurations), key=self.chain_of))
+        return {
+            split: sorted(self.name(c) for c in islice(ordered, size))
+            for split, size in sizes.items()
+        }
 
     def missing_parts(self, configuration: int) -> list[str]:
         """Parts of a configuration that are not there yet or do not match the settings."""

@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from glasscast import __version__
+from glasscast.datasets.compact import compacted
 from glasscast.datasets.configuration import FIELDS, Configuration
 from glasscast.datasets.dataset import Dataset, DatasetWriter
 from glasscast.datasets.files import remove_partials
 from glasscast.errors import SimulationError
+from glasscast.simulation.cage import check_cage
+from glasscast.simulation.checks import check_engine
+from glasscast.simulation.equilibrate import box_of
 from glasscast.simulation.executors import InlineExecutor, hopeless, open_executor
 from glasscast.simulation.inputs import write_inputs
 from glasscast.simulation.plan import Plan, load
+from glasscast.simulation.presets import RELAXATION_TIMES
 from glasscast.simulation.settings import SimulationSettings
 from glasscast.simulation.tasks import make_snapshot, measure
 
@@ -91,6 +96,7 @@ def simulate(
     _prepare(plan, alone=shard[1] == 1)
     todo = [c for c in plan.shard(shard) if plan.missing_parts(c)]
     if todo:
+        _check(plan, todo, scheduler)
         progress = Progress(total=_particle_steps(plan, todo), configurations=len(todo))
         failures: dict[int, Exception] = {}
         for _ in range(retries + 1):
@@ -117,7 +123,7 @@ def collect(plan: Plan) -> Dataset:
         fingerprint = plan.fingerprint(c)
         if not writer.has(plan.name(c), fingerprint):
             writer.add(assemble(plan, c), fingerprint)
-    return writer.finish()
+    return writer.finish(plan.splits())
 
 
 def assemble(plan: Plan, configuration: int) -> Configuration:
@@ -128,14 +134,16 @@ def assemble(plan: Plan, configuration: int) -> Configuration:
     for part in plan.parts():
         arrays, records[part] = load(plan.part_path(configuration, part))
         fields |= {key: value for key, value in arrays.items() if key in FIELDS}
-    s = plan.settings
-    return Configuration(
+    s, liquid = plan.settings, plan.liquid_settings.name
+    known = RELAXATION_TIMES.get((liquid, s.temperature))
+    whole = Configuration(
         name=plan.name(configuration),
         **fields,
         metadata={
             "source": f"glasscast {__version__} simulate",
-            "liquid": plan.liquid_settings.name,
+            "liquid": liquid,
             "temperature": s.temperature,
+            **({} if known is None else {"tau_alpha": known}),
             "density": float(len(fields["positions"]) / fields["box"].prod()),
             "pressure": s.pressure,
             "trajectories": s.runs,
@@ -146,6 +154,7 @@ def assemble(plan: Plan, configuration: int) -> Configuration:
             "records": _without_clock(records),
         },
     )
+    return compacted(whole) if s.compact else whole
 
 
 class _Campaign:
@@ -223,6 +232,20 @@ class _Campaign:
             self.progress.finished += 1
         if self.report is not None:
             self.report(self.progress)
+
+
+def _check(plan: Plan, todo: list[int], scheduler: str) -> None:
+    """Refuse now what would fail after hours: the box, the cage, missing libraries."""
+    s, liquid = plan.settings, plan.liquid
+    if s.equilibration is not None and s.particles is not None:
+        box = box_of(liquid, s.particles, s.density)
+        liquid.counts(s.particles)
+        if s.cage is not None:
+            check_cage(liquid, box, s.cage)
+    moves = any({"production", "inherent"} & set(plan.missing_parts(c)) for c in todo)
+    # the machine that submits to a cluster need not be able to run the tasks
+    if moves and scheduler in ("inline", "processes"):
+        check_engine(s.engine)
 
 
 def _prepare(plan: Plan, alone: bool) -> None:

@@ -8,8 +8,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
+from glasscast.datasets.splits import split_sizes
 from glasscast.errors import InputError, SettingsError
 from glasscast.simulation.presets import TIME_TABLES
 
@@ -79,7 +88,7 @@ class CageSettings(_Strict):
 
     radius: float = Field(default=0.45, gt=0, description="R_cage, in sigma of species A")
     burn_in: int = Field(default=500, ge=0, description="cycles before averaging")
-    cycles: int = Field(default=8000, ge=1, description="cycles averaged over")
+    cycles: int = Field(default=12000, ge=1, description="averaged over; networks gain from more")
     stride: int = Field(default=5, ge=1, description="cycles between samples")
     step: float = Field(default=0.08, gt=0, description="first half-width of a trial move")
     acceptance: float = Field(default=0.4, gt=0, lt=1, description="aimed at in the burn-in")
@@ -113,6 +122,14 @@ class SimulationSettings(_Strict):
     cage: CageSettings | None = None
     engine: EngineSettings = EngineSettings()
     keep_trajectories: bool = False
+    compact: bool = Field(
+        default=False, description="round labels far below their error: a third of the space"
+    )
+    splits: dict[str, PositiveInt | PositiveFloat] | None = Field(
+        default=None,
+        description="named parts of the dataset: all numbers of configurations, or all fractions; "
+        "as few chains as possible stand on two sides",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -140,6 +157,8 @@ class SimulationSettings(_Strict):
             raise ValueError(f"times must be positive and increase, got {list(times)}")
         if self.density is not None and self.pressure is not None:
             raise ValueError("give either density or pressure, not both")
+        if self.splits is not None and self.starts is None:
+            split_sizes(self.splits, self.configurations)
         if (self.equilibration is None) == (self.starts is None):
             raise ValueError("give either equilibration or starts")
         if self.equilibration is not None and self.particles is None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.liquid.box import minimum_image
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
 
 
@@ -39,6 +40,20 @@ class Graph:
         return np.lexsort((self.edges.receivers, self.edges.senders)).astype(np.int64)
 
 
+@dataclass(frozen=True)
+class UnionGraph(Graph):
+    """Graph of the pairs that are close in the snapshot or at equilibrium; vectors of the snapshot.
+
+    Parameters
+    ----------
+    equilibrium_distances : (E,) float64, of the same pairs in the equilibrium structure.
+    displacements : (N, d) float64, from the snapshot to the equilibrium positions.
+    """
+
+    equilibrium_distances: NDArray[np.float64]
+    displacements: NDArray[np.float64]
+
+
 def build_graph(configuration: Configuration, cutoff: float, structure: str = "positions") -> Graph:
     """Join all particles closer than ``cutoff``.
 
@@ -54,3 +69,41 @@ def build_graph(configuration: Configuration, cutoff: float, structure: str = "p
     """
     positions = getattr(configuration, structure)
     return Graph(configuration.types, find_neighbours(positions, configuration.box, cutoff), cutoff)
+
+
+def build_union_graph(configuration: Configuration, cutoff: float, structure: str) -> UnionGraph:
+    """Join all particles closer than ``cutoff`` in the snapshot or in its equilibrium structure.
+
+    Jiang, Tian, Li, Hu, arXiv 2407.06111 (2024), section 3.1.
+
+    Parameters
+    ----------
+    configuration : with ``positions`` and the equilibrium structure.
+    cutoff : in sigma; the paper uses 2.0.
+    structure : ``inherent`` or ``cage``.
+
+    Raises
+    ------
+    ShapeError : if the box is smaller than twice the cutoff.
+    """
+    positions, box, size = configuration.positions, configuration.box, configuration.size
+    equilibrium = getattr(configuration, structure)
+    near = [find_neighbours(x, box, cutoff) for x in (positions, equilibrium)]
+    keys = np.unique(np.concatenate([pairs.receivers * size + pairs.senders for pairs in near]))
+    receivers, senders = keys // max(size, 1), keys % max(size, 1)
+    vectors = minimum_image(positions[senders] - positions[receivers], box)
+    later = minimum_image(equilibrium[senders] - equilibrium[receivers], box)
+    edges = Neighbours(
+        receivers,
+        senders,
+        vectors,
+        np.linalg.norm(vectors, axis=1),
+        np.searchsorted(receivers, np.arange(size + 1)),
+    )
+    return UnionGraph(
+        configuration.types,
+        edges,
+        cutoff,
+        np.linalg.norm(later, axis=1),
+        minimum_image(equilibrium - positions, box),
+    )

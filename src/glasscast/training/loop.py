@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from glasscast.datasets.files import write_atomically
 from glasscast.errors import ModelError, SettingsError
 from glasscast.models.hyperparameters import TrainingSettings
-from glasscast.models.layers.batch import box_symmetries
+from glasscast.models.layers.batch import GraphBatch, box_symmetries
 from glasscast.training.checkpoint import read_checkpoint, write_checkpoint
 from glasscast.training.processes import Processes
 from glasscast.training.targets import Example, ExampleCache, join_examples
@@ -69,6 +69,11 @@ class Objective:
     """
 
     node_weight: float = 1.0
+
+    @property
+    def chooses_by_loss(self) -> bool:
+        """Whether the best epoch has the least validation loss, not the highest score."""
+        return False
 
     def __call__(self, outputs: tuple[Tensor, Tensor | None], example: Example) -> Tensor:
         """Loss of a graph: a scalar."""
@@ -232,6 +237,7 @@ class Trainer:
             loss.backward()  # type: ignore[no-untyped-call]
             value = float(loss.detach())
         self.processes.sum_gradients(self.network)
+        self.processes.average_statistics(self.network, len(mine) / len(batch))
         limit = self.settings.clip_norm or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit))
         self.optimizer.step()
@@ -240,12 +246,14 @@ class Trainer:
     def _augmented(self, example: Example, turn: int) -> Example:
         graph = example.graph
         if self.settings.augment:
-            symmetries = box_symmetries(graph.vectors.shape[1])
+            symmetries = box_symmetries(graph.dimension)
             graph = graph.transformed(symmetries[turn % len(symmetries)])
         if self.settings.jitter > 0:
-            shape = (graph.size, graph.vectors.shape[1])
-            shifts = torch.from_numpy(np.random.default_rng(turn).standard_normal(shape))
-            graph = graph.jittered(self.settings.jitter * shifts.to(graph.vectors))
+            if not isinstance(graph, GraphBatch):
+                raise SettingsError("training.jitter needs a network that reads a graph")
+            shape = (sum(graph.counts), graph.dimension)
+            shifts = np.random.default_rng(turn).normal(scale=self.settings.jitter, size=shape)
+            graph = graph.jittered(torch.from_numpy(shifts))
         return replace(example, graph=graph)
 
     def _validate(self, row: Epoch, validation: ExampleCache) -> Epoch:
@@ -257,8 +265,9 @@ class Trainer:
                 total[0] += float(self.objective(outputs, validation[i]))
                 total[1] += self.objective.score(outputs, validation[i])
         loss, score = (v / len(validation) for v in self.processes.sum(total))
-        if score > self._best_score:
-            self._best_score, self.best_epoch = score, row.epoch
+        merit = -loss if self.objective.chooses_by_loss else score
+        if merit > self._best_score:
+            self._best_score, self.best_epoch = merit, row.epoch
             self._best = copy.deepcopy(self.network.state_dict())
         return replace(row, validation_loss=loss, validation_pearson=score)
 

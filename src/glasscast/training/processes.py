@@ -67,6 +67,23 @@ class Processes:
         ):
             parameter.grad = part.view_as(parameter).clone()
 
+    def average_statistics(self, network: nn.Module, share: float) -> None:
+        """Average the running statistics of normalisations, weighted by each one's share.
+
+        A process of share 0 has not moved its own, so all end up where one process that works on
+        the whole batch would be.
+        """
+        if self.count == 1:
+            return
+        buffers = [b for name, b in network.named_buffers() if "running_" in name]
+        if buffers:
+            flat = torch.cat([b.flatten() for b in buffers]) * share
+            dist.all_reduce(flat)
+            for buffer, part in zip(
+                buffers, torch.split(flat, [b.numel() for b in buffers]), strict=True
+            ):
+                buffer.copy_(part.view_as(buffer))
+
     def sum(self, values: Iterable[float]) -> list[float]:
         """Add up numbers over all processes, in float64."""
         tensor = torch.tensor(list(values), dtype=torch.float64)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError
-from glasscast.models.layers.batch import GraphBatch, join_graphs
+from glasscast.models.layers.batch import GraphBatch, NetworkInput
 
 FloatArray = NDArray[np.float64]
 
@@ -134,7 +134,7 @@ class Example:
 
     Parameters
     ----------
-    graph : one configuration or several.
+    graph : one configuration or several, as the network reads them.
     nodes : (N, T) standardised targets.
     node_weights : (N,), 1 / (learned nodes of the configuration), 0 for other species; so a sum
         over nodes is a mean over each configuration.
@@ -142,7 +142,7 @@ class Example:
     learned : (N,) index into the statistics' species, -1 for the others.
     """
 
-    graph: GraphBatch
+    graph: NetworkInput
     nodes: Tensor
     node_weights: Tensor
     edges: Tensor | None
@@ -164,7 +164,7 @@ class Example:
 
 def make_example(
     configuration: Configuration,
-    graph: GraphBatch,
+    graph: NetworkInput,
     target: str,
     statistics: TargetStatistics,
     edges: bool,
@@ -186,6 +186,7 @@ def make_example(
     weights = (learned >= 0) / max(1, int((learned >= 0).sum()))
     edge_targets, edge_weights = None, None
     if edges:
+        assert isinstance(graph, GraphBatch)
         edge_targets, edge_weights = _edge_targets(configuration, graph, statistics, bond_cutoff)
     return Example(
         graph,
@@ -232,7 +233,7 @@ def join_examples(examples: Sequence[Example]) -> Example:
     edges = [e.edges for e in examples if e.edges is not None]
     edge_weights = [e.edge_weights * share for e in examples if e.edge_weights is not None]
     return Example(
-        join_graphs([e.graph for e in examples]),
+        type(examples[0].graph).join([e.graph for e in examples]),
         torch.cat([e.nodes for e in examples]),
         torch.cat([e.node_weights * share for e in examples]),
         torch.cat(edges) if edges else None,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from glasscast.config import BenchmarkExperiment
+from glasscast.evaluation.comparison import compare
+from glasscast.evaluation.published import PublishedScore, published_scores
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation, write_smoothness
@@ -16,7 +18,7 @@ from glasscast.workflows.learning_curve import (
     sizes_of,
     write_learning_curve,
 )
-from glasscast.workflows.parts import Part, forecast_part, parts_of, read_forecasts
+from glasscast.workflows.parts import Part, cost_of, forecast_part, parts_of, read_forecasts
 from glasscast.workflows.runs import RunFolder, log
 
 
@@ -32,6 +34,7 @@ def benchmark(
     ----------
     experiment : what to compare.
     out : run folder; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``, ``.tex``, and
+        ``comparison.csv``, ``.md``, ``.tex`` with costs and published scores, and
         ``smoothness.json``, ``.csv``; with ``training_sizes`` also ``learning_curve.csv``.
 
     Returns
@@ -39,6 +42,7 @@ def benchmark(
     Scores of all models.
     """
     workspace = workspace or Workspace()
+    literature = published_of(experiment)
     run = RunFolder(out, experiment)
     parts = parts_of(experiment)
     sizes_of(experiment, parts)  # refuse impossible sizes before any work
@@ -57,11 +61,27 @@ def benchmark(
             write_learning_curve(out / "learning_curve.csv", curve)
         for suffix in ("json", "csv", "md", "tex"):
             table.write(out / f"scores.{suffix}")
+        costs = {label: cost_of(out, label, parts) for label in experiment.models}
+        comparison = compare(table, costs, literature)
+        for suffix in ("csv", "md", "tex"):
+            comparison.write(out / f"comparison.{suffix}")
         run.finish({"seed": experiment.seed, "parts": [part.test.names for part in parts]})
     finally:
         log.removeHandler(handler)
         handler.close()
     return table
+
+
+def published_of(experiment: BenchmarkExperiment) -> list[PublishedScore]:
+    """Scores of the literature that the experiment asks for.
+
+    Raises
+    ------
+    SettingsError : if there are none for that data set and temperature.
+    """
+    if experiment.published is None:
+        return []
+    return published_scores(experiment.published.dataset, experiment.published.temperature)
 
 
 def _score(experiment: BenchmarkExperiment, parts: list[Part], out: Path) -> ScoreTable:

@@ -14,7 +14,7 @@ from glasscast.workflows.train import score
 
 
 def evaluate_model(
-    model_path: Path,
+    model: Path | str,
     dataset: Dataset,
     out: Path | None = None,
     workspace: Workspace | None = None,
@@ -23,12 +23,12 @@ def evaluate_model(
 
     Parameters
     ----------
-    model_path : folder of a model or of a training run.
+    model : folder of a model or of a training run, or the name of a ready model.
     dataset : labelled; configurations the model was trained on are the caller's concern.
     out : folder for ``scores.json``, ``.csv``, ``.md`` and ``smoothness.json``, ``.csv``; nothing
         is written without it.
     """
-    table, smoothness = score(load_model(model_folder(model_path), workspace), dataset)
+    table, smoothness = score(load_model(model_folder(model), workspace), dataset)
     if out is not None:
         for suffix in ("json", "csv", "md"):
             table.write(out / f"scores.{suffix}")

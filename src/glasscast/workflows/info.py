@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from glasscast.datasets.dataset import MANIFEST, Dataset
-from glasscast.errors import InputError
 from glasscast.models.files import RECORD, read_record
 from glasscast.workflows.predicting import model_folder, read
 
@@ -31,7 +30,7 @@ def describe(path: Path, verify: bool = False) -> list[tuple[str, str]]:
     if (model_folder(path) / RECORD).exists():
         return _describe_model(model_folder(path))
     if path.is_dir():
-        raise InputError(path, "holds neither a dataset nor a model")
+        Dataset.open(path)  # there is none: it says why
     snapshots = read(path)
     first = snapshots[0]
     return [

@@ -1,10 +1,11 @@
-"""Parts of a benchmark: fits, and the forecasts they leave on disk."""
+"""Parts of a benchmark: fits, and the forecasts and costs they leave on disk."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,10 +19,12 @@ from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
 from glasscast.datasets.splits import fold_indices
 from glasscast.errors import InputError
+from glasscast.evaluation.comparison import Cost
 from glasscast.models.forecast import Forecast
 from glasscast.models.hyperparameters import Hyperparameters
 from glasscast.models.registry import build
 from glasscast.structure.workspace import Workspace
+from glasscast.workflows.memory import forget_peak, peak_mb
 from glasscast.workflows.runs import log, open_data
 from glasscast.workflows.train import refuse_overlap
 
@@ -78,6 +81,7 @@ def forecast_part(
     ]
     if not missing:
         return
+    forget_peak()
     started = perf_counter()
     model = build(settings, workspace).fit(
         part.train,
@@ -87,14 +91,16 @@ def forecast_part(
     fitted = perf_counter() - started
     log.info("%s, part %d: fitted in %.1f s", label, part.number, fitted)
     for configuration in part.test.subset(missing):
+        # Nothing remembered from training: the time of a forecast is that of a new snapshot.
+        model.workspace = Workspace(workspace.threads, workspace.limit, workspace.progress)
         started = perf_counter()
         forecast = model.predict(configuration)
-        cost = {"fit_seconds": fitted, "predict_seconds": perf_counter() - started}
+        cost = Cost(model.parameter_count(), fitted, perf_counter() - started, peak_mb())
         arrays: dict[str, NDArray[Any]] = {
             "times": forecast.times,
             "values": forecast.values,
             "record": np.array(
-                json.dumps({"target": forecast.target, "fingerprint": fingerprint, **cost})
+                json.dumps({"target": forecast.target, "fingerprint": fingerprint, **asdict(cost)})
             ),
         }
         write_atomically(forecast_path(out, label, configuration.name), npz_bytes(arrays))
@@ -144,10 +150,16 @@ def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[Forecast]:
         )
 
 
-def fit_seconds(out: Path, label: str, parts: Sequence[Part]) -> float:
-    """Mean time of a fit over the parts, as kept with the forecasts."""
-    seconds = []
-    for part in parts:
-        record = read_npz(forecast_path(out, label, part.test.names[0]), ("record",))["record"]
-        seconds.append(float(json.loads(str(record))["fit_seconds"]))
-    return float(np.mean(seconds))
+def cost_of(out: Path, label: str, parts: list[Part]) -> Cost:
+    """Cost of one model, from what was noted with its forecasts.
+
+    Raises
+    ------
+    InputError : if a forecast is missing or damaged.
+    """
+    found = []
+    for path in (forecast_path(out, label, name) for part in parts for name in part.test.names):
+        record = json.loads(str(read_npz(path, ("record",))["record"]))
+        found.append([record.get(field.name, math.nan) for field in fields(Cost)])
+    parameters, fit, forecast, peak = np.array(found, dtype=np.float64).T
+    return Cost(parameters.mean(), fit.mean(), forecast.mean(), peak.max())

@@ -3,55 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.resources import files
 from pathlib import Path
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import MANIFEST, Dataset
 from glasscast.datasets.formats.registry import read_snapshot
-from glasscast.errors import InputError, ModelError, ShapeError
+from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
+from glasscast.models.files import RECORD
 from glasscast.models.forecast import Forecast
 from glasscast.models.registry import load_model
 from glasscast.progress import track
 from glasscast.report.forecast_files import write_forecast
+from glasscast.simulation.equilibrium import completed
 from glasscast.structure.workspace import Workspace
 from glasscast.workflows.train import MODEL
 
 
-def model_folder(path: Path) -> Path:
-    """Return the folder of a model, given it or the run folder around it."""
-    return path / MODEL if (path / MODEL).is_dir() else path
+def model_folder(model: Path | str) -> Path:
+    """Return the folder of a model, given it, the run folder around it, or a ready model's name.
+
+    Raises
+    ------
+    SettingsError : if it is neither a folder nor a ready model, with a suggestion.
+    """
+    path = Path(model)
+    if path.exists() or len(path.parts) != 1:
+        return path / MODEL if (path / MODEL).is_dir() else path
+    ready = ready_models()
+    if str(model) not in ready:
+        close = get_close_matches(str(model), ready, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"ready: {', '.join(ready) or 'none'}"
+        raise SettingsError(f"'{model}' is neither a folder nor a ready model; {hint}")
+    return ready[str(model)]
+
+
+def ready_models() -> dict[str, Path]:
+    """Folders of the trained models that come with the package, by name."""
+    folder = Path(str(files("glasscast.models") / "ready"))
+    return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{RECORD}"))}
 
 
 def predict(
-    model_path: Path,
+    model: Path | str,
     snapshots: Sequence[Path],
     out: Path,
     *,
     formats: Sequence[str] = ("xyz",),
     density: float | None = None,
+    liquid: str | None = None,
+    temperature: float | None = None,
     workspace: Workspace | None = None,
 ) -> list[Forecast]:
     """Forecast every snapshot in some files and write each forecast.
 
+    A model that reads inherent structures or cage states gets them made where a snapshot carries
+    none.
+
     Parameters
     ----------
-    model_path : folder of a model or of a training run.
+    model : folder of a model or of a training run, or the name of a ready model.
     snapshots : files of any readable format, or dataset folders.
     out : folder for the forecasts, one file a snapshot and format.
     formats : of ``xyz``, ``gsd``, ``npz``.
     density : number density, for files without a box.
+    liquid, temperature : to find equilibrium positions with, where a file does not tell.
 
     Raises
     ------
     InputError, ModelError, ShapeError : if a file or snapshot does not suit the model.
+    SettingsError : if equilibrium positions are needed of a liquid or temperature not known.
     """
-    model = load_model(model_folder(model_path), workspace)
+    fitted = load_model(model_folder(model), workspace)
     forecasts = []
     for path in snapshots:
-        for configuration in track(model.workspace.progress, path.name, read(path, density), None):
+        for found in track(fitted.workspace.progress, path.name, read(path, density), None):
             try:
-                forecast = model.predict(configuration)
-            except (ModelError, ShapeError) as error:
+                missing = [
+                    key for key in fitted.hyperparameters.equilibrium if getattr(found, key) is None
+                ]
+                fitted.check_structure(found)
+                configuration = completed(found, missing, liquid, temperature)
+                forecast = fitted.predict(configuration)
+            except (ModelError, ShapeError, SettingsError) as error:
                 raise type(error)(f"{path}: {error}") from None
             for suffix in formats:
                 name = configuration.name.replace("/", "__")

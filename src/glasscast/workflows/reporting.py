@@ -14,7 +14,7 @@ from glasscast.models.forecast import Forecast
 from glasscast.report.page import write_report
 from glasscast.workflows.benchmark import compare_smoothness
 from glasscast.workflows.learning_curve import score_sizes
-from glasscast.workflows.parts import fit_seconds, parts_of, read_forecasts
+from glasscast.workflows.parts import parts_of, read_forecasts
 from glasscast.workflows.predicting import model_folder
 
 _EXAMPLES = 4  # configurations drawn in figures: enough to see, few enough to load at once
@@ -51,13 +51,7 @@ def report_benchmark(
         examples=examples,
         settings=experiment.model_dump(mode="json"),
         summary=f"{', '.join(experiment.models)}: {how}. Particle figures show {best}.",
-        data={
-            "training configurations": len(parts[0].train),
-            **{
-                f"seconds to fit {label}": round(fit_seconds(out, label, parts), 1)
-                for label in experiment.models
-            },
-        },
+        data={"training configurations": len(parts[0].train)},
         learning_curve=score_sizes(experiment, parts, out),
         tau_alpha=experiment.tau_alpha,
         smoothness=compare_smoothness(experiment, parts, out),
@@ -73,14 +67,14 @@ def best_model(scores: ScoreTable) -> str:
     return max(totals, key=lambda model: sum(totals[model]) / len(totals[model]))
 
 
-def report_forecasts(out: Path, forecasts: Sequence[Forecast], model_path: Path) -> Path:
+def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Path | str) -> Path:
     """Write the page of forecasts; truth is shown where a configuration carries it.
 
     Returns
     -------
     The HTML page.
     """
-    record: dict[str, Any] = read_record(model_folder(model_path))
+    record: dict[str, Any] = read_record(model_folder(model))
     return write_report(
         out,
         title=f"Forecast by {record['model']}",

@@ -110,7 +110,7 @@ def test_a_manifest_cannot_reach_outside_its_folder(tmp_path):
 def test_an_unfinished_folder_says_so(tmp_path):
     writer = DatasetWriter(tmp_path / "d")
     writer.add(labelled(np.random.default_rng(0), "a"), "x")
-    with pytest.raises(InputError, match="interrupted: run the same command again"):
+    with pytest.raises(InputError, match=r"unfinished import with 1 .* run the same"):
         Dataset.open(tmp_path / "d")
     with pytest.raises(InputError, match="is not a folder"):
         Dataset.open(tmp_path / "nowhere")

@@ -21,7 +21,7 @@ from glasscast.simulation.script import data_file, input_script, read_frame
 from glasscast.simulation.settings import EngineSettings
 
 LMP = str(Path(sys.executable).with_name("lmp"))
-PARTICLES = {"ka": 300, "ka-cut": 300, "ka2d": 200, "hard-spheres": 150}
+PARTICLES = {"ka": 300, "ka-cut": 300, "ka-unshifted": 300, "ka2d": 200, "hard-spheres": 150}
 
 
 def warm_start(name, seed=1, expansion=1.0):

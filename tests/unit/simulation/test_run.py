@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -93,6 +94,24 @@ def test_only_what_a_changed_setting_touches_is_computed_again(tmp_path):
 
 
 @pytest.mark.lammps
+def test_a_finished_generation_is_rewritten_compact_and_split(reference, tmp_path):
+    shutil.copytree(reference, tmp_path / "data")
+    parts = {f: f.stat().st_mtime_ns for f in (tmp_path / "data" / "parts").iterdir()}
+    settings = check_settings(TINY | {"compact": True, "splits": {"train": 2, "test": 1}})
+    dataset = simulate(settings, tmp_path / "data")
+    assert {f: f.stat().st_mtime_ns for f in parts} == parts
+    # chain 0 holds the snapshots 0 and 2
+    assert dataset.splits == {"train": ("tiny-0000", "tiny-0002"), "test": ("tiny-0001",)}
+    for small, whole in zip(dataset, Dataset.open(reference), strict=True):
+        np.testing.assert_array_equal(small.positions, whole.positions)
+        assert not np.array_equal(small.bond_change, whole.bond_change)
+    sizes = [sum(e.size for e in d.entries) for d in (dataset, Dataset.open(reference))]
+    assert sizes[0] < 0.6 * sizes[1]
+    assert simulate(check_settings(TINY), tmp_path / "data").splits == {}
+    assert contents(tmp_path / "data") == contents(reference)
+
+
+@pytest.mark.lammps
 def test_shards_together_make_the_same_bytes(reference, tmp_path):
     settings = check_settings(TINY)
     assert simulate(settings, tmp_path, shard=(1, 2)) is None
@@ -113,6 +132,30 @@ def test_dask_workers_make_the_same_bytes(reference, tmp_path):
     pytest.importorskip("distributed")
     simulate(check_settings(TINY), tmp_path, workers=2, scheduler="dask")
     assert contents(tmp_path) == contents(reference)
+
+
+@pytest.mark.lammps
+@pytest.mark.slow
+def test_slurm_jobs_make_the_same_bytes(reference, tmp_path):
+    if shutil.which("sbatch") is None:
+        pytest.skip("no Slurm on this machine: sbatch is not found")
+    pytest.importorskip("dask_jobqueue")
+    jobs = {"cores": 1, "memory": "1GB", "walltime": "00:10:00", "processes": 1}
+    if shutil.which("scontrol") and subprocess.run(["scontrol", "ping"]).returncode:
+        pytest.skip("the Slurm controller does not answer")
+    # a test cluster of one node on the loopback knows no memory
+    jobs |= {"interface": "lo", "job_directives_skip": ["--mem"]}
+    simulate(check_settings(TINY), tmp_path, workers=2, scheduler="slurm", cluster=jobs)
+    assert contents(tmp_path) == contents(reference)
+
+
+def test_slurm_jobs_must_be_described():
+    pytest.importorskip("dask_jobqueue")
+    with (
+        pytest.raises(SettingsError, match=r"Slurm jobs are not described: give --cluster cores=1"),
+        open_executor("slurm", 1),
+    ):
+        pass
 
 
 def start_run(folder: Path, settings: Path, workers: int = 1) -> subprocess.Popen[bytes]:
@@ -362,6 +405,13 @@ def test_executors(tmp_path):
         ({"colour": 1}, "colour: Extra inputs"),
         ({"cage": {"radius": 0}}, "cage.radius: Input should be greater"),
         ({"equilibration": {"time": 1, "chains": 1}}, "between must be positive with fewer chains"),
+        ({"splits": {"train": 2}}, "splits: 2 configurations are named of 3"),
+        ({"splits": {"a": 0.5, "b": 0.4}}, "splits: fractions must add up to 1, got 0.9"),
+        ({"splits": {"a": 0.9, "b": 0.1}}, "leave a split empty"),
+        ({"splits": {"a": 3, "b": 0}}, "splits.b"),
+        ({"temperature": float("inf")}, "temperature: Input should be a finite number"),
+        ({"temperature": float("nan")}, "temperature: Input should be a finite number"),
+        ({"temperature": "hot"}, "temperature: Input should be a valid number"),
         ({"name": "a/b"}, "name: String should match"),
     ],
 )
@@ -372,7 +422,7 @@ def test_wrong_settings_are_refused_naming_the_key(changes, message):
 
 def test_the_cage_of_the_best_known_radius_is_the_default():
     cage = check_settings(TINY | {"cage": True}).cage
-    assert (cage.radius, cage.cycles) == (0.45, 8000)
+    assert (cage.radius, cage.cycles) == (0.45, 12000)
 
 
 def test_settings_files(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from torch.autograd.function import once_differentiable
 from glasscast.models.layers.segments import (
     EdgeIndex,
     add_node_parts,
+    node_blocks,
     segment_sum,
     sender_sum,
     sum_by_receiver,
@@ -63,26 +63,6 @@ def edge_update(
     return updated, sum_by_receiver(updated, index)
 
 
-def _blocks(index: EdgeIndex) -> Iterator[tuple[slice, slice, Tensor, Tensor]]:
-    """Slices of whole nodes and of their edges, with local edge numbers and offsets."""
-    offsets = index.offsets
-    start, end, local = 0, 0, torch.arange(min(BLOCK, len(index.receivers)))
-    while start < index.size:
-        low = int(offsets[start])
-        end = int(torch.searchsorted(offsets, torch.tensor(low + BLOCK), right=True)) - 1
-        end = min(max(end, start + 1), index.size)  # a node of more edges than a block is a block
-        high = int(offsets[end])
-        if high - low > len(local):
-            local = torch.arange(high - low)
-        yield (
-            slice(start, end),
-            slice(low, high),
-            local[: high - low],
-            offsets[start : end + 1] - low,
-        )
-        start = end
-
-
 class _EdgeUpdate(Function):
     @staticmethod
     def forward(
@@ -98,7 +78,7 @@ class _EdgeUpdate(Function):
     ) -> tuple[Tensor, Tensor]:
         hidden, updated = torch.empty_like(edges), torch.empty_like(edges)
         sums = torch.empty_like(receiver_part)
-        for nodes, rows, local, offsets in _blocks(index):
+        for nodes, rows, local, offsets in node_blocks(index, BLOCK):
             h = torch.addmm(constant[rows], edges[rows], first.T, out=hidden[rows])
             h += receiver_part[index.receivers[rows]]
             h += sender_part[index.senders[rows]]
@@ -118,7 +98,7 @@ class _EdgeUpdate(Function):
         grad_receivers = torch.empty_like(grad_sums)
         grad_first, grad_second = torch.zeros_like(first), torch.zeros_like(second)
         grad_bias = first.new_zeros(len(second))
-        for nodes, rows, local, offsets in _blocks(index):
+        for nodes, rows, local, offsets in node_blocks(index, BLOCK):
             upper = grad_sums[index.receivers[rows]]
             upper += grad_updated[rows]
             upper = torch.ops.aten.threshold_backward(upper, updated[rows], 0)

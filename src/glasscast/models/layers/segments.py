@@ -9,6 +9,7 @@ a sparse CSR product 4 to 6 ms, ``segment_reduce`` 8.5 ms (one core, memory alre
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -76,6 +77,30 @@ def segment_sum(values: Tensor, order: Tensor, offsets: Tensor) -> Tensor:
     return embedding_bag(order, values, offsets, mode="sum", include_last_offset=True)
 
 
+def node_blocks(index: EdgeIndex, limit: int) -> Iterator[tuple[slice, slice, Tensor, Tensor]]:
+    """Cut a graph into runs of whole nodes with at most ``limit`` edges into them.
+
+    Yields slices of the nodes and of their edges, edge numbers and offsets within the block, for
+    :func:`segment_sum`. A node of more edges than the limit is a block.
+    """
+    offsets = index.offsets
+    start, local = 0, torch.arange(min(limit, len(index.receivers)))
+    while start < index.size:
+        low = int(offsets[start])
+        end = int(torch.searchsorted(offsets, torch.tensor(low + limit), right=True)) - 1
+        end = min(max(end, start + 1), index.size)
+        high = int(offsets[end])
+        if high - low > len(local):
+            local = torch.arange(high - low)
+        yield (
+            slice(start, end),
+            slice(low, high),
+            local[: high - low],
+            offsets[start : end + 1] - low,
+        )
+        start = end
+
+
 def receiver_sum(values: Tensor, index: EdgeIndex) -> Tensor:
     """Sum over the edges into each node: (E, F) -> (N, F), no gradient."""
     order = torch.arange(len(values), device=values.device)
@@ -98,6 +123,24 @@ class _SumByReceiver(Function):
         return grad[ctx.index.receivers], None
 
 
+class _NeighbourMean(Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, index: EdgeIndex) -> Tensor:
+        ctx.index = index
+        return segment_sum(values, index.senders, index.offsets) / _degrees(values, index)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        # What a node received is what it sends back, each share over the receiver's degree.
+        index: EdgeIndex = ctx.index
+        grad = grad / _degrees(grad, index)
+        return segment_sum(grad, index.senders, index.offsets), None
+
+
+def _degrees(like: Tensor, index: EdgeIndex) -> Tensor:
+    return index.offsets.diff().clamp(min=1).unsqueeze(1).to(like)
+
+
 class _AddNodeParts(Function):
     @staticmethod
     def forward(
@@ -118,6 +161,12 @@ class _AddNodeParts(Function):
 def sum_by_receiver(values: Tensor, index: EdgeIndex) -> Tensor:
     """Sum over the edges into each node: (E, F) -> (N, F); a node without edges gets 0."""
     result: Tensor = _SumByReceiver.apply(values, index)  # type: ignore[no-untyped-call]
+    return result
+
+
+def neighbour_mean(values: Tensor, index: EdgeIndex) -> Tensor:
+    """Mean of the neighbours' rows: (N, F) -> (N, F), no array of E rows; 0 without neighbours."""
+    result: Tensor = _NeighbourMean.apply(values, index)  # type: ignore[no-untyped-call]
     return result
 
 

@@ -1,0 +1,56 @@
+"""The command line: reads options, calls the workflow of the same name, shows what came out.
+
+Heavy libraries are imported by the workflows, inside the commands, so that ``--help`` is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import typer
+from rich.console import Console
+
+from glasscast.cli import data, models
+from glasscast.errors import GlasscastError
+
+app = typer.Typer(
+    help="Forecast how a glass-forming liquid will move from one snapshot of its structure.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "demo": models.demo,
+    "import": data.import_,
+    "simulate": data.simulate,
+    "equilibrium": data.equilibrium,
+    "analyse": data.analyse,
+    "info": data.info,
+    "train": models.train,
+    "import-weights": models.import_weights,
+    "predict": models.predict,
+    "evaluate": models.evaluate,
+    "benchmark": models.benchmark,
+    "transfer": models.transfer,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name)(_command)
+
+
+def main() -> None:
+    """Run the program; what a user can mend is one line on stderr and exit code 2."""
+    try:
+        app()
+    except GlasscastError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {_plain(error)}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted; the same command goes on from here")
+        sys.exit(130)
+
+
+def _plain(error: Exception) -> str:
+    from rich.markup import escape
+
+    return escape(" ".join(str(error).split()))

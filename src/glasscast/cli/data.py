@@ -1,0 +1,170 @@
+"""Commands that make data and look at them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from glasscast.cli.options import (
+    Out,
+    Scheduler,
+    Threads,
+    Workers,
+    console,
+    shard_of,
+    typed_options,
+    workspace_for,
+)
+from glasscast.errors import SettingsError
+
+
+def import_(
+    source: Annotated[Path, typer.Argument(help="file or folder to read")],
+    out: Annotated[Path, typer.Argument(help="dataset folder to write")],
+    format_: Annotated[
+        str | None, typer.Option("--format", help="recognised from the files when not given")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="of the dataset")] = None,
+    liquid: Annotated[
+        str | None, typer.Option(help="where the files do not tell: a name or a YAML file")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="in LJ units, where the files do not tell")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", help="key=value for the reader, repeatable")
+    ] = None,
+    threads: Threads = 0,
+) -> None:
+    """Turn files of any known format into a dataset with all dynamic targets."""
+    from glasscast.workflows.importing import import_dataset
+
+    with workspace_for(threads) as workspace:
+        dataset = import_dataset(
+            source,
+            out,
+            format_name=format_,
+            options=typed_options(option or [], "--option"),
+            name=name,
+            liquid=liquid,
+            temperature=temperature,
+            workspace=workspace,
+        )
+    console.print(f"{len(dataset)} configurations in {out}", highlight=False, soft_wrap=True)
+
+
+def simulate(
+    settings: Annotated[Path, typer.Argument(help="YAML file of the simulation")],
+    out: Out,
+    workers: Workers = 1,
+    scheduler: Scheduler = "processes",
+    shard: Annotated[
+        str, typer.Option(help="i/n: only this share, counted from 0, for job arrays")
+    ] = "0/1",
+    address: Annotated[
+        str | None, typer.Option(help="of a running Dask scheduler, host:port")
+    ] = None,
+    cluster: Annotated[
+        list[str] | None,
+        typer.Option(help="key=value for Slurm jobs, such as queue, cores, memory, walltime"),
+    ] = None,
+) -> None:
+    """Make a dataset: equilibrate, isoconfigurational ensembles, inherent and cage states."""
+    from glasscast.simulation.run import simulate as workflow
+    from glasscast.simulation.settings import load_settings
+    from glasscast.terminal import simulation_display
+
+    with simulation_display(console) as report:
+        dataset = workflow(
+            load_settings(settings),
+            out,
+            workers,
+            scheduler,
+            shard_of(shard),
+            report=report,
+            address=address,
+            cluster=typed_options(cluster or [], "--cluster"),
+        )
+    state = "other shards are unfinished" if dataset is None else f"{len(dataset)} configurations"
+    console.print(f"{state}; results in {out}", highlight=False)
+
+
+def equilibrium(
+    dataset: Annotated[Path, typer.Argument(help="dataset folder, changed in place")],
+    inherent: Annotated[bool, typer.Option("--inherent", help="add inherent structures")] = False,
+    cage: Annotated[bool, typer.Option("--cage", help="add cage states")] = False,
+    liquid: Annotated[
+        str | None, typer.Option(help="where the dataset does not tell: a name or a YAML file")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="where the dataset does not tell, for the cage state")
+    ] = None,
+    radius: Annotated[
+        float | None, typer.Option(help="R_cage in sigma of species A  [default: 0.45]")
+    ] = None,
+    cycles: Annotated[
+        int | None, typer.Option(help="Monte Carlo cycles averaged over  [default: 12000]")
+    ] = None,
+    force_tolerance: Annotated[
+        float | None, typer.Option(help="largest force in an inherent structure  [default: 1e-8]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="of the Monte Carlo", min=0)] = 1,
+    workers: Workers = 1,
+    scheduler: Scheduler = "processes",
+) -> None:
+    """Add equilibrium positions to a dataset: inherent structures, cage states, or both."""
+    from glasscast.simulation import settings
+    from glasscast.simulation.equilibrium import add_equilibrium
+
+    tolerance = {} if force_tolerance is None else {"force_tolerance": force_tolerance}
+    sampling = {k: v for k, v in (("radius", radius), ("cycles", cycles)) if v is not None}
+    if (sampling and not cage) or (tolerance and not inherent):
+        raise SettingsError("--radius and --cycles need --cage, --force-tolerance --inherent")
+    with workspace_for(1) as workspace:
+        changed = add_equilibrium(
+            dataset,
+            settings.checked(settings.InherentSettings, tolerance) if inherent else None,
+            settings.checked(settings.CageSettings, sampling) if cage else None,
+            liquid=liquid,
+            temperature=temperature,
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            progress=workspace.progress,
+        )
+    fields = " and ".join(key for key, asked in (("inherent", inherent), ("cage", cage)) if asked)
+    console.print(
+        f"{fields} positions in {len(changed)} configurations of {dataset}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def analyse(
+    dataset: Annotated[Path, typer.Argument(help="dataset folder")],
+    out: Out = Path("analysis"),
+    threads: Threads = 0,
+) -> None:
+    """Look at data: equilibrium, relaxation, noise ceiling, directions of motion; one report."""
+    from glasscast.datasets.dataset import Dataset
+    from glasscast.workflows.analyse import analyse as workflow
+
+    with workspace_for(threads) as workspace:
+        page = workflow(Dataset.open(dataset), out, workspace)
+    console.print(f"report in {page}", highlight=False, soft_wrap=True)
+
+
+def info(
+    path: Annotated[Path, typer.Argument(help="dataset, model, run or snapshot file")],
+    verify: Annotated[bool, typer.Option("--verify", help="check all checksums")] = False,
+) -> None:
+    """Say what a file or folder holds."""
+    from glasscast.workflows.info import describe
+
+    table = Table(show_header=False, box=None)
+    for heading, value in describe(path, verify):
+        table.add_row(f"[bold]{heading}[/]", value)
+    console.print(table, highlight=False)

@@ -1,0 +1,148 @@
+"""Commands that train models, forecast with them and compare them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glasscast.cli.options import ModelName, Out, Overrides, Threads, console, show, workspace_for
+
+
+def import_weights(
+    weights: Annotated[
+        Path, typer.Argument(help="published .pth (BOTAN), .npz (DeepMind) or .pt (EIGNN)")
+    ],
+    out: Annotated[Path, typer.Argument(help="model folder to write")],
+    time: Annotated[
+        float | None, typer.Option(help="time BOTAN or DeepMind weights forecast, LJ units", min=0)
+    ] = None,
+) -> None:
+    """Turn published network weights into a model that predicts."""
+    from glasscast.models.published import import_weights as read_weights
+
+    read_weights(weights, time).save(out)
+    console.print(f"model in {out}", highlight=False)
+
+
+def train(
+    experiment: Annotated[Path, typer.Argument(help="YAML experiment file")],
+    out: Out,
+    overrides: Overrides = None,
+    threads: Threads = 0,
+) -> None:
+    """Train one model."""
+    from glasscast.config import TrainExperiment, read_experiment
+    from glasscast.evaluation.score_table import read_scores
+    from glasscast.workflows import train as workflow
+
+    settings = read_experiment(TrainExperiment, experiment, overrides or [])
+    with workspace_for(threads) as workspace:
+        workflow.train(settings, out, workspace)
+    console.print(f"model in {out / workflow.MODEL}", highlight=False, soft_wrap=True)
+    if settings.test is not None:
+        show(read_scores(out / f"{workflow.SCORES}.json"))
+
+
+def predict(
+    snapshots: Annotated[list[Path], typer.Argument(help="snapshot files or dataset folders")],
+    model: ModelName,
+    out: Out = Path("forecast"),
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="xyz, gsd or npz, repeatable")
+    ] = None,
+    density: Annotated[
+        float | None, typer.Option(help="number density, for files without a box", min=0)
+    ] = None,
+    liquid: Annotated[
+        str | None, typer.Option(help="for equilibrium positions, where files do not tell")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="for cage states, where files do not tell", min=0)
+    ] = None,
+    report: Annotated[bool, typer.Option(help="write report.html as well")] = True,
+    threads: Threads = 0,
+) -> None:
+    """Forecast every particle of snapshots; OVITO colours the files by their columns."""
+    from glasscast.workflows import predicting, reporting
+
+    with workspace_for(threads) as workspace:
+        forecasts = predicting.predict(
+            model,
+            snapshots,
+            out,
+            formats=formats or ["xyz"],
+            density=density,
+            liquid=liquid,
+            temperature=temperature,
+            workspace=workspace,
+        )
+        if report:
+            page = reporting.report_forecasts(out, forecasts, model)
+            console.print(f"report in {page}", highlight=False, soft_wrap=True)
+    console.print(f"{len(forecasts)} forecasts in {out}", highlight=False, soft_wrap=True)
+
+
+def evaluate(
+    dataset: Annotated[Path, typer.Argument(help="dataset folder")],
+    model: ModelName,
+    split: Annotated[str | None, typer.Option(help="only this split of the dataset")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for tables")] = None,
+    threads: Threads = 0,
+) -> None:
+    """Score a model against measured dynamics, beside the noise ceiling."""
+    from glasscast.datasets.dataset import Dataset
+    from glasscast.workflows.evaluating import evaluate_model
+
+    data = Dataset.open(dataset)
+    with workspace_for(threads) as workspace:
+        table = evaluate_model(model, data.split(split) if split else data, out, workspace)
+    show(table)
+
+
+def benchmark(
+    experiment: Annotated[Path, typer.Argument(help="YAML experiment file")],
+    out: Out,
+    overrides: Overrides = None,
+    threads: Threads = 0,
+) -> None:
+    """Compare models on the same configurations, folds and seeds; one table, one report."""
+    from glasscast.config import BenchmarkExperiment, read_experiment
+    from glasscast.workflows import benchmark as workflow
+    from glasscast.workflows.reporting import report_benchmark
+
+    settings = read_experiment(BenchmarkExperiment, experiment, overrides or [])
+    with workspace_for(threads) as workspace:
+        table = workflow.benchmark(settings, out, workspace)
+        page = report_benchmark(out, settings, table, title=experiment.stem)
+    show(table)
+    console.print(f"report in {page}", highlight=False, soft_wrap=True)
+
+
+def transfer(
+    experiment: Annotated[Path, typer.Argument(help="YAML experiment file")],
+    out: Out,
+    overrides: Overrides = None,
+    threads: Threads = 0,
+) -> None:
+    """Train at some state points, score at all; one table, one report."""
+    from glasscast.config import TransferExperiment, read_experiment
+    from glasscast.workflows.transfer import transfer as workflow
+
+    settings = read_experiment(TransferExperiment, experiment, overrides or [])
+    with workspace_for(threads) as workspace:
+        table = workflow(settings, out, workspace)
+    show(table)
+    console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+def demo(out: Out = Path("demo"), threads: Threads = 0) -> None:
+    """Train on the bundled sample, forecast unseen configurations, write a report."""
+    from glasscast.evaluation.score_table import read_scores
+    from glasscast.workflows.demo import demo as workflow
+
+    with workspace_for(threads) as workspace:
+        page = workflow(out, workspace)
+    show(read_scores(out / "scores.json"))
+    console.print(f"open {page} in a browser", highlight=False, soft_wrap=True)

@@ -1,0 +1,88 @@
+"""Options that commands share, and how they show progress and scores."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from glasscast.errors import SettingsError
+
+if TYPE_CHECKING:
+    from glasscast.evaluation.score_table import ScoreTable
+    from glasscast.structure.workspace import Workspace
+
+console = Console()
+
+Out = Annotated[Path, typer.Option("--out", "-o", help="folder for the results")]
+Threads = Annotated[int, typer.Option(help="0 takes all cores", min=0)]
+Workers = Annotated[int, typer.Option(help="configurations made side by side", min=1)]
+Scheduler = Annotated[str, typer.Option(help="inline, processes, dask or slurm")]
+ModelName = Annotated[
+    str, typer.Option("--model", "-m", help="folder of a model or run, or a ready model's name")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="key=value on top of the file, repeatable")
+]
+
+
+@contextmanager
+def workspace_for(threads: int) -> Iterator[Workspace]:
+    """Threads and a progress display for one command."""
+    from glasscast.structure.workspace import Workspace
+    from glasscast.terminal import progress_display
+
+    logging.getLogger("glasscast").setLevel(logging.INFO)
+    with progress_display(console) as progress:
+        yield Workspace(threads or os.cpu_count() or 1, progress=progress)
+
+
+def shard_of(text: str) -> tuple[int, int]:
+    """Turn ``i/n`` into numbers, 0 <= i < n."""
+    part, _, parts = text.partition("/")
+    if not (part.isdigit() and parts.isdigit() and int(part) < int(parts)):
+        raise SettingsError(f"--shard takes i/n with 0 <= i < n, got '{text}'")
+    return int(part), int(parts)
+
+
+def typed_options(pairs: list[str], flag: str) -> dict[str, object]:
+    """Turn ``key=value`` into typed options, by YAML's rules."""
+    import yaml
+
+    options: dict[str, object] = {}
+    for pair in pairs:
+        key, sep, text = pair.partition("=")
+        if not sep:
+            raise SettingsError(f"{flag} takes key=value, got '{pair}'")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise SettingsError(f"{flag} {key}: '{text}' is not a YAML value") from None
+        if isinstance(value, str):  # YAML 1.1 takes 1e-3 for text
+            with suppress(ValueError):
+                value = float(value)
+        options[key] = value
+    return options
+
+
+def show(scores: ScoreTable) -> None:
+    """Print the per-configuration Pearson scores; everything is in the files."""
+    table = Table(title="Pearson correlation, mean over configurations (95 % interval)")
+    several = len(scores.values_of("dataset")) > 1
+    for heading in ("model", *["tested on"] * several, "species", "t", "score", "noise ceiling"):
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    for row in scores.select(metric="pearson_mean"):
+        interval = f" ({row.low:.3f} .. {row.high:.3f})" if row.low == row.low else ""
+        ceiling = f"{row.ceiling:.3f}" if row.ceiling == row.ceiling else "unknown"
+        state = [row.dataset] * several
+        table.add_row(
+            row.model, *state, row.species, f"{row.time:g}", f"{row.value:.3f}{interval}", ceiling
+        )
+    console.print(table)

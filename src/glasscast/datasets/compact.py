@@ -1,0 +1,62 @@
+r"""Round labels far below their statistical error, so that they compress.
+
+The error of an isoconfigurational mean over R runs is seen in its two halves: at each time
+:math:`e(t) = \langle (p_i^{(0)} - p_i^{(1)})^2 \rangle^{1/2} / 2` over the particles, p the
+propensity of a half. A label is rounded to multiples of the largest power of two below a share of
+e(t). Rounding to multiples of :math:`\Delta` adds :math:`\Delta^2/12` to the variance of a label.
+Shares are chosen by the errors of Kob-Andersen liquids (T = 0.64, 32 runs, t = 0.1 to 16.5),
+which are in units of e(t): tendency 1.1-1.2 (a component), pair-distance change 1.3-1.6, R_i
+0.87-0.95, D_i 0.72-0.86, bond breaking 0.04 (t = 0.1) to 0.5.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from glasscast.datasets.configuration import FIELDS, Configuration
+
+#: Field -> share of e(t). They lengthen the error of a label by 1-2 %, that of the pair-distance
+#: change, which takes half of all space, by 4 %.
+SHARES = {
+    "propensity": 0.5,
+    "propensity_halves": 0.5,
+    "tendency": 0.5,
+    "bond_change": 1.5,
+    "bond_breaking": 1 / 16,
+    "neighbour_relative": 0.5,
+    "nonaffine": 0.5,
+}
+#: Resolution of equilibrium positions, in sigma: a minimum to the precision of 32-bit numbers, a
+#: cage state to a fortieth of its own error of 0.01. The snapshot itself stays exact.
+COORDINATES = {"inherent": 2.0**-20, "cage": 2.0**-12}
+
+
+def compacted(configuration: Configuration) -> Configuration:
+    """Return a copy with rounded labels and equilibrium positions.
+
+    Labels stay as they are where there are no halves to tell their error.
+    """
+    changes: dict[str, Any] = {}
+    for key, resolution in COORDINATES.items():
+        value = getattr(configuration, key)
+        if value is not None:
+            rounded = np.round(value / resolution) * resolution
+            changes[key] = np.where(rounded >= configuration.box, 0.0, rounded)
+    halves = configuration.propensity_halves
+    if halves is not None:
+        error = np.sqrt(np.mean((halves[0] - halves[1]) ** 2, axis=1, dtype=np.float64)) / 2
+        for key, share in SHARES.items():
+            value = getattr(configuration, key)
+            if value is not None:
+                changes[key] = _rounded(value, share * error, FIELDS[key][0].index("T"))
+    return configuration.with_fields(**changes)
+
+
+def _rounded(value: np.ndarray[Any, Any], limit: np.ndarray[Any, Any], axis: int) -> Any:
+    """Round to multiples of the largest powers of two up to a limit for each time."""
+    shape = [1] * value.ndim
+    shape[axis] = -1
+    steps = np.exp2(np.floor(np.log2(np.maximum(limit, 2.0**-23)))).reshape(shape)
+    return (np.round(value / steps) * steps).astype(value.dtype)

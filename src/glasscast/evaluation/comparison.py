@@ -1,0 +1,226 @@
+"""Models side by side: scores, share of the noise ceiling, and what they cost."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from glasscast.datasets.files import write_atomically
+from glasscast.errors import SettingsError
+from glasscast.evaluation.published import METRICS, PublishedScore
+from glasscast.evaluation.score_table import ScoreTable, escape_latex, escape_markdown
+
+MEASURED = "this run"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one model took; NaN where it was not measured.
+
+    Parameters
+    ----------
+    parameters : numbers learned.
+    fit_seconds : of one training, mean over the parts of a benchmark.
+    predict_seconds : of one configuration, descriptors and graphs included.
+    peak_mb : largest resident memory of the whole process during training and forecast.
+    """
+
+    parameters: float = math.nan
+    fit_seconds: float = math.nan
+    predict_seconds: float = math.nan
+    peak_mb: float = math.nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One model at one time. NaN where a number is not known, as most are of published ones.
+
+    Parameters
+    ----------
+    model : label in the experiment, or name in the publication.
+    origin : ``this run``, or ``published:`` and the citation.
+    """
+
+    model: str
+    origin: str
+    target: str
+    species: str
+    time: float
+    pearson_mean: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    pearson_pooled: float = math.nan
+    ceiling: float = math.nan
+    share: float = math.nan
+    parameters: float = math.nan
+    fit_seconds: float = math.nan
+    predict_seconds: float = math.nan
+    peak_mb: float = math.nan
+
+
+COLUMNS = tuple(f.name for f in fields(Compared))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows ordered by target, species and time; ours first, then the published."""
+
+    rows: tuple[Compared, ...]
+
+    def to_csv(self) -> str:
+        """Comma-separated, full precision; numbers that are not known are left empty."""
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for row in self.rows:
+            writer.writerow({k: "" if v != v else v for k, v in asdict(row).items()})
+        return stream.getvalue()
+
+    def to_markdown(self) -> str:
+        """Write a pipe table, rounded for reading."""
+        lines = ["| " + " | ".join(_HEADS) + " |", "|" + " --- |" * len(_HEADS)]
+        lines += ["| " + " | ".join(_cells(row, escape_markdown)) + " |" for row in self.rows]
+        return "\n".join(lines) + "\n"
+
+    def to_latex(self) -> str:
+        """Write a booktabs ``tabular``, rounded for reading."""
+        body = [" & ".join(_cells(row, escape_latex)) + r" \\" for row in self.rows]
+        lines = [
+            r"\begin{tabular}{lllrlrrrrrrrl}",
+            r"\toprule",
+            " & ".join(escape_latex(head) for head in _HEADS) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def write(self, path: Path) -> None:
+        """Write atomically in the format that the ending names: csv, md or tex.
+
+        Raises
+        ------
+        SettingsError : for another ending.
+        """
+        formats = {".csv": self.to_csv, ".md": self.to_markdown, ".tex": self.to_latex}
+        if path.suffix not in formats:
+            raise SettingsError(f"{path}: comparisons are written as {', '.join(formats)}")
+        write_atomically(path, formats[path.suffix]().encode())
+
+
+def compare(
+    scores: ScoreTable, costs: Mapping[str, Cost], published: Sequence[PublishedScore] = ()
+) -> Comparison:
+    """Put models beside one another and, where times agree, beside published scores.
+
+    Published scores are of the propensity of A particles, on test sets and training sets of
+    their own: they are context, not opponents on equal terms.
+
+    Parameters
+    ----------
+    scores : of any number of models on one data set.
+    costs : by model.
+    published : scores on the published data set that ours is a sample of.
+    """
+    rows: list[Compared] = []
+    groups = dict.fromkeys((row.target, row.species, row.time) for row in scores)
+    for target, species, time in sorted(groups):
+        here = scores.select(target=target, species=species, time=time)
+        rows += [_measured(here, model, costs) for model in here.values_of("model")]
+        if target == "propensity" and species == "A":
+            rows += _published(published, time)
+    return Comparison(tuple(rows))
+
+
+def _measured(scores: ScoreTable, model: str, costs: Mapping[str, Cost]) -> Compared:
+    by_metric = {row.metric: row for row in scores.select(model=model)}
+    mean, pooled = by_metric["pearson_mean"], by_metric["pearson_pooled"]
+    return Compared(
+        model=model,
+        origin=MEASURED,
+        target=mean.target,
+        species=mean.species,
+        time=mean.time,
+        pearson_mean=mean.value,
+        low=mean.low,
+        high=mean.high,
+        pearson_pooled=pooled.value,
+        ceiling=mean.ceiling,
+        share=mean.share,
+        **asdict(costs.get(model, Cost())),
+    )
+
+
+def _published(published: Sequence[PublishedScore], time: float) -> list[Compared]:
+    """Rows of the published models that have a score at this time."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for score in published:
+        ours = next((m for m, theirs in METRICS.items() if theirs == score.metric), None)
+        if ours is not None and _is_time(score.time, time):
+            found.setdefault((score.model, score.citation), {})[ours] = score.value
+    return [
+        Compared(
+            model=model,
+            origin=f"published: {citation}",
+            target="propensity",
+            species="A",
+            time=time,
+            pearson_mean=values.get("pearson_mean", math.nan),
+            pearson_pooled=values.get("pearson_pooled", math.nan),
+        )
+        for (model, citation), values in found.items()
+    ]
+
+
+def _is_time(text: str, time: float) -> bool:
+    try:
+        return math.isclose(float(text), time, rel_tol=1e-3)
+    except ValueError:  # a value of the scattering function
+        return False
+
+
+_HEADS = (
+    "model",
+    "target",
+    "species",
+    "time",
+    "Pearson mean",
+    "Pearson pooled",
+    "ceiling",
+    "share",
+    "parameters",
+    "training s",
+    "forecast s",
+    "peak MB",
+    "origin",
+)
+
+
+def _cells(row: Compared, escape: Callable[[str], str]) -> list[str]:
+    mean = _number(row.pearson_mean, ".3f")
+    if not math.isnan(row.low):
+        mean += f" ({row.low:.3f} to {row.high:.3f})"
+    return [
+        escape(row.model),
+        escape(row.target),
+        escape(row.species),
+        f"{row.time:g}",
+        mean,
+        _number(row.pearson_pooled, ".3f"),
+        _number(row.ceiling, ".3f"),
+        _number(row.share, ".3f"),
+        _number(row.parameters, ".0f"),
+        _number(row.fit_seconds, ".3g"),
+        _number(row.predict_seconds, ".3g"),
+        _number(row.peak_mb, ".0f"),
+        escape(row.origin),
+    ]
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if math.isnan(value) else format(value, form)

@@ -1,0 +1,34 @@
+"""Potential energy of every particle, with the interactions of the liquid it belongs to."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.errors import ModelError
+from glasscast.liquid.definition import load_liquid
+
+
+def particle_energies(
+    configuration: Configuration, positions: NDArray[np.float64], liquid: str | None
+) -> NDArray[np.float64]:
+    """Half of the energy of every pair a particle is in: (N,) float64, in epsilon.
+
+    Parameters
+    ----------
+    configuration : gives types, box and, when ``liquid`` is None, the name of its liquid.
+    positions : (N, d) where the energies are taken, e.g. the inherent structure.
+    liquid : built-in name or path of a liquid file.
+
+    Raises
+    ------
+    ModelError : if neither the settings nor the configuration name a liquid.
+    """
+    name = liquid or configuration.metadata.get("liquid")
+    if not name:
+        raise ModelError(
+            f"{configuration.name} does not say which liquid it is of; set 'liquid' in the model's "
+            "settings to a built-in name or a liquid file"
+        )
+    return load_liquid(str(name)).energies(positions, configuration.types, configuration.box)

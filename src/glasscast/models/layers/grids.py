@@ -1,0 +1,100 @@
+"""Particles and the voxel grid they lie on, as input of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class VoxelBatch:
+    """Where the particles of one or more configurations lie on grids of one shape.
+
+    Parameters
+    ----------
+    types : (N,) int64 species.
+    voxels : (N, 2^d) int64, flat indices into the grids one after the other.
+    weights : (N, 2^d) float32, shares of the voxels.
+    shape : voxels along each axis.
+    counts : particles of each configuration, in order.
+    """
+
+    types: Tensor
+    voxels: Tensor
+    weights: Tensor
+    shape: tuple[int, ...]
+    counts: tuple[int, ...]
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of space."""
+        return len(self.shape)
+
+    def density(self, species: Sequence[int]) -> Tensor:
+        """Density of each species over the mean of all: (configurations, S, and the shape)."""
+        cells = int(torch.tensor(self.shape).prod())
+        index = torch.zeros(max(species) + 1, dtype=torch.int64, device=self.types.device)
+        index[list(species)] = torch.arange(len(species), device=self.types.device)
+        # Voxels count through all configurations; species become the axis in between.
+        number = self.voxels // cells
+        place = self.voxels % cells
+        flat = (number * len(species) + index[self.types].unsqueeze(1)) * cells + place
+        out = self.weights.new_zeros(len(self.counts) * len(species) * cells)
+        sizes = torch.tensor(self.counts, device=out.device)[number]
+        out.index_add_(0, flat.flatten(), (self.weights * cells / sizes).flatten())
+        return out.view(len(self.counts), len(species), *self.shape)
+
+    def read(self, field: Tensor) -> Tensor:
+        """Interpolate a field (configurations, F, and the shape) at the particles: (N, F)."""
+        flat = field.movedim(1, -1).reshape(-1, field.shape[1])
+        return torch.einsum("nkf,nk->nf", flat[self.voxels], self.weights)
+
+    def nbytes(self) -> int:
+        """Memory held."""
+        tensors = (self.types, self.voxels, self.weights)
+        return sum(t.numel() * t.element_size() for t in tensors)
+
+    def to(self, device: torch.device | str) -> VoxelBatch:
+        """Return a copy on a device."""
+        return replace(
+            self,
+            types=self.types.to(device),
+            voxels=self.voxels.to(device),
+            weights=self.weights.to(device),
+        )
+
+    def transformed(self, symmetry: Tensor) -> VoxelBatch:
+        """Apply a signed permutation of the axes to a cubic grid.
+
+        Raises
+        ------
+        ValueError : if the symmetry does not map the grid to itself.
+        """
+        axes = symmetry.abs().argmax(dim=1).tolist()
+        if tuple(self.shape[a] for a in axes) != self.shape:
+            raise ValueError(f"a grid of {self.shape} voxels has no such symmetry")
+        place = list(torch.unravel_index(self.voxels, (len(self.counts), *self.shape)))
+        number, place = place[0], place[1:]
+        flat = number
+        for row, axis in enumerate(axes):
+            sign = int(symmetry[row, axis].sign())
+            flat = flat * self.shape[row] + (sign * place[axis]) % self.shape[row]
+        return replace(self, voxels=flat)
+
+    @staticmethod
+    def join(parts: Sequence[VoxelBatch]) -> VoxelBatch:
+        """Put configurations on grids of one shape side by side."""
+        cells = int(torch.tensor(parts[0].shape).prod())
+        starts = [0]
+        for part in parts:
+            starts.append(starts[-1] + cells * len(part.counts))
+        return VoxelBatch(
+            torch.cat([p.types for p in parts]),
+            torch.cat([p.voxels + s for p, s in zip(parts, starts, strict=False)]),
+            torch.cat([p.weights for p in parts]),
+            parts[0].shape,
+            tuple(c for p in parts for c in p.counts),
+        )

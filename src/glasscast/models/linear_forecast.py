@@ -1,0 +1,123 @@
+"""Forecasts that are linear in a table of descriptors, however the weights came about."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.errors import InputError, ModelError
+from glasscast.models.base import Model
+from glasscast.models.files import read_record, read_weights, write_model
+from glasscast.models.forecast import Forecast
+from glasscast.structure.workspace import Workspace
+
+FloatArray = NDArray[np.float64]
+
+
+class LinearForecaster(Model):
+    """Weights per species and time on the descriptors of each particle.
+
+    Attributes
+    ----------
+    weights_ : (S, F, T) float64, for raw descriptors.
+    origin_ : (S, F) the point at which the descriptors contribute nothing.
+    intercept_ : (S, T).
+    penalty_ : (S, T) chosen penalties.
+    trained_on_ : names of the training configurations.
+    """
+
+    #: Arrays that are saved, without the underscore at their ends.
+    arrays: ClassVar[tuple[str, ...]] = ("weights", "origin", "intercept")
+    weights_: FloatArray
+    origin_: FloatArray
+    intercept_: FloatArray
+    penalty_: FloatArray
+    trained_on_: list[str]
+
+    @abstractmethod
+    def features(self, configuration: Configuration) -> FloatArray:
+        """Descriptors of every particle: (N, F) float64."""
+
+    @abstractmethod
+    def feature_names(self) -> list[str]:
+        """Names of the F descriptors, in order."""
+
+    def predict(self, configuration: Configuration) -> Forecast:
+        """Forecast every particle of one snapshot."""
+        self.check_structure(configuration)
+        features = self.features(configuration)
+        values = np.full((len(self.times_), configuration.size), np.nan, dtype=np.float32)
+        for s, species in enumerate(self.species_):
+            mine = configuration.types == species
+            shifted = features[mine] - self.origin_[s]
+            values[:, mine] = (shifted @ self.weights_[s] + self.intercept_[s]).T
+        return Forecast(
+            configuration=configuration,
+            model=self.name,
+            times=self.times_,
+            values=values,
+            target=self.hyperparameters.target,
+        )
+
+    def parameter_count(self) -> int:
+        """Weights in use and intercepts, over all species and times."""
+        return int(np.count_nonzero(self.weights_)) + self.intercept_.size
+
+    def record(self) -> dict[str, Any]:
+        """Say what is saved as JSON."""
+        return {
+            "model": self.name,
+            "hyperparameters": self.hyperparameters.model_dump(mode="json"),
+            "dimension": self.dimension_,
+            "species": list(self.species_),
+            "times": self.times_.tolist(),
+            "penalty": self.penalty_.tolist(),
+            "trained_on": self.trained_on_,
+        }
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Take up what :meth:`record` gave; KeyError, ValueError or TypeError if it cannot be."""
+        self.dimension_ = int(record["dimension"])
+        self.species_ = tuple(record["species"])
+        self.times_ = np.array(record["times"], dtype=np.float64)
+        self.penalty_ = np.array(record["penalty"], dtype=np.float64)
+        self.trained_on_ = list(record["trained_on"])
+
+    def save(self, folder: Path) -> None:
+        """Write the model; see :meth:`glasscast.models.base.Model.save`."""
+        if not hasattr(self, "weights_"):
+            raise ModelError("cannot save a model that is not fitted")
+        write_model(folder, self.record(), {key: getattr(self, f"{key}_") for key in self.arrays})
+
+    @classmethod
+    def load(cls, folder: Path, workspace: Workspace | None = None) -> Self:
+        """Read a saved model; see :meth:`glasscast.models.base.Model.load`."""
+        record = read_record(folder)
+        arrays = read_weights(folder, record)
+        try:
+            model = cls(cls.settings_class(**record["hyperparameters"]), workspace)
+            model.restore(record)
+            for key in cls.arrays:
+                setattr(model, f"{key}_", arrays[key])
+        except (KeyError, ValueError, TypeError) as error:
+            raise InputError(folder, f"holds no complete linear model ({error!r})") from None
+        expected = (len(model.species_), len(model.feature_names()), len(model.times_))
+        if model.weights_.shape != expected:
+            raise InputError(
+                folder, f"'weights' must have shape {expected}, got {model.weights_.shape}"
+            )
+        return model
+
+
+def parents_of(train: Sequence[Configuration]) -> list[str]:
+    """Group of each configuration, without reading a dataset's files."""
+    entries = getattr(train, "entries", None)
+    if entries is not None:
+        return [entry.parent for entry in entries]
+    return [str(c.metadata.get("parent", c.name)) for c in train]

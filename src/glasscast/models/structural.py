@@ -1,0 +1,92 @@
+r"""Structural baselines: one quantity of the structure, without learning.
+
+Local density, coarse-grained potential energy, bond order, and the distances to the inherent and
+to the cage position. A straight line per species and time, fitted on the training data, gives the
+quantity the sign and the unit of the target; it leaves the modulus of a correlation within one
+species as it is. Coarse-graining is exponential,
+
+.. math:: \bar x_i(L) = \frac{\sum_j e^{-r_{ij}/L} x_j}{\sum_j e^{-r_{ij}/L}},
+
+over all species, the particle included (Jung, Biroli, Berthier, Phys. Rev. Lett. 130, 238202
+(2023)); the density is the denominator.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.models.cage import equilibrium_distance
+from glasscast.models.descriptor_hyperparameters import StructuralHyperparameters
+from glasscast.models.energies import particle_energies
+from glasscast.models.linear import LinearModel
+from glasscast.models.ridge import FloatArray
+from glasscast.structure.descriptors.coarse_graining import coarse_grain
+from glasscast.structure.descriptors.shells import ShellDescriptors
+
+#: The first coordination shell of the Kob-Andersen mixture, for the local bond order.
+_BOND_RADIUS, _BOND_WIDTH, _BOND_DEGREE = 1.1, 0.15, 6
+
+
+class StructuralBaseline(LinearModel):
+    """A quantity that people held for a predictor of the dynamics.
+
+    Invariant under translation, rotation, reflection and permutation.
+    """
+
+    hyperparameters: StructuralHyperparameters
+    settings_class: ClassVar = StructuralHyperparameters
+
+    def feature_names(self) -> list[str]:
+        """Name of the quantity."""
+        options = self.hyperparameters
+        coarse = f"(L={options.length:g})" if options.length else ""
+        return [f"{options.quantity}{coarse}"]
+
+    def features(self, configuration: Configuration) -> FloatArray:
+        """Quantity of every particle: (N, 1) float64.
+
+        Raises
+        ------
+        ModelError : if the configuration lacks the structure, or its liquid is not known.
+        """
+        options = self.hyperparameters
+        positions = self.structure_of(configuration, options.structure)
+        values = self._quantity(configuration, positions)
+        if options.length == 0:
+            return values[:, None]
+        sums = coarse_grain(
+            positions,
+            np.zeros(configuration.size, dtype=np.int8),  # all species as one
+            configuration.box,
+            np.stack([np.ones_like(values), values], axis=1),
+            [options.length],
+            1,
+            self.workspace.threads,
+        )
+        density, weighted = sums[0, 0]
+        found = density if options.quantity == "density" else weighted / density
+        return np.asarray(found[:, None])
+
+    def _quantity(self, configuration: Configuration, positions: FloatArray) -> FloatArray:
+        """Bare quantity of every particle: (N,)."""
+        options, box = self.hyperparameters, configuration.box
+        if options.quantity == "density":
+            return np.ones(configuration.size)
+        if options.quantity == "energy":
+            return particle_energies(configuration, positions, options.liquid)
+        if options.quantity == "bond-order":
+            shells = ShellDescriptors(
+                1,
+                radial=(),
+                angular_radii=np.array([_BOND_RADIUS]),
+                angular_width=_BOND_WIDTH,
+                degrees=_BOND_DEGREE,
+            )
+            one = np.zeros(configuration.size, dtype=np.int8)
+            return shells.compute(positions, one, box, self.workspace.threads)[:, -1]
+        field = options.quantity.removesuffix("-distance")
+        there = self.structure_of(configuration, field)
+        return equilibrium_distance(configuration.positions, there, box)

@@ -1,0 +1,111 @@
+"""The convolutional network: what its grid and its augmentation promise."""
+
+import numpy as np
+import pytest
+import torch
+
+from glasscast.errors import ModelError
+from glasscast.models.cnn import Cnn, VoxelNetwork
+from glasscast.models.hyperparameters import CnnHyperparameters
+from glasscast.models.layers.batch import box_symmetries
+from glasscast.models.layers.grids import VoxelBatch
+from glasscast.models.registry import load_model
+from glasscast.structure.voxels import corner_weights, grid_shape
+from glasscast.structure.workspace import Workspace
+from tests.relaxed import relaxed
+
+
+def cnn(**changes) -> Cnn:
+    training = {"epochs": 4, "validation_fraction": 0.0, "device": "cpu", "augment": True}
+    training |= changes.pop("training", {})
+    settings = {"spacing": 0.6, "channels": 4, "blocks": 1, "training": training} | changes
+    return Cnn(CnnHyperparameters(**settings), Workspace(threads=1))
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def fitted(request):
+    return cnn().fit([relaxed(seed, request.param, 100) for seed in (1, 2)])
+
+
+def test_permutation_and_whole_voxels_only_permute(fitted):
+    snapshot, rng = relaxed(3, fitted.dimension_, 100), np.random.default_rng(0)
+    before, order = fitted.predict(snapshot).values, rng.permutation(100)
+    shape = grid_shape(snapshot.box, 0.6)
+    shift = rng.integers(-20, 20, fitted.dimension_) * snapshot.box / np.array(shape)
+    moved = snapshot.with_fields(
+        positions=np.mod(snapshot.positions + shift, snapshot.box)[order],
+        types=snapshot.types[order], propensity=None, times=np.empty(0),
+    )  # fmt: skip
+    after = fitted.predict(moved).values
+    np.testing.assert_allclose(after, before[:, order], atol=1e-4 * np.ptp(before))
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_every_symmetry_of_the_box_maps_the_grid_as_it_maps_the_particles(dimension):
+    snapshot, model = relaxed(5, dimension, 60), cnn()
+    batch = model.make_graph(snapshot)
+    for symmetry in box_symmetries(dimension)[::5]:
+        turned = np.mod(snapshot.positions @ symmetry.numpy().T.astype(float), snapshot.box)
+        expected = model.make_graph(snapshot.with_fields(positions=turned)).density((0, 1))
+        torch.testing.assert_close(batch.transformed(symmetry).density((0, 1)), expected)
+    flat = (2, 3, 2)[:dimension]
+    uneven = VoxelBatch(batch.types, batch.voxels % 6, batch.weights, flat, (60,))
+    with pytest.raises(ValueError, match="no such symmetry"):
+        uneven.transformed(torch.eye(dimension).roll(1, 0))
+
+
+def test_a_linear_field_is_read_exactly_and_shares_add_up():
+    rng = np.random.default_rng(0)
+    box, shape = np.array([5.0, 7.0]), (10, 14)
+    positions = rng.uniform(0, 1, (40, 2)) * (box - 0.5)  # away from where the field jumps
+    voxels, weights = corner_weights(positions, box, shape)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    x, y = np.meshgrid(np.arange(10) * 0.5, np.arange(14) * 0.5, indexing="ij")
+    field = (2 * x - y + 1).ravel()
+    read = (field[voxels] * weights).sum(axis=1)
+    np.testing.assert_allclose(read, 2 * positions[:, 0] - positions[:, 1] + 1)
+
+
+def test_batched_equals_one_by_one(fitted):
+    parts = [fitted.make_graph(relaxed(seed, fitted.dimension_, 100)) for seed in (1, 2, 3)]
+    network = fitted.network_
+    assert isinstance(network, VoxelNetwork)
+    with torch.no_grad():
+        joined = network(VoxelBatch.join(parts))[0]
+        single = torch.cat([network(part)[0] for part in parts])
+    torch.testing.assert_close(joined, single, rtol=1e-4, atol=1e-5)
+
+
+def test_gradient_reaches_every_parameter(fitted):
+    network = fitted.build_network()
+    network(fitted.make_graph(relaxed(1, fitted.dimension_, 100)))[0].square().sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_saved_and_loaded_it_forecasts_the_same_bits(fitted, tmp_path):
+    fitted.save(tmp_path)
+    snapshot = relaxed(3, fitted.dimension_, 100)
+    again = load_model(tmp_path, fitted.workspace)
+    np.testing.assert_array_equal(again.predict(snapshot).values, fitted.predict(snapshot).values)
+
+
+def test_it_learns_what_the_crowd_decides():
+    train = [relaxed(seed, 2, 150) for seed in range(1, 9)]
+    training = {"epochs": 30, "learning_rate": 5e-3}
+    model = cnn(spacing=0.35, channels=8, training=training).fit(train)
+    snapshot = relaxed(20, 2, 150)
+    a = snapshot.types == 0
+    forecast = model.predict(snapshot).values[1, a]
+    assert np.corrcoef(forecast, snapshot.propensity[1, a])[0, 1] > 0.5
+
+
+def test_what_does_not_suit_the_grid_is_refused():
+    snapshot = relaxed(1, 2, 60)
+    with pytest.raises(ModelError, match="lower 'spacing'"):
+        cnn(spacing=5.0).make_graph(snapshot)
+    long = snapshot.with_fields(box=snapshot.box * [1, 2])
+    with pytest.raises(ModelError, match="not cubic"):
+        cnn().make_graph(long)
+    flat = cnn(training={"augment": False}).make_graph(long)
+    assert flat.shape[1] > flat.shape[0]

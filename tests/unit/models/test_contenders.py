@@ -1,0 +1,175 @@
+"""What sets cage-lr, structural baselines, svm and glass-mlp apart from one another."""
+
+import numpy as np
+import pytest
+import torch
+
+from glasscast.errors import ModelError, SettingsError
+from glasscast.models.cage import equilibrium_distance
+from glasscast.models.descriptor_hyperparameters import (
+    CageHyperparameters,
+    GlassMlpHyperparameters,
+    StructuralHyperparameters,
+    SvmHyperparameters,
+)
+from glasscast.models.glass_mlp import BottleneckNetwork
+from glasscast.models.registry import build
+from glasscast.structure.workspace import Workspace
+from tests.relaxed import relaxed
+
+
+@pytest.fixture(scope="module")
+def liquids():
+    return [relaxed(seed, 2) for seed in range(1, 6)]
+
+
+def fit(settings, train):
+    return build(settings, Workspace(threads=1)).fit(train)
+
+
+def correlation(values, truth):
+    return np.corrcoef(values, truth)[0, 1]
+
+
+def test_the_cage_distance_is_found_where_it_decides(liquids):
+    with_it, without = (
+        fit(CageHyperparameters(order=0, folds=2, distance=d), liquids[:4]) for d in (True, False)
+    )
+    assert len(with_it.feature_names()) == len(without.feature_names()) + 1
+    test, a = liquids[4], liquids[4].types == 0
+    scores = [
+        correlation(m.predict(test).values[0, a], test.propensity[0, a]) for m in (with_it, without)
+    ]
+    assert scores[0] > 0.95
+    assert scores[1] < scores[0] - 0.2
+
+
+def test_distances_cross_the_border_of_the_box():
+    box = np.array([10.0, 10.0])
+    here, there = np.array([[0.1, 5.0]]), np.array([[9.9, 5.0]])
+    assert equilibrium_distance(here, there, box) == pytest.approx(0.2)
+
+
+def test_a_baseline_is_its_quantity_on_a_straight_line(liquids):
+    settings = StructuralHyperparameters(quantity="cage-distance", length=0)
+    model, test = fit(settings, liquids[:3]), liquids[4]
+    assert model.parameter_count() == 2 * 2 * 2  # slope and offset, species, times
+    for species in (0, 1):
+        mine = test.types == species
+        distance = equilibrium_distance(test.positions, test.cage, test.box)[mine]
+        forecast = model.predict(test).values[0, mine]
+        assert correlation(forecast, distance) == pytest.approx(1, abs=1e-6)
+    # The labels are 0.1 + distance + 0.1 * species, to the rounding of single precision.
+    np.testing.assert_allclose(model.predict(test).values[0], test.propensity[0], atol=1e-5)
+
+
+def test_a_coarse_grained_constant_stays_and_a_field_gets_smoother(liquids):
+    sharp, smooth = (
+        fit(StructuralHyperparameters(quantity="energy", length=length), liquids[:2])
+        for length in (0.0, 2.0)
+    )
+    a, b = sharp.features(liquids[0]), smooth.features(liquids[0])
+    assert 0 < b.std() < a.std() / 2
+    assert a.min() < b.min() < b.max() < a.max()
+
+
+def test_a_density_without_a_length_is_refused():
+    with pytest.raises(ValueError, match="needs a 'length'"):
+        StructuralHyperparameters(quantity="density", length=0)
+
+
+def test_energies_need_a_known_liquid(liquids):
+    unknown = [c.with_fields(metadata={}) for c in liquids[:2]]
+    with pytest.raises(ModelError, match="which liquid it is of"):
+        fit(StructuralHyperparameters(), unknown)
+    named = fit(StructuralHyperparameters(liquid="ka2d"), unknown)
+    np.testing.assert_array_equal(
+        named.features(unknown[0]),
+        fit(StructuralHyperparameters(), liquids[:2]).features(liquids[0]),
+    )
+    with pytest.raises(SettingsError, match="unknown liquid 'water'"):
+        fit(StructuralHyperparameters(liquid="water"), unknown)
+
+
+def test_softness_is_the_distance_to_the_plane_between_slow_and_fast(liquids):
+    settings = SvmHyperparameters(penalties=(0.01,), fraction=0.2)
+    model, snapshot = fit(settings, liquids[:4]), liquids[0]
+    softness = model.softness(snapshot)
+    a = np.flatnonzero(snapshot.types == 0)
+    order = a[np.argsort(snapshot.propensity[1, a])]
+    slow, fast = softness[1, order[:20]], softness[1, order[-20:]]
+    assert fast.mean() > 0.3 > -0.3 > slow.mean()
+    # A distance has unit slope along the normal of the plane, in standardised functions.
+    slope = model.line_[0, 1, 0]
+    z_weights = model.weights_[0, :, 1] / slope
+    samples = np.concatenate([model.features(c)[c.types == 0] for c in liquids[:4]])
+    assert np.linalg.norm(z_weights * samples.std(axis=0)) == pytest.approx(1, rel=0.3)
+    regression = fit(SvmHyperparameters(task="regression", penalties=(0.01,)), liquids[:4])
+    with pytest.raises(ModelError, match="no hyperplane"):
+        regression.softness(snapshot)
+    with pytest.raises(ModelError, match="one training configuration cannot choose"):
+        fit(SvmHyperparameters(), liquids[:1])
+
+
+@pytest.mark.parametrize("task", ["softness", "regression"])
+def test_support_vectors_find_what_the_crowd_decides(liquids, task):
+    settings = SvmHyperparameters(task=task, penalties=(0.001, 0.01), folds=2)
+    model, test, a = fit(settings, liquids[:4]), liquids[4], liquids[4].types == 0
+    assert correlation(model.predict(test).values[1, a], test.propensity[1, a]) > 0.5
+
+
+STAGES = (
+    {"loss": "error", "learning_rate": 3e-3, "epochs": 3},
+    {"loss": "total", "learning_rate": 1e-3, "epochs": 3},
+)
+
+
+def glass_mlp(progress=None, **changes):
+    pytest.importorskip("pyvoro2")
+    settings = GlassMlpHyperparameters(**({"stages": STAGES, "rings": (1.0, 2.0)} | changes))
+    model = build(settings, Workspace(threads=1))
+    model.progress = progress
+    return model
+
+
+def test_every_network_has_the_published_number_of_parameters(liquids):
+    model = glass_mlp(stages=STAGES[:1]).fit(liquids[:2])
+    network = model.network_
+    assert isinstance(network, BottleneckNetwork)
+    used = (network.get_buffer("scale") > 0).sum(dim=1)
+    unused = 2 * sum(int(192 - u) for u in used) * 2  # two times
+    assert used.tolist() == [184, 184]
+    assert model.parameter_count() - unused == 2 * 2 * 521
+
+
+@pytest.mark.parametrize("steps", [4, 8])
+def test_a_fit_killed_in_any_stage_resumes_with_identical_bits(liquids, tmp_path, steps):
+    """Two training configurations: stage 1 has steps 1 to 6, stage 2 steps 7 to 12."""
+    count = 0
+
+    def dies(done, total, last):
+        nonlocal count
+        count += 1
+        if count == steps:
+            raise KeyboardInterrupt
+
+    data, path = (liquids[:2], liquids[2:3]), tmp_path / "checkpoint.npz"
+    whole = glass_mlp().fit(*data, seed=3)
+    with pytest.raises(KeyboardInterrupt):
+        glass_mlp(dies).fit(*data, seed=3, checkpoint=path)
+    resumed = glass_mlp().fit(*data, seed=3, checkpoint=path)
+    for a, b in zip(resumed.network_.parameters(), whole.network_.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert not list(tmp_path.glob("*.npz"))
+
+
+def test_a_stage_keeps_the_epoch_of_least_validation_loss(liquids):
+    one = ({"loss": "error", "learning_rate": 0.05, "epochs": 8},)
+    model = glass_mlp(stages=one).fit(liquids[:2], liquids[2:3])
+    losses = [row.validation_loss for row in model.history_]
+    assert model.provenance_["best_epoch"] == 1 + int(np.argmin(losses))
+
+
+def test_raw_targets_are_refused():
+    with pytest.raises(ValueError, match="normalisation: dataset"):
+        GlassMlpHyperparameters(training={"normalisation": "none"})
