@@ -83,7 +83,7 @@ def _draw_times(
 ) -> None:
     """Draw one species: the ceiling, then each model with error bars."""
     times = sorted({row.time for row in rows if row.time > 0})
-    ceiling = _ceilings(rows)
+    ceiling = ceilings(rows)
     if ceiling:
         known = sorted(t for t in ceiling if t > 0)
         best = [ceiling[t] for t in known]
@@ -116,7 +116,7 @@ def _draw_times(
         axes.errorbar(
             [row.time * dodge for row in chosen],
             [row.value for row in chosen],
-            yerr=_bars(chosen),
+            yerr=error_bars(chosen),
             color=PALETTE[k % len(PALETTE)],
             marker=MARKERS[k % len(MARKERS)],
             elinewidth=1.0,
@@ -133,7 +133,7 @@ def _draw_models(axes: Axes, rows: ScoreTable, models: Sequence[str]) -> None:
             axes.errorbar(
                 [row.value],
                 [k],
-                xerr=_bars([row]),
+                xerr=error_bars([row]),
                 color=PALETTE[k % len(PALETTE)],
                 marker=MARKERS[k % len(MARKERS)],
                 ls="none",
@@ -149,7 +149,7 @@ def _draw_models(axes: Axes, rows: ScoreTable, models: Sequence[str]) -> None:
                 fontsize=8,
                 color=GREY,
             )
-    for best in _ceilings(rows).values():
+    for best in ceilings(rows).values():
         is_floor = rows.rows[0].metric == "rmse"
         label = "noise floor" if is_floor else "noise ceiling"
         axes.axvline(best, color=GREY, ls="--", lw=1.2, label=label)
@@ -172,7 +172,7 @@ def _limit(axes: Axes, scores: ScoreTable, metric: str) -> None:
     axes.set_ylim(min([0.0, *(v - 0.05 for v in values)]), 1.0)
 
 
-def _ceilings(rows: ScoreTable) -> dict[float, float]:
+def ceilings(rows: ScoreTable) -> dict[float, float]:
     """Ceiling at each time, of the model that was scored on most configurations."""
     best: dict[float, Score] = {}
     for row in rows:
@@ -183,7 +183,7 @@ def _ceilings(rows: ScoreTable) -> dict[float, float]:
     return {time: row.ceiling for time, row in best.items()}
 
 
-def _bars(rows: Sequence[Score]) -> list[list[float]]:
+def error_bars(rows: Sequence[Score]) -> list[list[float]]:
     """Distances down and up to the interval's ends; a percentile interval may miss the value."""
     down = [max(0.0, row.value - row.low) if math.isfinite(row.low) else 0.0 for row in rows]
     up = [max(0.0, row.high - row.value) if math.isfinite(row.high) else 0.0 for row in rows]
