@@ -103,13 +103,14 @@ def equilibrium(
         float | None, typer.Option(help="where the dataset does not tell, for the cage state")
     ] = None,
     radius: Annotated[
-        float | None, typer.Option(help="R_cage in sigma of species A  [default: 0.45]")
+        float | None, typer.Option(help="R_cage in sigma of species A", show_default="0.45")
     ] = None,
     cycles: Annotated[
-        int | None, typer.Option(help="Monte Carlo cycles averaged over  [default: 12000]")
+        int | None, typer.Option(help="Monte Carlo cycles averaged over", show_default="12000")
     ] = None,
     force_tolerance: Annotated[
-        float | None, typer.Option(help="largest force in an inherent structure  [default: 1e-8]")
+        float | None,
+        typer.Option(help="largest force in an inherent structure", show_default="1e-08"),
     ] = None,
     seed: Annotated[int, typer.Option(help="of the Monte Carlo", min=0)] = 1,
     workers: Workers = 1,
