@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.liquid.box import minimum_image
 from glasscast.liquid.neighbours import find_neighbours
 
 FloatArray = NDArray[np.float64]
@@ -65,8 +64,3 @@ def bond_order(
     harmonics = SphericalHarmonics(order).compute(np.ascontiguousarray(vectors))
     mean = harmonics[:, order**2 :].mean(axis=0)
     return float(np.sqrt(4 * np.pi / (2 * order + 1) * np.sum(mean**2)))
-
-
-def displacement_between(first: FloatArray, second: FloatArray, box: FloatArray) -> FloatArray:
-    """Minimum-image displacement from one set of positions to another, (N, d)."""
-    return minimum_image(second - first, box)

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.evaluation.directions import equilibrium_displacement
 from glasscast.evaluation.relaxation import Relaxation
 from glasscast.liquid.species import species_name
 from glasscast.report.slice_figures import slice_with_images
@@ -25,6 +24,7 @@ from glasscast.report.style import (
     new_figure,
     styled,
 )
+from glasscast.structure.equilibrium import equilibrium_displacement
 
 FloatArray = NDArray[np.float64]
 _SCATTERING_LABEL = r"$F_s(k, t)$ of A"

@@ -31,6 +31,7 @@ from scipy.spatial import cKDTree
 from threadpoolctl import threadpool_limits
 
 from glasscast.liquid.box import check_cutoff, minimum_image
+from glasscast.liquid.species import species_name
 
 FloatArray = NDArray[np.float64]
 
@@ -90,7 +91,7 @@ class ShellDescriptors:
     def feature_names(self) -> list[str]:
         """Names of the columns, in order: ``G(r=1.05,s=A)``, ``q(l=6,r=1.2)``."""
         radial = [
-            f"G(r={r:.3f},s={chr(65 + s)})"
+            f"G(r={r:.3f},s={species_name(s)})"
             for s in range(self.species)
             for shells in self.radial
             for r in shells.radii
