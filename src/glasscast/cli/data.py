@@ -9,6 +9,8 @@ import typer
 from rich.table import Table
 
 from glasscast.cli.options import (
+    Address,
+    Cluster,
     Out,
     Scheduler,
     Threads,
@@ -64,13 +66,8 @@ def simulate(
     shard: Annotated[
         str, typer.Option(help="i/n: only this share, counted from 0, for job arrays")
     ] = "0/1",
-    address: Annotated[
-        str | None, typer.Option(help="of a running Dask scheduler, host:port")
-    ] = None,
-    cluster: Annotated[
-        list[str] | None,
-        typer.Option(help="key=value for Slurm jobs, such as queue, cores, memory, walltime"),
-    ] = None,
+    address: Address = None,
+    cluster: Cluster = None,
 ) -> None:
     """Make a dataset: equilibrate, isoconfigurational ensembles, inherent and cage states."""
     from glasscast.simulation.run import simulate as workflow
@@ -115,6 +112,8 @@ def equilibrium(
     seed: Annotated[int, typer.Option(help="of the Monte Carlo", min=0)] = 1,
     workers: Workers = 1,
     scheduler: Scheduler = "processes",
+    address: Address = None,
+    cluster: Cluster = None,
 ) -> None:
     """Add equilibrium positions to a dataset: inherent structures, cage states, or both."""
     from glasscast.simulation import settings
@@ -134,6 +133,8 @@ def equilibrium(
             seed=seed,
             workers=workers,
             scheduler=scheduler,
+            address=address,
+            cluster=typed_options(cluster or [], "--cluster"),
             progress=workspace.progress,
         )
     fields = " and ".join(key for key, asked in (("inherent", inherent), ("cage", cage)) if asked)
