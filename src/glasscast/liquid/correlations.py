@@ -1,4 +1,4 @@
-"""Correlations that tell whether a liquid is in equilibrium: scattering function, bond order."""
+"""What tells whether a liquid is in equilibrium: scattering, displacement, bond order."""
 
 from __future__ import annotations
 
@@ -29,6 +29,20 @@ def self_intermediate_scattering(displacements: FloatArray, wavenumber: float) -
     Shiba et al., J. Chem. Phys. 158, 084503 (2023), eq. 9; the axes stand for the directions.
     """
     return np.asarray(np.cos(wavenumber * displacements).mean(axis=(-1, -2)))
+
+
+def mean_squared_displacement(displacements: FloatArray) -> FloatArray:
+    r"""Mean-square displacement :math:`\langle |\Delta r|^2 \rangle`, averaged over particles.
+
+    Parameters
+    ----------
+    displacements : (..., N, d) unwrapped, in sigma.
+
+    Returns
+    -------
+    (...) float64, in sigma squared.
+    """
+    return np.asarray(np.mean(np.sum(displacements**2, axis=-1), axis=-1))
 
 
 def bond_order(
