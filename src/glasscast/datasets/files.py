@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import struct
 import zipfile
@@ -46,6 +47,16 @@ def write_atomically(path: Path, content: bytes) -> None:
         with suppress(OSError):  # the folder itself may be what is wrong
             partial.unlink(missing_ok=True)
         raise InputError(path, f"cannot be written ({error.strerror or error})") from error
+
+
+def write_json(path: Path, record: Any) -> None:
+    """Write a record as JSON for people to read, whole or not at all.
+
+    Raises
+    ------
+    InputError : as :func:`write_atomically`.
+    """
+    write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def remove_partials(folder: Path) -> None:

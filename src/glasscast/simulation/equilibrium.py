@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.amend import amend, settle
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import Dataset, Entry, read_configuration
+from glasscast.datasets.configuration_file import read_configuration
+from glasscast.datasets.dataset import Dataset, Entry
 from glasscast.datasets.files import remove_partials, sha256
 from glasscast.errors import SettingsError
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings

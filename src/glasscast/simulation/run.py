@@ -13,8 +13,9 @@ from typing import Any
 from glasscast import __version__
 from glasscast.datasets.compact import compacted
 from glasscast.datasets.configuration import FIELDS, Configuration
-from glasscast.datasets.dataset import Dataset, DatasetWriter
+from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import remove_partials
+from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import SimulationError
 from glasscast.simulation.cage import check_cage
 from glasscast.simulation.checks import check_engine

@@ -5,7 +5,6 @@ What a dataset does not carry is left out: imported ones have no record of their
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.files import write_atomically
+from glasscast.datasets.files import write_atomically, write_json
 from glasscast.errors import ShapeError
 from glasscast.evaluation.ceiling import ceiling_mean
 from glasscast.evaluation.correlation import Moments
@@ -102,7 +101,7 @@ def analyse(dataset: Dataset, out: Path, workspace: Workspace | None = None) -> 
         html.section("What can be forecast", *_labels(gathered, times, figures, numbers)),
         html.section("Where particles tend to", *_tendency(gathered, arrows, figures, numbers)),
     ]
-    write_atomically(facts, (json.dumps(numbers, indent=1) + "\n").encode())
+    write_json(facts, numbers)
     path = out / "report.html"
     write_atomically(path, html.page(f"The data: {dataset.name}", "", parts).encode())
     return path

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from glasscast.datasets.dataset import Dataset, DatasetWriter
+from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.ensemble import Ensemble
 from glasscast.datasets.files import sha256, sha256_of_file
 from glasscast.datasets.formats.registry import read_ensembles
 from glasscast.datasets.targets import reduce_ensemble
+from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import InputError, SettingsError, ShapeError
 from glasscast.liquid.definition import LiquidSettings, load_liquid, load_liquid_settings
 from glasscast.progress import track

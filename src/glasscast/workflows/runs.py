@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from glasscast import __version__
 from glasscast.config import Data
 from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.files import remove_partials, write_atomically
+from glasscast.datasets.files import remove_partials, write_atomically, write_json
 from glasscast.errors import InputError, SettingsError
 
 EXPERIMENT, RECORD, LOG = "experiment.yaml", "run.json", "run.log"
@@ -68,9 +68,7 @@ class RunFolder:
 
     def finish(self, record: dict[str, Any]) -> None:
         """Write the record that marks the run as complete."""
-        content = {"versions": versions(), **record}
-        text = json.dumps(content, indent=1) + "\n"
-        write_atomically(self.folder / RECORD, text.encode())
+        write_json(self.folder / RECORD, {"versions": versions(), **record})
 
     def record(self) -> dict[str, Any]:
         """Read the record of a finished run.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import read_configuration
+from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.ensemble import Ensemble
 from glasscast.datasets.files import read_npz
 from glasscast.datasets.formats.door import assemble, checked_positions
