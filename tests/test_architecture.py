@@ -11,6 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "glasscast"
 MAY_IMPORT = {
     "errors": "",
     "progress": "",
+    "versions": "",
     "yaml_files": "errors",
     "liquid": "errors yaml_files",
     "datasets": "errors liquid",
@@ -19,10 +20,10 @@ MAY_IMPORT = {
     "models": "errors progress liquid datasets structure training",
     "training": "errors progress liquid datasets structure models",
     "evaluation": "errors liquid datasets structure models",
-    "report": "errors liquid datasets structure models evaluation",
+    "report": "errors versions liquid datasets structure models evaluation",
     "config": "errors yaml_files models",
-    "workflows": "errors progress liquid simulation datasets structure models evaluation report "
-    "config",
+    "workflows": "errors progress versions liquid simulation datasets structure models evaluation "
+    "report config",
     "terminal": "simulation",
     "cli": "errors yaml_files simulation datasets structure models evaluation config workflows "
     "terminal",

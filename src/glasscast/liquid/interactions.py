@@ -15,6 +15,17 @@ from glasscast.liquid.potentials import Potential
 FloatArray = NDArray[np.float64]
 
 
+def check_temperature(temperature: float) -> None:
+    """Refuse a temperature at which nothing can be simulated.
+
+    Raises
+    ------
+    SettingsError : unless it is positive and finite.
+    """
+    if not (np.isfinite(temperature) and temperature > 0):
+        raise SettingsError(f"temperature must be positive, got {temperature:g}")
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Liquid:
     r"""Species and pair potentials of a mixture, in reduced units.

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.errors import SettingsError, ShapeError, SimulationError
+from glasscast.errors import ShapeError, SimulationError
 from glasscast.liquid.box import check_cutoff, wrap
-from glasscast.liquid.interactions import Liquid
+from glasscast.liquid.interactions import Liquid, check_temperature
 from glasscast.simulation.commands import (
     accelerator_arguments,
     interaction_commands,
@@ -71,8 +71,7 @@ def maxwell_boltzmann(
     ------
     SettingsError : if the temperature is not positive and finite.
     """
-    if not (np.isfinite(temperature) and temperature > 0):
-        raise SettingsError(f"temperature must be positive, got {temperature:g}")
+    check_temperature(temperature)
     velocities = rng.normal(size=(len(masses), dimension)) * np.sqrt(temperature / masses)[:, None]
     velocities -= masses @ velocities / masses.sum()
     return np.asarray(velocities)

@@ -18,6 +18,7 @@ from glasscast.datasets.dataset import Dataset, Entry
 from glasscast.datasets.files import remove_partials, sha256
 from glasscast.errors import SettingsError
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
+from glasscast.liquid.interactions import check_temperature
 from glasscast.progress import Progress, Silent, task
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.checks import check_engine, check_snapshot
@@ -265,8 +266,8 @@ def _temperature_of(
     name: str, state: Mapping[str, Any], given: float | None, cage: CageSettings | None
 ) -> float | None:
     known = state.get("temperature")
-    if given is not None and not (np.isfinite(given) and given > 0):
-        raise SettingsError(f"temperature must be positive, got {given:g}")
+    if given is not None:
+        check_temperature(given)
     if given is not None and known is not None and not np.isclose(given, known):
         raise SettingsError(f"{name}: the metadata say temperature {known:g}, not {given:g}")
     if cage is not None and given is None and known is None:
