@@ -32,7 +32,7 @@ SETTINGS = {
     "particles": 1000,
     "configurations": 4,
     "runs": 4,
-    "times": [0.1, 1.0, 12.0],
+    "times": [0.1, 1.0, 40.0],
     "equilibration": {"hot_time": 1, "quench_time": 1, "time": 4},
     "inherent": False,
 }

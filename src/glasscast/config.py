@@ -83,6 +83,11 @@ class BenchmarkExperiment(_Settings):
         5, description="cross-validation folds; 'each' leaves out one configuration at a time"
     )
     models: dict[Label, ModelSettings] = Field(min_length=1, description="label -> model")
+    training_sizes: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
+        None,
+        min_length=1,
+        description="also train on only so many configurations of each part: the learning curve",
+    )
     seed: int = Field(0, ge=0)
     tau_alpha: float | None = Field(None, gt=0, description="marked in figures")
     published: PublishedData | None = Field(

@@ -13,7 +13,7 @@ from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.models.registry import load_model
 from glasscast.simulation.equilibrium import completed
-from glasscast.workflows import benchmark as benchmark_workflow
+from glasscast.workflows import parts as parts_workflow
 from glasscast.workflows.demo import sample_folder
 from tests.cli.material import LR, botan_folder, contents, experiment, snapshot
 from tests.unit.datasets.formats.format_writers import make_liquid, write_xyz
@@ -99,13 +99,13 @@ def test_training_with_test_data_shows_its_scores(done, tmp_path, liquid):
 def fits(monkeypatch):
     """Labels of the models that are built, in order."""
     built = []
-    original = benchmark_workflow.build
+    original = parts_workflow.build
 
     def build(settings, workspace):
         built.append(settings.order)
         return original(settings, workspace)
 
-    monkeypatch.setattr(benchmark_workflow, "build", build)
+    monkeypatch.setattr(parts_workflow, "build", build)
     return built
 
 
@@ -134,6 +134,31 @@ def test_a_benchmark_resumes_without_making_anything_anew(done, tmp_path, liquid
     done("benchmark", path, "-o", out)
     assert fits == [0, 0, 1, 1, 1]
     assert (out / "scores.json").read_bytes() == scores
+
+
+def test_a_learning_curve_trains_on_nested_parts(done, refused, tmp_path, liquid, fits):
+    path, out = tmp_path / "b.yaml", tmp_path / "out"
+    record = {
+        "data": {"datasets": [str(liquid)], "split": "train"},
+        "test": {"datasets": [str(liquid)], "split": "test"},
+        "models": {"LR(0)": LR},
+        "training_sizes": [2],
+    }
+    path.write_text(yaml.safe_dump(record))
+    done("benchmark", path, "-o", out)
+    assert fits == [0, 0]  # with two, and with all three
+    with (out / "learning_curve.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [int(row["training_configurations"]) for row in rows] == [2] * 12 + [3] * 12
+    with (out / "scores.csv").open() as stream:
+        whole = list(csv.DictReader(stream))
+    assert [row["value"] for row in rows[12:]] == [row["value"] for row in whole]
+    assert rows[0]["value"] != rows[12]["value"]
+    assert (out / "figures" / "learning_curve.png").exists()
+    done("benchmark", path, "-o", out)
+    assert fits == [0, 0]
+    path.write_text(yaml.safe_dump(record | {"training_sizes": [4]}))
+    refused("benchmark", path, "-o", tmp_path / "new", says=["'training_sizes' asks for 4", "3"])
 
 
 def test_the_demo_trains_forecasts_and_reports(done, tmp_path, liquid, monkeypatch):

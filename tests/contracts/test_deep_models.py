@@ -10,7 +10,7 @@ import torch
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError, SettingsError
 from glasscast.models.geo_gnn import PUBLISHED_PARAMETERS, GeoNetwork
-from glasscast.models.hyperparameters import GeoHyperparameters
+from glasscast.models.hyperparameters import BotanHyperparameters, GeoHyperparameters
 from glasscast.models.layers.batch import batch_graph, box_symmetries, join_graphs
 from glasscast.structure.graphs import build_graph
 from glasscast.training.loop import Objective, mean_pearson
@@ -272,6 +272,13 @@ def test_mixed_precision_needs_a_gpu():
         tiny("botan", training={"precision": "bfloat16"}).fit([liquid(1)])
 
 
+def test_training_settings_not_given_are_those_of_the_model():
+    """Asking BOTAN for fewer epochs must not turn its augmentation off."""
+    few = BotanHyperparameters(training={"epochs": 3}).training
+    assert few == BotanHyperparameters().training.model_copy(update={"epochs": 3})
+    assert few.augment
+
+
 def test_published_parameter_count():
     network = GeoNetwork(GeoHyperparameters(), 2, 1)
     assert sum(p.numel() for p in network.parameters()) == PUBLISHED_PARAMETERS
@@ -320,6 +327,31 @@ def test_loss_is_the_mean_over_configurations_of_different_size():
 
     apart = [loss(example) for example in examples]
     assert loss(join_examples(examples)) == pytest.approx(np.mean(apart), rel=1e-5)
+
+
+@pytest.mark.parametrize("triplets", [False, True])
+def test_jittered_graph_is_the_graph_of_the_moved_particles(triplets):
+    start = liquid(1)
+    graph = batch_graph(build_graph(start, 1.4), triplets=triplets, dtype=torch.float64)
+    shifts = 1e-3 * torch.randn(start.size, 3, dtype=torch.float64)
+    moved = graph.jittered(shifts)
+    points = torch.tensor(start.positions) + shifts
+    vectors = points[graph.index.senders] - points[graph.index.receivers]
+    box = torch.tensor(start.box)
+    vectors -= box * (vectors / box).round()
+    torch.testing.assert_close(moved.vectors, vectors)
+    if triplets:
+        directions = torch.nn.functional.normalize(vectors, dim=1)
+        torch.testing.assert_close(moved.triplets.directions, directions)
+
+
+def test_jitter_is_drawn_anew_at_each_step_and_resumes(tmp_path):
+    """With jitter the loss of an epoch differs, and equal seeds give equal weights."""
+    settings = {"jitter": 0.05, "learning_rate": 1e-12}
+    a, b = (tiny("geo-gnn", training=settings).fit([liquid(1)]) for _ in range(2))
+    losses = [row.loss for row in a.history_]
+    assert len(set(losses)) == len(losses)
+    assert losses == [row.loss for row in b.history_]
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from glasscast.evaluation.score_table import METRICS, ScoreTable
+from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
 from glasscast.report.examples import Example, measured_values
+from glasscast.report.learning_curve_figure import learning_curve_figure
 from glasscast.report.particle_figures import density_figure, distribution_figure
 from glasscast.report.score_figures import SelectionCurve, score_figure, selection_figure
 from glasscast.report.slice_figures import slice_figure
+from glasscast.report.smoothness_figures import local_smoothness_figure, rayleigh_figure
 from glasscast.report.style import SavedFigure, format_time, save_figure
 from glasscast.report.transfer_figure import TransferAxes, transfer_figure
 
@@ -128,6 +131,54 @@ def draw_examples(
         )
     )
     return done
+
+
+def draw_learning_curve(
+    folder: Path, curve: Mapping[int, ScoreTable], tau_alpha: float | None = None
+) -> list[Illustration]:
+    """Draw and save the score against the number of training configurations, if known."""
+    if not curve:
+        return []
+    times = sorted({time for table in curve.values() for time in table.values_of("time")})
+    time = nearest_time(times, tau_alpha)
+    return [
+        illustrate(
+            folder,
+            "learning_curve",
+            f"Score against training configurations, t = {format_time(time)}",
+            "Each model was trained on ever more of the same configurations and scored on the same "
+            "unseen ones. A curve that still rises would gain from more data.",
+            learning_curve_figure(curve, time),
+        )
+    ]
+
+
+def draw_smoothness(
+    folder: Path, smoothness: SmoothnessEvaluation, model: str
+) -> list[Illustration]:
+    """Draw and save global and local smoothness of one model's forecasts beside the truth."""
+    series = {time: found for (name, time), found in smoothness.series.items() if name == model}
+    if not series:
+        return []
+    return [
+        illustrate(
+            folder,
+            "rayleigh",
+            f"Rayleigh quotient: {model}",
+            "Each violin is over configurations. High: neighbours move differently, as in their "
+            "cages; low: mobile and immobile regions. A forecast is a conditional mean, so it may "
+            "be smoother than the truth.",
+            rayleigh_figure(series),
+        ),
+        illustrate(
+            folder,
+            "local_smoothness",
+            f"Local smoothness: {model}",
+            "How far each A particle deviates from its neighbours, relative to them; r is the "
+            "correlation of predicted and true values.",
+            local_smoothness_figure(series),
+        ),
+    ]
 
 
 def draw_selection(folder: Path, curves: Sequence[SelectionCurve]) -> list[Illustration]:

@@ -10,6 +10,7 @@ from html import escape
 from typing import Any
 
 from glasscast.evaluation.score_table import Score, ScoreTable
+from glasscast.evaluation.smoothness_scores import SmoothnessScore
 from glasscast.report.figures import Illustration
 from glasscast.report.page_style import CSS
 from glasscast.report.style import format_time
@@ -151,3 +152,32 @@ def _ceiling_line(rows: ScoreTable, times: Sequence[float]) -> str:
     name = "noise floor" if rows.rows[0].metric == "rmse" else "noise ceiling"
     cells = "".join(f"<td>{f'{best[t]:.3f}' if t in best else '–'}</td>" for t in times)
     return f'<tr class="ceiling"><th scope="row">{name}</th>{cells}</tr>'
+
+
+def smoothness_table(scores: Sequence[SmoothnessScore]) -> str:
+    """Return a row a model, a column a time: local correlation, then Rayleigh quotients."""
+    if not scores:
+        return ""
+    times = sorted({row.time for row in scores})
+    head = "".join(f'<th scope="col">t = {format_time(t)}</th>' for t in times)
+    lines = []
+    for model in dict.fromkeys(row.model for row in scores):
+        found = {row.time: row for row in scores if row.model == model}
+        cells = "".join(_smooth_cell(found.get(time)) for time in times)
+        lines.append(f'<tr><th scope="row">{escape(model)}</th>{cells}</tr>')
+    note = paragraph(
+        "A particles on the graph of cutoff 2. Large: correlation of predicted and true local "
+        "smoothness, mean over configurations. Small: Rayleigh quotient, predicted (true)."
+    )
+    return (
+        f'{note}<div class="wide"><table class="scores"><thead><tr><th scope="col">model</th>'
+        f"{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _smooth_cell(row: SmoothnessScore | None) -> str:
+    if row is None:
+        return "<td>–</td>"
+    local = f"{row.local_pearson:.3f}" if math.isfinite(row.local_pearson) else "–"
+    quotients = f"{row.rayleigh_predicted:.3f} ({row.rayleigh_true:.3f})"
+    return f"<td>{local}<small>{quotients}</small></td>"

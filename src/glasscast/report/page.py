@@ -19,13 +19,16 @@ from typing import Any
 
 from glasscast.datasets.files import write_atomically
 from glasscast.evaluation.score_table import METRICS, ScoreTable
+from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
 from glasscast.liquid.species import species_name
 from glasscast.report import html
 from glasscast.report.examples import Example, measured_values
 from glasscast.report.figures import (
     draw_examples,
+    draw_learning_curve,
     draw_scores,
     draw_selection,
+    draw_smoothness,
     draw_transfer,
     nearest_time,
 )
@@ -49,6 +52,8 @@ def write_report(
     tau_alpha: float | None = None,
     selection: Sequence[SelectionCurve] = (),
     transfer: TransferAxes | None = None,
+    smoothness: SmoothnessEvaluation | None = None,
+    learning_curve: Mapping[int, ScoreTable] | None = None,
 ) -> Path:
     """Write ``report.html``, ``figures/*.png`` and ``*.pdf``, and the scores as files.
 
@@ -66,6 +71,8 @@ def write_report(
     tau_alpha : alpha relaxation time in LJ units.
     selection : greedy selection curves.
     transfer : what was trained and tested where; its figures stand in for those against time.
+    learning_curve : number of training configurations -> scores of all models.
+    smoothness : of truth and forecasts; figures show the model of the first example.
 
     Returns
     -------
@@ -84,13 +91,21 @@ def write_report(
     )
     score_part = _scores(scores, [html.figure(f) for f in drawn])
     pictures = [html.figure(f) for f in draw_examples(figures, examples, tau_alpha)]
+    learned = [
+        html.figure(f) for f in draw_learning_curve(figures, learning_curve or {}, tau_alpha)
+    ]
     chosen = [html.figure(f) for f in draw_selection(figures, selection)]
+    smooth = SmoothnessEvaluation() if smoothness is None else smoothness
+    shown = examples[0][0].model if examples else ""
+    fields = [html.figure(f) for f in draw_smoothness(figures, smooth, shown)]
     parts = [
         html.section("What was done", _done(summary, scores, examples)),
         html.section("Data", html.facts(_state(examples) | dict(data or {}))),
         html.section("Scores", score_part),
+        html.section("What more data would bring", *learned),
         html.section("Particle by particle", *pictures),
         html.section("Turn it around", _view(examples)),
+        html.section("Smoothness", html.smoothness_table(smooth.scores()), *fields),
         html.section("What the forecast rests on", *chosen),
         html.section("Limits", html.bullets([*_limits(scores, examples), *notes])),
         html.section("Provenance", _provenance(settings or {})),

@@ -116,7 +116,7 @@ def _draw_times(
         axes.errorbar(
             [row.time * dodge for row in chosen],
             [row.value for row in chosen],
-            yerr=interval_bars(chosen),
+            yerr=error_bars(chosen),
             color=PALETTE[k % len(PALETTE)],
             marker=MARKERS[k % len(MARKERS)],
             elinewidth=1.0,
@@ -133,7 +133,7 @@ def _draw_models(axes: Axes, rows: ScoreTable, models: Sequence[str]) -> None:
             axes.errorbar(
                 [row.value],
                 [k],
-                xerr=interval_bars([row]),
+                xerr=error_bars([row]),
                 color=PALETTE[k % len(PALETTE)],
                 marker=MARKERS[k % len(MARKERS)],
                 ls="none",
@@ -176,7 +176,7 @@ def correlation_limits(scores: ScoreTable) -> tuple[float, float]:
     return min([0.0, *(v - 0.05 for v in values)]), 1.0
 
 
-def interval_bars(rows: Sequence[Score]) -> list[list[float]]:
+def error_bars(rows: Sequence[Score]) -> list[list[float]]:
     """Distances down and up to the interval's ends; a percentile interval may miss the value."""
     down = [max(0.0, row.value - row.low) if math.isfinite(row.low) else 0.0 for row in rows]
     up = [max(0.0, row.high - row.value) if math.isfinite(row.high) else 0.0 for row in rows]

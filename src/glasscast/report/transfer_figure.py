@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from glasscast.evaluation.score_table import ScoreTable
-from glasscast.report.score_figures import METRIC_LABELS, correlation_limits, interval_bars
+from glasscast.report.score_figures import METRIC_LABELS, correlation_limits, error_bars
 from glasscast.report.style import (
     GREY,
     MARKERS,
@@ -85,7 +85,7 @@ def _draw(axes: Axes, scores: ScoreTable, order: TransferAxes, training: str) ->
         axes.errorbar(
             [places[r.dataset] + dodge for r in rows],
             [r.value for r in rows],
-            yerr=interval_bars(rows),
+            yerr=error_bars(rows),
             color=PALETTE[k % len(PALETTE)],
             marker=MARKERS[k % len(MARKERS)],
             elinewidth=1.0,

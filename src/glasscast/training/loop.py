@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from glasscast.datasets.files import write_atomically
 from glasscast.errors import ModelError, SettingsError
 from glasscast.models.hyperparameters import TrainingSettings
-from glasscast.models.layers.batch import box_symmetries
+from glasscast.models.layers.batch import GraphBatch, box_symmetries
 from glasscast.training.checkpoint import read_checkpoint, write_checkpoint
 from glasscast.training.processes import Processes
 from glasscast.training.targets import Example, ExampleCache, join_examples
@@ -244,11 +244,17 @@ class Trainer:
         return value, norm
 
     def _augmented(self, example: Example, turn: int) -> Example:
-        if not self.settings.augment:
-            return example
-        symmetries = box_symmetries(example.graph.dimension)
-        symmetry = symmetries[turn % len(symmetries)]
-        return replace(example, graph=example.graph.transformed(symmetry))
+        graph = example.graph
+        if self.settings.augment:
+            symmetries = box_symmetries(graph.dimension)
+            graph = graph.transformed(symmetries[turn % len(symmetries)])
+        if self.settings.jitter > 0:
+            if not isinstance(graph, GraphBatch):
+                raise SettingsError("training.jitter needs a network that reads a graph")
+            shape = (sum(graph.counts), graph.dimension)
+            shifts = np.random.default_rng(turn).normal(scale=self.settings.jitter, size=shape)
+            graph = graph.jittered(torch.from_numpy(shifts))
+        return replace(example, graph=graph)
 
     def _validate(self, row: Epoch, validation: ExampleCache) -> Epoch:
         self.network.eval()

@@ -2,65 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from time import perf_counter
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from glasscast import __version__
 from glasscast.config import BenchmarkExperiment
-from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
-from glasscast.datasets.splits import fold_indices
-from glasscast.errors import InputError
-from glasscast.evaluation.comparison import Cost, compare
+from glasscast.evaluation.comparison import compare
 from glasscast.evaluation.published import PublishedScore, published_scores
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
-from glasscast.models.forecast import Forecast
-from glasscast.models.hyperparameters import Hyperparameters
-from glasscast.models.registry import build
+from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation, write_smoothness
 from glasscast.progress import task
 from glasscast.structure.workspace import Workspace
-from glasscast.workflows.memory import forget_peak, peak_mb
-from glasscast.workflows.runs import RunFolder, log, open_data
-from glasscast.workflows.train import refuse_overlap
-
-FORECASTS = "forecasts"
-
-
-@dataclass(frozen=True)
-class Part:
-    """Train on some configurations, forecast others."""
-
-    number: int
-    train: Dataset
-    test: Dataset
-
-
-def parts_of(experiment: BenchmarkExperiment) -> list[Part]:
-    """Folds of the benchmark; one part when it has test data of its own."""
-    data = open_data(experiment.data)
-    if experiment.test is not None:
-        test = open_data(experiment.test)
-        refuse_overlap(data, test)
-        return [Part(0, data, test)]
-    parents = [entry.parent for entry in data.entries]
-    count = len(set(parents)) if experiment.folds == "each" else experiment.folds
-    held_out = fold_indices(parents, count, experiment.seed)
-    parts = []
-    for number, held in enumerate(held_out):
-        names = data.names
-        test_names = [names[i] for i in held]
-        rest = [name for name in names if name not in set(test_names)]
-        parts.append(Part(number, data.subset(rest), data.subset(test_names)))
-    return parts
+from glasscast.workflows.learning_curve import (
+    forecast_sizes,
+    score_sizes,
+    sizes_of,
+    write_learning_curve,
+)
+from glasscast.workflows.parts import Part, cost_of, forecast_part, parts_of, read_forecasts
+from glasscast.workflows.runs import RunFolder, log
 
 
 def benchmark(
@@ -75,7 +34,8 @@ def benchmark(
     ----------
     experiment : what to compare.
     out : run folder; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``, ``.tex``, and
-        ``comparison.csv``, ``.md``, ``.tex`` with costs and published scores.
+        ``comparison.csv``, ``.md``, ``.tex`` with costs and published scores, and
+        ``smoothness.json``, ``.csv``; with ``training_sizes`` also ``learning_curve.csv``.
 
     Returns
     -------
@@ -85,6 +45,7 @@ def benchmark(
     literature = published_of(experiment)
     run = RunFolder(out, experiment)
     parts = parts_of(experiment)
+    sizes_of(experiment, parts)  # refuse impossible sizes before any work
     handler = run.log_to_file()
     try:
         for label, settings in experiment.models.items():
@@ -92,7 +53,12 @@ def benchmark(
                 for part in parts:
                     forecast_part(label, settings, part, experiment.seed, out, workspace)
                     progress.advance(label)
+        forecast_sizes(experiment, parts, out, workspace)
         table = _score(experiment, parts, out)
+        write_smoothness(out, compare_smoothness(experiment, parts, out).scores())
+        curve = score_sizes(experiment, parts, out)
+        if curve:
+            write_learning_curve(out / "learning_curve.csv", curve)
         for suffix in ("json", "csv", "md", "tex"):
             table.write(out / f"scores.{suffix}")
         costs = {label: cost_of(out, label, parts) for label in experiment.models}
@@ -118,112 +84,6 @@ def published_of(experiment: BenchmarkExperiment) -> list[PublishedScore]:
     return published_scores(experiment.published.dataset, experiment.published.temperature)
 
 
-def forecast_path(out: Path, label: str, name: str) -> Path:
-    """File of one forecast; joined datasets have names with a slash."""
-    return out / FORECASTS / label / f"{name.replace('/', '__')}.npz"
-
-
-def forecast_part(
-    label: str,
-    settings: Hyperparameters,
-    part: Part,
-    seed: int,
-    out: Path,
-    workspace: Workspace,
-) -> None:
-    """Train a model and forecast those configurations of one part that have no forecast yet."""
-    fingerprint = _fingerprint(settings, part, seed)
-    missing = [
-        name
-        for name in part.test.names
-        if _kept_fingerprint(forecast_path(out, label, name)) != fingerprint
-    ]
-    if not missing:
-        return
-    forget_peak()
-    started = perf_counter()
-    model = build(settings, workspace).fit(
-        part.train,
-        seed=seed,
-        checkpoint=out / f"checkpoint-{label}-{part.number}.npz",
-    )
-    fitted = perf_counter() - started
-    log.info("%s, part %d: fitted in %.1f s", label, part.number, fitted)
-    for configuration in part.test.subset(missing):
-        # Nothing remembered from training: the time of a forecast is that of a new snapshot.
-        model.workspace = Workspace(workspace.threads, workspace.limit, workspace.progress)
-        started = perf_counter()
-        forecast = model.predict(configuration)
-        cost = Cost(model.parameter_count(), fitted, perf_counter() - started, peak_mb())
-        arrays: dict[str, NDArray[Any]] = {
-            "times": forecast.times,
-            "values": forecast.values,
-            "record": np.array(
-                json.dumps({"target": forecast.target, "fingerprint": fingerprint, **asdict(cost)})
-            ),
-        }
-        write_atomically(forecast_path(out, label, configuration.name), npz_bytes(arrays))
-
-
-def _fingerprint(settings: Hyperparameters, part: Part, seed: int) -> str:
-    """Identity of a fit and of what it forecasts: settings, seed, times, and data."""
-    data = [
-        __version__,
-        settings.model_dump_json(),
-        seed,
-        [(e.checksum, e.kept_times, e.stages) for e in part.train.entries],
-        [e.checksum for e in part.test.entries],
-    ]
-    return sha256(json.dumps(data).encode())
-
-
-def _kept_fingerprint(path: Path) -> str | None:
-    """Fingerprint of a kept forecast; None when there is none that can be used."""
-    try:
-        record = json.loads(str(read_npz(path, ("record",))["record"]))
-        return str(record["fingerprint"])
-    except (InputError, ValueError, KeyError):
-        return None
-
-
-def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[Forecast]:
-    """Read the kept forecasts of one model, labelled as in the experiment.
-
-    Raises
-    ------
-    InputError : if one is missing or damaged.
-    """
-    for configuration in test:
-        path = forecast_path(out, label, configuration.name)
-        arrays = read_npz(path, ("times", "values", "record"))
-        try:
-            target = json.loads(str(arrays["record"]))["target"]
-        except (ValueError, KeyError) as error:
-            raise InputError(path, f"has an unreadable 'record' ({error!r})") from None
-        yield Forecast(
-            configuration=configuration,
-            model=label,
-            times=arrays["times"],
-            values=arrays["values"],
-            target=target,
-        )
-
-
-def cost_of(out: Path, label: str, parts: list[Part]) -> Cost:
-    """Cost of one model, from what was noted with its forecasts.
-
-    Raises
-    ------
-    InputError : if a forecast is missing or damaged.
-    """
-    found = []
-    for path in (forecast_path(out, label, name) for part in parts for name in part.test.names):
-        record = json.loads(str(read_npz(path, ("record",))["record"]))
-        found.append([record.get(field.name, math.nan) for field in fields(Cost)])
-    parameters, fit, forecast, peak = np.array(found, dtype=np.float64).T
-    return Cost(parameters.mean(), fit.mean(), forecast.mean(), peak.max())
-
-
 def _score(experiment: BenchmarkExperiment, parts: list[Part], out: Path) -> ScoreTable:
     name = parts[0].test.name
     evaluation = Evaluation(name, seed=experiment.seed)
@@ -232,3 +92,15 @@ def _score(experiment: BenchmarkExperiment, parts: list[Part], out: Path) -> Sco
             for forecast in read_forecasts(out, label, part.test):
                 evaluation.add(forecast, forecast.configuration)
     return evaluation.table()
+
+
+def compare_smoothness(
+    experiment: BenchmarkExperiment, parts: list[Part], out: Path
+) -> SmoothnessEvaluation:
+    """Smoothness of the kept forecasts beside the truth."""
+    evaluation = SmoothnessEvaluation()
+    for label in experiment.models:
+        for part in parts:
+            for forecast in read_forecasts(out, label, part.test):
+                evaluation.add(forecast, forecast.configuration)
+    return evaluation

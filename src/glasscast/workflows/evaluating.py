@@ -6,6 +6,7 @@ from pathlib import Path
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.evaluation.score_table import ScoreTable
+from glasscast.evaluation.smoothness_scores import write_smoothness
 from glasscast.models.registry import load_model
 from glasscast.structure.workspace import Workspace
 from glasscast.workflows.predicting import model_folder
@@ -24,10 +25,12 @@ def evaluate_model(
     ----------
     model : folder of a model or of a training run, or the name of a ready model.
     dataset : labelled; configurations the model was trained on are the caller's concern.
-    out : folder for ``scores.json``, ``.csv``, ``.md``; nothing is written without it.
+    out : folder for ``scores.json``, ``.csv``, ``.md`` and ``smoothness.json``, ``.csv``; nothing
+        is written without it.
     """
-    table = score(load_model(model_folder(model), workspace), dataset)
+    table, smoothness = score(load_model(model_folder(model), workspace), dataset)
     if out is not None:
         for suffix in ("json", "csv", "md"):
             table.write(out / f"scores.{suffix}")
+        write_smoothness(out, smoothness)
     return table

@@ -12,7 +12,9 @@ from glasscast.evaluation.score_table import ScoreTable
 from glasscast.models.files import read_record
 from glasscast.models.forecast import Forecast
 from glasscast.report.page import write_report
-from glasscast.workflows.benchmark import parts_of, read_forecasts
+from glasscast.workflows.benchmark import compare_smoothness
+from glasscast.workflows.learning_curve import score_sizes
+from glasscast.workflows.parts import parts_of, read_forecasts
 from glasscast.workflows.predicting import model_folder
 
 _EXAMPLES = 4  # configurations drawn in figures: enough to see, few enough to load at once
@@ -50,7 +52,9 @@ def report_benchmark(
         settings=experiment.model_dump(mode="json"),
         summary=f"{', '.join(experiment.models)}: {how}. Particle figures show {best}.",
         data={"training configurations": len(parts[0].train)},
+        learning_curve=score_sizes(experiment, parts, out),
         tau_alpha=experiment.tau_alpha,
+        smoothness=compare_smoothness(experiment, parts, out),
     )
 
 

@@ -11,6 +11,11 @@ from glasscast.datasets.files import write_json
 from glasscast.errors import SettingsError
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
+from glasscast.evaluation.smoothness_scores import (
+    SmoothnessEvaluation,
+    SmoothnessScore,
+    write_smoothness,
+)
 from glasscast.liquid.species import species_name
 from glasscast.models.base import Model
 from glasscast.models.registry import build, load_model
@@ -57,7 +62,8 @@ def train(
         seconds = perf_counter() - started
         model.save(out / MODEL)
         if test is not None:
-            scores = score(model, test)
+            scores, smoothness = score(model, test)
+            write_smoothness(out, smoothness)
             report_selection(model, test, out)
             scores.write(out / f"{SCORES}.json")
             scores.write(out / f"{SCORES}.csv")
@@ -69,12 +75,14 @@ def train(
     return model
 
 
-def score(model: Model, test: Dataset) -> ScoreTable:
-    """Forecast each test configuration and score it."""
-    evaluation = Evaluation(test.name)
+def score(model: Model, test: Dataset) -> tuple[ScoreTable, list[SmoothnessScore]]:
+    """Forecast each test configuration; score it, and compare how smooth it is."""
+    evaluation, smoothness = Evaluation(test.name), SmoothnessEvaluation()
     for configuration in track(model.workspace.progress, f"score {model.name}", test, len(test)):
-        evaluation.add(model.predict(configuration), configuration)
-    return evaluation.table()
+        forecast = model.predict(configuration)
+        evaluation.add(forecast, configuration)
+        smoothness.add(forecast, configuration)
+    return evaluation.table(), smoothness.scores()
 
 
 def report_selection(model: Model, test: Dataset, out: Path) -> None:

@@ -15,7 +15,7 @@ from glasscast.progress import task
 from glasscast.report.page import write_report
 from glasscast.report.transfer_figure import TransferAxes
 from glasscast.structure.workspace import Workspace
-from glasscast.workflows.benchmark import Part, forecast_part, read_forecasts
+from glasscast.workflows.parts import Part, forecast_part, read_forecasts
 from glasscast.workflows.runs import RunFolder, log, open_data
 from glasscast.workflows.train import refuse_overlap
 

@@ -13,6 +13,9 @@ from glasscast.liquid.box import minimum_image, wrap
 from glasscast.models.botan import Botan
 from glasscast.models.hyperparameters import BotanHyperparameters, TrainingSettings
 from glasscast.models.published import import_weights
+from glasscast.models.registry import load_model
+from glasscast.workflows.importing import import_dataset
+from glasscast.workflows.train import score
 
 SHARED = Path(__file__).parents[4].parent / "shared"
 BOTAN_SHAPES = {
@@ -230,3 +233,42 @@ def test_released_botan_weights_reach_their_known_correlation():
     assert np.corrcoef(change, forecast.bond_change[0][near])[0, 1] == pytest.approx(
         0.432, abs=1e-3
     )
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+@pytest.mark.skipif(not SHARED.exists(), reason="no real configurations here")
+def test_released_deepmind_weights_forecast_the_shortest_time():
+    """Above 0.9 for A at t = 0.13 (S = 0.9), in sigma, on a liquid they were not trained on."""
+    folder = SHARED / "data"
+    start = np.load(folder / "botan_T0.44/isoconfig_N4096T0.44_1_tc07.npz")
+    truth = np.load(folder / "botan_T0.44_short/isoconfig_N4096T0.44_1.npz")["md_prop"][0]
+    box = np.full(3, (4096 / 1.2) ** (1 / 3))
+    configuration = Configuration(
+        name="1",
+        positions=wrap(start["initial_positions"], box),
+        types=start["types"].astype(np.int8),
+        box=box,
+    )
+    mine = configuration.types == 0
+    model = import_weights(SHARED / "checkpoints/deepmind_t044_s09.npz", 0.132)
+    forecast = model.predict(configuration).values[0]
+    assert np.corrcoef(forecast[mine], truth[mine])[0, 1] == pytest.approx(0.937, abs=2e-3)
+    assert forecast[mine].mean() == pytest.approx(truth[mine].mean(), rel=0.02)
+
+
+@pytest.mark.realdata
+@pytest.mark.skipif(not SHARED.exists(), reason="no real configurations here")
+def test_released_deepmind_weights_run_on_a_file_of_that_data_set(tmp_path):
+    """From file to score. Its 20 particles lie apart, so only the self-edges speak: a constant."""
+    data = import_dataset(SHARED / "data/deepmind_test_small.pickle", tmp_path / "data")
+    import_weights(SHARED / "checkpoints/deepmind_t044_s09.npz", 0.132).save(tmp_path / "model")
+    model = load_model(tmp_path / "model")
+    forecast = model.predict(data[0])
+    graph = model.make_graph(data[0])
+    assert graph.index.receivers.tolist() == graph.index.senders.tolist() == list(range(20))
+    np.testing.assert_allclose(forecast.values, 0.214, atol=1e-3)
+    scores, _ = score(model, data)
+    found = scores.select(metric="pearson_mean").rows
+    assert [row.time for row in found] == [0.132]
+    assert np.isnan(found[0].value)  # a constant correlates with nothing

@@ -128,6 +128,20 @@ class GraphBatch:
         moved = None if self.displacements is None else self.displacements @ turn
         return replace(self, vectors=self.vectors @ turn, displacements=moved)
 
+    def jittered(self, shifts: Tensor) -> GraphBatch:
+        """Move the particles by (N, d) shifts in sigma, small against the cutoff.
+
+        Edges, energies and equilibrium positions stay the same; all vectors follow.
+        """
+        shifts = shifts.to(self.vectors)
+        vectors = self.vectors + shifts[self.index.senders] - shifts[self.index.receivers]
+        triplets = self.triplets
+        if triplets is not None:
+            directions = torch.nn.functional.normalize(vectors, dim=1)
+            triplets = replace(triplets, directions=directions.to(triplets.directions))
+        moved = None if self.displacements is None else self.displacements - shifts
+        return replace(self, vectors=vectors, triplets=triplets, displacements=moved)
+
 
 #: Optional arrays of a graph that are moved and joined row by row.
 _EXTRAS = ("energies", "displacements", "equilibrium_distances")

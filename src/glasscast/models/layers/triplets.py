@@ -89,30 +89,44 @@ def triplet_convolution(
 
 
 def angle_basis(cosines: Tensor, count: int, angles: Angles) -> Tensor:
-    r"""Angle functions B_l of :math:`\cos\theta`: (..., n, n) -> (..., count, n, n).
+    r"""Angle functions B_l / s_l of :math:`\cos\theta`: (..., n, n) -> (..., count, n, n).
 
-    Harmonics are zonal, :math:`Y_{l0} = \sqrt{(2l+1)/4\pi}\, P_l(\cos\theta)` with l = 1..count,
-    by Bonnet's recurrence :math:`l P_l = (2l-1) x P_{l-1} - (l-1) P_{l-2}`.
+    The factors s_l are those of :func:`basis_factors`. Harmonics are zonal,
+    :math:`Y_{l0} = \sqrt{(2l+1)/4\pi}\, P_l(\cos\theta)` with l = 1..count, by Bonnet's
+    recurrence :math:`l P_l = (2l-1) x P_{l-1} - (l-1) P_{l-2}`. In :math:`S_l = c_l P_l` with
+    :math:`c_l = -c_{l-2}\, l / (l - 1)` it reads :math:`S_l = S_{l-2} + a_l x S_{l-1}`: one pass
+    over memory a degree.
     """
-    shape = (*cosines.shape[:-2], count, *cosines.shape[-2:])
-    basis = cosines.new_empty(shape)
+    basis = cosines.new_empty((*cosines.shape[:-2], count, *cosines.shape[-2:]))
     rows = basis.unbind(-3)
     if angles == "linear":
         rows[0].fill_(1)
         torch.acos(cosines.clamp(-1, 1), out=rows[1])
         return basis
-    # The recurrence directly in the normalised functions: two passes a degree.
-    norm = [math.sqrt((2 * n + 1) / (4 * math.pi)) for n in range(count + 1)]
-    torch.mul(cosines, norm[1], out=rows[0])
+    rows[0].copy_(cosines)
+    scales = _recurrence_scales(count)
     for n in range(2, count + 1):
-        a = (2 * n - 1) / n * norm[n] / norm[n - 1]
-        b = (n - 1) / n * norm[n] / norm[n - 2]
-        if n == 2:
-            rows[1].fill_(-b * norm[0])
-        else:
-            torch.mul(rows[n - 3], -b, out=rows[n - 1])
-        rows[n - 1].addcmul_(rows[n - 2], cosines, value=a)
+        before = rows[n - 3] if n > 2 else cosines.new_ones(())
+        slope = scales[n] / scales[n - 1] * (2 * n - 1) / n
+        torch.addcmul(before, cosines, rows[n - 2], value=slope, out=rows[n - 1])
     return basis
+
+
+def basis_factors(count: int, angles: Angles, like: Tensor) -> Tensor:
+    """Factors s_l that :func:`angle_basis` leaves out: (count, 1)."""
+    if angles == "linear":
+        return like.new_ones(count, 1)
+    scales = _recurrence_scales(count)
+    norms = [math.sqrt((2 * n + 1) / (4 * math.pi)) / scales[n] for n in range(1, count + 1)]
+    return like.new_tensor(norms).unsqueeze(1)
+
+
+def _recurrence_scales(count: int) -> list[float]:
+    """c_l of l = 0..count."""
+    scales = [1.0, 1.0]
+    for n in range(2, count + 1):
+        scales.append(-scales[n - 2] * n / (n - 1))
+    return scales
 
 
 def _blocks(plan: TripletPlan, count: int) -> list[Tensor]:
@@ -127,7 +141,7 @@ def _blocks(plan: TripletPlan, count: int) -> list[Tensor]:
 
 
 def _matrices(plan: TripletPlan, block: Tensor, count: int, angles: Angles, like: Tensor) -> Tensor:
-    """Symmetric matrices B_l(theta_ijk) of each centre without the k = i term: (b, L n, n)."""
+    """Symmetric matrices B_l / s_l of each centre without the k = i term: (b, L n, n)."""
     directions = plan.directions[block].to(like.dtype)  # (b, n, d)
     cosines = -torch.bmm(directions, directions.transpose(1, 2))
     basis = angle_basis(cosines, count, angles)
@@ -143,6 +157,8 @@ class _TripletConvolution(Function):
     ) -> Tensor:
         result = torch.zeros_like(edges)
         count = len(weights)
+        factors = basis_factors(count, angles, weights)
+        weights = weights * factors
         for block in _blocks(plan, count):
             matrices = _matrices(plan, block, count, angles, edges)
             weighted = (edges[block].unsqueeze(1) * weights.unsqueeze(1)).flatten(1, 2)
@@ -150,13 +166,13 @@ class _TripletConvolution(Function):
             sums = torch.bmm(matrices.transpose(1, 2), weighted)  # (b, n, F)
             result[plan.reverse[block]] = sums
         ctx.plan, ctx.angles = plan, angles
-        ctx.save_for_backward(edges, weights)
+        ctx.save_for_backward(edges, weights, factors)
         return result
 
     @staticmethod
     @custom_bwd(device_type="cuda")  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        edges, weights = ctx.saved_tensors
+        edges, weights, factors = ctx.saved_tensors
         plan, count = ctx.plan, len(weights)
         grad_edges, grad_weights = torch.zeros_like(edges), torch.zeros_like(weights)
         for block in _blocks(plan, count):
@@ -165,7 +181,11 @@ class _TripletConvolution(Function):
             parts = torch.bmm(matrices, upper).view(
                 len(block), count, *upper.shape[1:]
             )  # (b, L, n, F)
-            grad_edges[block] = (parts * weights.unsqueeze(1)).sum(1)
+            by_degree = parts.unbind(1)
+            total = by_degree[0] * weights[0]
+            for part, weight in zip(by_degree[1:], weights[1:], strict=True):
+                total.addcmul_(part, weight)  # no array of all degrees
+            grad_edges[block] = total
             # One axis at a time: summing over both at once is four times slower.
-            grad_weights += (parts * edges[block].unsqueeze(1)).sum(2).sum(0)
-        return grad_edges, grad_weights, None, None
+            grad_weights += parts.mul_(edges[block].unsqueeze(1)).sum(2).sum(0)
+        return grad_edges, grad_weights * factors, None, None
