@@ -48,7 +48,7 @@ def test_import_train_predict_evaluate_info(done, tmp_path):
     assert "propensity_t0p13" in (out / "N400T0.44_2.xyz").read_text().splitlines()[1]
     assert "noise ceiling" in done("evaluate", data, "-m", run, "-o", tmp_path / "scores")
     assert {file.name for file in (tmp_path / "scores").iterdir()} == {
-        "scores.json", "scores.csv", "scores.md",
+        "scores.json", "scores.csv", "scores.md", "smoothness.json", "smoothness.csv",
     }  # fmt: skip
 
 
