@@ -61,7 +61,7 @@ def bare() -> int:
             rng = np.random.default_rng([1, 0, run])
             velocities = maxwell_boltzmann(TEMPERATURE, LIQUID.masses[START.types], 3, rng)
             running.place(START.positions, velocities)
-            for line in NVE().commands(3):
+            for line in NVE().commands():
                 running.command(line)
             running.command(f"run {STEPS}")
             for line in NVE().end():

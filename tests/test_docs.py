@@ -4,13 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
+from glasscast.cli import app
 from glasscast.config import (
     BenchmarkExperiment,
     TrainExperiment,
     TransferExperiment,
     read_experiment,
 )
+from glasscast.simulation.settings import CageSettings, InherentSettings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -42,3 +45,41 @@ def test_examples_are_valid(path):
 def test_links_within_the_repository_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+#: Command -> its options, as Typer has them.
+OPTIONS = {
+    name: {o for parameter in command.params for o in (*parameter.opts, *parameter.secondary_opts)}
+    for name, command in typer.main.get_command(app).commands.items()
+}
+#: Where commands stand: shell blocks and code spans of pages, comments of examples.
+CODE = re.compile(r"```sh\n.*?```|`[^`\n]+`|^#  [^\n]*", re.S | re.M)
+SHOWN = [
+    pytest.param(command, words, id=f"{path.name}-{command}-{k}")
+    for path in [*PAGES, *sorted((ROOT / "examples").rglob("*.yaml"))]
+    for code in CODE.findall(path.read_text())
+    for k, (command, words) in enumerate(
+        re.findall(r"(?:^|[^\w.-])glasscast ([a-z-]+)([^`'#\n]*)", code, re.MULTILINE)
+    )
+]
+
+
+@pytest.mark.parametrize(("command", "words"), SHOWN)
+def test_commands_that_are_shown_exist(command, words):
+    assert set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", words)) <= OPTIONS[command]
+
+
+def test_options_that_messages_name_exist():
+    known = set().union(*OPTIONS.values())
+    style_sheet = "page_style.py"  # its variables begin with two dashes too
+    for path in (p for p in (ROOT / "src").rglob("*.py") if p.name != style_sheet):
+        named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", path.read_text()))
+        assert named <= known | {"--help"}, path
+
+
+def test_help_tells_the_defaults_of_the_settings():
+    command = typer.main.get_command(app).commands["equilibrium"]
+    shown = {parameter.name: parameter.show_default for parameter in command.params}
+    assert float(shown["radius"]) == CageSettings().radius
+    assert int(shown["cycles"]) == CageSettings().cycles
+    assert float(shown["force_tolerance"]) == InherentSettings().force_tolerance

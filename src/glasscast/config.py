@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -18,9 +17,10 @@ from pydantic import (
     model_validator,
 )
 
-from glasscast.errors import InputError, SettingsError
+from glasscast.errors import SettingsError
 from glasscast.models.hyperparameters import Hyperparameters
 from glasscast.models.registry import hyperparameter_class
+from glasscast.yaml_files import parse_pair, read_mapping
 
 
 def _model_settings(value: Any) -> Any:
@@ -147,19 +147,7 @@ def read_experiment(
     InputError : if the file is missing or not YAML.
     SettingsError : naming the key and, for a misspelt one, the nearest known.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror or error})") from None
-    except UnicodeDecodeError:
-        raise InputError(path, "is not a text file") from None
-    try:
-        record = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        where = " ".join(str(error).split())
-        raise InputError(path, f"is not valid YAML ({where})") from None
-    if not isinstance(record, dict):
-        raise InputError(path, "must hold keys and values")
+    record = read_mapping(path)
     for override in overrides:
         _override(record, override)
     return validate(kind, record, path)
@@ -190,13 +178,7 @@ def _beside(base: Path, value: Any) -> Any:
 
 
 def _override(record: dict[str, Any], override: str) -> None:
-    key, sep, text = override.partition("=")
-    if not sep or not key:
-        raise SettingsError(f"--set takes key=value, got '{override}'")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise SettingsError(f"--set {key}: '{text}' is not a YAML value") from None
+    key, value = parse_pair(override, "--set")
     *parents, last = key.split(".")
     target: Any = record
     for parent in parents:

@@ -9,7 +9,8 @@ import pytest
 
 from glasscast.cli import main
 from glasscast.config import TrainExperiment, read_experiment
-from glasscast.datasets.dataset import Dataset, DatasetWriter
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.writer import DatasetWriter
 from glasscast.structure.workspace import Workspace
 from glasscast.workflows.demo import sample_folder
 from glasscast.workflows.train import train

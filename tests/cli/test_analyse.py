@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import DatasetWriter
+from glasscast.datasets.writer import DatasetWriter
 
 TIMES = np.geomspace(0.05, 300, 12)
 TAU = 20.0

@@ -376,7 +376,7 @@ def test_training_data_are_no_test_data(refused, tmp_path, liquid):
 
 
 def test_data_without_labels_cannot_train_or_score(refused, tmp_path, liquid, trained):
-    from glasscast.datasets.dataset import DatasetWriter
+    from glasscast.datasets.writer import DatasetWriter
 
     bare = DatasetWriter(tmp_path / "bare")
     for configuration in Dataset.open(liquid)[:2]:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
-from glasscast.datasets.dataset import Dataset, DatasetWriter
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.writer import DatasetWriter
 from glasscast.models.registry import load_model
 from glasscast.simulation.equilibrium import completed
 from glasscast.workflows import parts as parts_workflow

@@ -5,7 +5,8 @@ import pytest
 import yaml
 
 from glasscast.config import BenchmarkExperiment, TransferExperiment, validate
-from glasscast.datasets.dataset import Dataset, DatasetWriter
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import InputError, SettingsError
 from glasscast.workflows.benchmark import benchmark
 from glasscast.workflows.transfer import transfer

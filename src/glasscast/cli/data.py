@@ -9,6 +9,8 @@ import typer
 from rich.table import Table
 
 from glasscast.cli.options import (
+    Address,
+    Cluster,
     Out,
     Scheduler,
     Threads,
@@ -64,13 +66,8 @@ def simulate(
     shard: Annotated[
         str, typer.Option(help="i/n: only this share, counted from 0, for job arrays")
     ] = "0/1",
-    address: Annotated[
-        str | None, typer.Option(help="of a running Dask scheduler, host:port")
-    ] = None,
-    cluster: Annotated[
-        list[str] | None,
-        typer.Option(help="key=value for Slurm jobs, such as queue, cores, memory, walltime"),
-    ] = None,
+    address: Address = None,
+    cluster: Cluster = None,
 ) -> None:
     """Make a dataset: equilibrate, isoconfigurational ensembles, inherent and cage states."""
     from glasscast.simulation.run import simulate as workflow
@@ -103,17 +100,20 @@ def equilibrium(
         float | None, typer.Option(help="where the dataset does not tell, for the cage state")
     ] = None,
     radius: Annotated[
-        float | None, typer.Option(help="R_cage in sigma of species A  [default: 0.45]")
+        float | None, typer.Option(help="R_cage in sigma of species A", show_default="0.45")
     ] = None,
     cycles: Annotated[
-        int | None, typer.Option(help="Monte Carlo cycles averaged over  [default: 12000]")
+        int | None, typer.Option(help="Monte Carlo cycles averaged over", show_default="12000")
     ] = None,
     force_tolerance: Annotated[
-        float | None, typer.Option(help="largest force in an inherent structure  [default: 1e-8]")
+        float | None,
+        typer.Option(help="largest force in an inherent structure", show_default="1e-08"),
     ] = None,
     seed: Annotated[int, typer.Option(help="of the Monte Carlo", min=0)] = 1,
     workers: Workers = 1,
     scheduler: Scheduler = "processes",
+    address: Address = None,
+    cluster: Cluster = None,
 ) -> None:
     """Add equilibrium positions to a dataset: inherent structures, cage states, or both."""
     from glasscast.simulation import settings
@@ -133,6 +133,8 @@ def equilibrium(
             seed=seed,
             workers=workers,
             scheduler=scheduler,
+            address=address,
+            cluster=typed_options(cluster or [], "--cluster"),
             progress=workspace.progress,
         )
     fields = " and ".join(key for key, asked in (("inherent", inherent), ("cage", cage)) if asked)

@@ -25,6 +25,11 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="folder for the results")
 Threads = Annotated[int, typer.Option(help="0 takes all cores", min=0)]
 Workers = Annotated[int, typer.Option(help="configurations made side by side", min=1)]
 Scheduler = Annotated[str, typer.Option(help="inline, processes, dask or slurm")]
+Address = Annotated[str | None, typer.Option(help="of a running Dask scheduler, host:port")]
+Cluster = Annotated[
+    list[str] | None,
+    typer.Option(help="key=value for Slurm jobs, such as queue, cores, memory, walltime"),
+]
 ModelName = Annotated[
     str, typer.Option("--model", "-m", help="folder of a model or run, or a ready model's name")
 ]
@@ -54,21 +59,14 @@ def shard_of(text: str) -> tuple[int, int]:
 
 def typed_options(pairs: list[str], flag: str) -> dict[str, object]:
     """Turn ``key=value`` into typed options, by YAML's rules."""
-    import yaml
+    from glasscast.yaml_files import parse_pair
 
     options: dict[str, object] = {}
-    for pair in pairs:
-        key, sep, text = pair.partition("=")
-        if not sep:
-            raise SettingsError(f"{flag} takes key=value, got '{pair}'")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise SettingsError(f"{flag} {key}: '{text}' is not a YAML value") from None
+    for key, value in (parse_pair(pair, flag) for pair in pairs):
+        options[key] = value
         if isinstance(value, str):  # YAML 1.1 takes 1e-3 for text
             with suppress(ValueError):
-                value = float(value)
-        options[key] = value
+                options[key] = float(value)
     return options
 
 

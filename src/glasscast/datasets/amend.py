@@ -15,8 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import MANIFEST, Dataset, configuration_bytes, state_of
-from glasscast.datasets.files import remove_partials, sha256, sha256_of_file, write_atomically
+from glasscast.datasets.configuration_file import configuration_bytes
+from glasscast.datasets.dataset import MANIFEST, Dataset
+from glasscast.datasets.files import (
+    remove_partials,
+    sha256,
+    sha256_of_file,
+    write_atomically,
+    write_json,
+)
+from glasscast.datasets.writer import state_of
 from glasscast.errors import InputError
 
 _STAGE = ".amended"
@@ -47,7 +55,7 @@ def amend(folder: Path, changed: Iterable[Configuration]) -> Dataset:
         entry = entries[configuration.name]
         write_atomically(folder / _STAGE / entry["file"], content)
         entry["successor"] = {"bytes": len(content), "sha256": sha256(content)}
-    _write(folder, record)
+    write_json(folder / MANIFEST, record)
     settle(folder)
     return Dataset.open(folder)
 
@@ -71,13 +79,9 @@ def settle(folder: Path) -> None:
         if sha256_of_file(path) == successor["sha256"]:
             entry |= successor
     if decided:
-        _write(folder, record)
+        write_json(folder / MANIFEST, record)
     shutil.rmtree(folder / _STAGE, ignore_errors=True)
 
 
 def _read(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
-
-
-def _write(folder: Path, record: dict[str, Any]) -> None:
-    write_atomically(folder / MANIFEST, (json.dumps(record, indent=1) + "\n").encode())

@@ -143,6 +143,18 @@ class Configuration:
         """Number density N / V."""
         return float(self.size / np.prod(self.box))
 
+    def structure(self, field: str) -> NDArray[np.float64]:
+        """Positions (N, d) in one of the fields ``positions``, ``inherent``, ``cage``.
+
+        Raises
+        ------
+        ShapeError : if the configuration lacks them.
+        """
+        positions: NDArray[np.float64] | None = getattr(self, field)
+        if positions is None:
+            raise ShapeError(f"{self.name} has no '{field}' positions")
+        return positions
+
     def arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:
         """Name and array of every field that is present, in declared order."""
         for key in FIELDS:

@@ -11,67 +11,13 @@ from typing import Any, overload
 
 import numpy as np
 
-from glasscast import __version__
-from glasscast.datasets.configuration import FIELDS, Configuration
-from glasscast.datasets.files import (
-    UNREADABLE_ARCHIVE,
-    npz_bytes,
-    read_npz,
-    remove_partials,
-    sha256,
-    sha256_of_file,
-    write_atomically,
-)
-from glasscast.errors import InputError, ShapeError
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.configuration_file import read_configuration
+from glasscast.datasets.files import UNREADABLE_ARCHIVE, sha256_of_file
+from glasscast.errors import InputError
 
 MANIFEST = "dataset.json"
 FORMAT_VERSION = 1
-#: Metadata that must agree within a dataset; several state points are joined, not mixed.
-STATE_KEYS = ("liquid", "temperature", "density", "pressure", "tau_alpha")
-
-
-def configuration_bytes(configuration: Configuration) -> bytes:
-    """Serialise a configuration; equal configurations give equal bytes."""
-    arrays = dict(configuration.arrays())
-    arrays["name"] = np.array(configuration.name)
-    arrays["metadata"] = np.array(json.dumps(configuration.metadata, sort_keys=True))
-    return npz_bytes(arrays)
-
-
-def read_configuration(path: Path, checksum: str | None = None) -> Configuration:
-    """Read one configuration file.
-
-    Parameters
-    ----------
-    path : an npz written by :class:`DatasetWriter`.
-    checksum : SHA-256 that its bytes must have.
-
-    Raises
-    ------
-    InputError : naming file and key, if it is missing, damaged, altered, or breaks the contract.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror or error})") from None
-    if checksum is not None and sha256(content) != checksum:
-        raise InputError(
-            path,
-            "differs from the checksum in dataset.json",
-            "it was altered or damaged: import or simulate it again",
-        )
-    arrays = read_npz(content, ("positions", "types", "box", "name", "metadata"), name=path)
-    unknown = arrays.keys() - FIELDS.keys() - {"name", "metadata"}
-    if unknown:
-        raise InputError(path, f"holds the unknown key '{min(unknown)}'")
-    try:
-        metadata = json.loads(str(arrays.pop("metadata")))
-        name = str(arrays.pop("name"))
-        return Configuration(name=name, metadata=metadata, **arrays)
-    except json.JSONDecodeError as error:
-        raise InputError(path, f"'metadata' is not JSON ({error})") from None
-    except ShapeError as error:
-        raise InputError(path, str(error)) from None
 
 
 @dataclass(frozen=True)
@@ -111,7 +57,7 @@ def _why_no_manifest(folder: Path) -> tuple[str, str]:
 
 
 def _is_configuration_file(path: Path) -> bool:
-    """Whether a file looks like one that :class:`DatasetWriter` wrote."""
+    """Whether a file looks like one that :class:`glasscast.datasets.writer.DatasetWriter` wrote."""
     try:
         with zipfile.ZipFile(path) as archive:
             return {"name.npy", "metadata.npy"} <= set(archive.namelist())
@@ -332,136 +278,3 @@ class Dataset(Sequence[Configuration]):
             if all(d.state.get(key) == value for d in datasets)
         }
         return Dataset("+".join(d.name for d in datasets), entries, state)
-
-
-def state_of(configuration: Configuration) -> dict[str, Any]:
-    """Return what all configurations of a dataset must share."""
-    state: dict[str, Any] = {
-        "dimension": configuration.dimension,
-        "species": list(configuration.species),
-        "times": configuration.times.tolist(),
-    }
-    return state | {
-        key: configuration.metadata[key] for key in STATE_KEYS if key in configuration.metadata
-    }
-
-
-class DatasetWriter:
-    """Writes a dataset so that an interrupted run goes on where it stopped.
-
-    Each configuration is a whole file or none. ``dataset.json`` comes last, so a folder without
-    it is unfinished. A configuration whose ``fingerprint`` (of its sources and settings) is
-    already on disk is not made again.
-
-    Parameters
-    ----------
-    folder : created when absent.
-    name : of the dataset; the folder's by default.
-    """
-
-    def __init__(self, folder: Path, name: str | None = None) -> None:
-        self.folder = folder
-        self.name = name or folder.resolve().name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(folder, f"cannot be made ({error.strerror or error})") from None
-        remove_partials(folder)
-        self._entries: dict[str, Entry] = {}
-        self._state: dict[str, Any] | None = None
-        self._state_from = ""
-
-    def has(self, name: str, fingerprint: str) -> bool:
-        """Whether this configuration lies finished on disk; if so it is taken as it is."""
-        path = self._path(name)
-        if not path.exists():
-            return False
-        try:
-            configuration = read_configuration(path)
-        except InputError:
-            return False
-        if configuration.metadata.get("fingerprint") != fingerprint:
-            return False
-        self._register(configuration, sha256_of_file(path))
-        return True
-
-    def add(self, configuration: Configuration, fingerprint: str) -> None:
-        """Write one configuration.
-
-        Raises
-        ------
-        InputError : if its state point differs from the others', its name is taken, or the
-            disk is full.
-        """
-        if configuration.name in self._entries:
-            raise InputError(self.folder, f"two configurations are named '{configuration.name}'")
-        metadata = {**configuration.metadata, "fingerprint": fingerprint}
-        configuration = configuration.with_fields(metadata=metadata)
-        self._check_state(configuration)
-        content = configuration_bytes(configuration)
-        write_atomically(self._path(configuration.name), content)
-        self._register(configuration, sha256(content))
-
-    def finish(self, splits: Mapping[str, Sequence[str]] | None = None) -> Dataset:
-        """Write ``dataset.json`` and open the dataset.
-
-        Raises
-        ------
-        InputError : if there is no configuration, or a split names one that does not exist.
-        """
-        if self._state is None:
-            raise InputError(self.folder, "would be a dataset without configurations")
-        for key, names in (splits or {}).items():
-            if set(names) - self._entries.keys():
-                raise InputError(self.folder, f"split '{key}' names unknown configurations")
-        record = {
-            "format": "glasscast dataset",
-            "version": FORMAT_VERSION,
-            "name": self.name,
-            "written_by": f"glasscast {__version__}",
-            "state": self._state,
-            "splits": {key: list(names) for key, names in (splits or {}).items()},
-            "configurations": [
-                {
-                    "name": e.name,
-                    "parent": e.parent,
-                    "file": e.path.name,
-                    "bytes": e.size,
-                    "sha256": e.checksum,
-                }
-                for e in self._entries.values()
-            ],
-        }
-        text = json.dumps(record, indent=1) + "\n"
-        write_atomically(self.folder / MANIFEST, text.encode())
-        return Dataset.open(self.folder)
-
-    def _path(self, name: str) -> Path:
-        if not name or Path(name).name != name or name.startswith("."):
-            raise InputError(self.folder, f"'{name}' cannot name a file")
-        return self.folder / f"{name}.npz"
-
-    def _check_state(self, configuration: Configuration) -> None:
-        state = state_of(configuration)
-        if self._state is None:
-            self._state, self._state_from = state, configuration.name
-        for key in sorted(self._state.keys() | state.keys()):
-            mine, theirs = self._state.get(key), state.get(key)
-            if mine != theirs:
-                raise InputError(
-                    self.folder,
-                    f"mixes state points: '{key}' is {mine} for {self._state_from} but {theirs} "
-                    f"for {configuration.name}",
-                    "import each state point into a folder of its own and list them together",
-                )
-
-    def _register(self, configuration: Configuration, checksum: str) -> None:
-        self._check_state(configuration)
-        path = self._path(configuration.name)
-        self._entries[configuration.name] = Entry(
-            configuration.name,
-            path,
-            checksum,
-            path.stat().st_size,
-            str(configuration.metadata.get("parent", configuration.name)),
-        )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,11 @@ UNREADABLE_ARCHIVE: tuple[type[Exception], ...] = (
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside the target, flush to disk, then rename: readers see old, new, never half.
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a path beside the target to write to; flush it to disk, then rename it.
+
+    Readers see the old file or the new one, never half of it.
 
     Raises
     ------
@@ -37,15 +41,30 @@ def write_atomically(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+        yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
         os.replace(partial, path)
     except OSError as error:
         with suppress(OSError):  # the folder itself may be what is wrong
             partial.unlink(missing_ok=True)
         raise InputError(path, f"cannot be written ({error.strerror or error})") from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write some bytes whole or not at all; see :func:`replacing`."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_json(path: Path, record: Any) -> None:
+    """Write a record as JSON for people to read, whole or not at all.
+
+    Raises
+    ------
+    InputError : as :func:`write_atomically`.
+    """
+    write_atomically(path, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def remove_partials(folder: Path) -> None:

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.errors import SettingsError
+
+
+def parents_of(train: Sequence[Configuration]) -> list[str]:
+    """Group of each configuration, without reading a dataset's files."""
+    entries = getattr(train, "entries", None)
+    if entries is not None:
+        return [entry.parent for entry in entries]
+    return [str(c.metadata.get("parent", c.name)) for c in train]
 
 
 def fold_indices(parents: Sequence[str], folds: int, seed: int) -> list[list[int]]:

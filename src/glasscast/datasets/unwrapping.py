@@ -138,5 +138,6 @@ def _jumped(tally: _Tally) -> InputError:
         path,
         f"trajectory {run}, particle {particle} jumps by {distance:.4g} sigma, about a box side: "
         "its coordinates lost their periodic images",
-        "pass --wrapped if coordinates are folded into the box, or write unwrapped ones",
+        "pass --option wrapped=true if coordinates are folded into the box, or write unwrapped "
+        "ones",
     )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from glasscast.datasets.files import write_atomically
-from glasscast.errors import SettingsError
 from glasscast.evaluation.published import METRICS, PublishedScore
-from glasscast.evaluation.score_table import ScoreTable, escape_latex, escape_markdown
+from glasscast.evaluation.score_table import ScoreTable
+from glasscast.evaluation.table_text import (
+    csv_text,
+    escape_latex,
+    escape_markdown,
+    latex_text,
+    markdown_text,
+    write_text,
+)
 
 MEASURED = "this run"
 
@@ -72,33 +76,17 @@ class Comparison:
     rows: tuple[Compared, ...]
 
     def to_csv(self) -> str:
-        """Comma-separated, full precision; numbers that are not known are left empty."""
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in self.rows:
-            writer.writerow({k: "" if v != v else v for k, v in asdict(row).items()})
-        return stream.getvalue()
+        """All columns at full precision; see :func:`csv_text`."""
+        return csv_text(COLUMNS, map(asdict, self.rows))
 
     def to_markdown(self) -> str:
         """Write a pipe table, rounded for reading."""
-        lines = ["| " + " | ".join(_HEADS) + " |", "|" + " --- |" * len(_HEADS)]
-        lines += ["| " + " | ".join(_cells(row, escape_markdown)) + " |" for row in self.rows]
-        return "\n".join(lines) + "\n"
+        return markdown_text(_HEADS, (_cells(row, escape_markdown) for row in self.rows))
 
     def to_latex(self) -> str:
         """Write a booktabs ``tabular``, rounded for reading."""
-        body = [" & ".join(_cells(row, escape_latex)) + r" \\" for row in self.rows]
-        lines = [
-            r"\begin{tabular}{lllrlrrrrrrrl}",
-            r"\toprule",
-            " & ".join(escape_latex(head) for head in _HEADS) + r" \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-        return "\n".join(lines) + "\n"
+        rows = (_cells(row, escape_latex) for row in self.rows)
+        return latex_text("lllrlrrrrrrrl", _HEADS, rows)
 
     def write(self, path: Path) -> None:
         """Write atomically in the format that the ending names: csv, md or tex.
@@ -108,9 +96,7 @@ class Comparison:
         SettingsError : for another ending.
         """
         formats = {".csv": self.to_csv, ".md": self.to_markdown, ".tex": self.to_latex}
-        if path.suffix not in formats:
-            raise SettingsError(f"{path}: comparisons are written as {', '.join(formats)}")
-        write_atomically(path, formats[path.suffix]().encode())
+        write_text(path, formats)
 
 
 def compare(

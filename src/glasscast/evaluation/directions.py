@@ -18,30 +18,9 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
-from glasscast.liquid.box import minimum_image
+from glasscast.structure.equilibrium import equilibrium_displacement
 
 FloatArray = NDArray[np.float64]
-
-
-def equilibrium_displacement(configuration: Configuration, structure: str) -> FloatArray:
-    """Displacement from the snapshot to its equilibrium positions, minimum image.
-
-    Parameters
-    ----------
-    structure : ``inherent`` or ``cage``.
-
-    Returns
-    -------
-    (N, d) float64, in sigma.
-
-    Raises
-    ------
-    ShapeError : if the configuration lacks these positions.
-    """
-    positions = getattr(configuration, structure)
-    if positions is None:
-        raise ShapeError(f"{configuration.name}: has no '{structure}' positions")
-    return minimum_image(positions - configuration.positions, configuration.box)
 
 
 def alignment(configuration: Configuration, structure: str) -> FloatArray:

@@ -1,7 +1,8 @@
-"""How a liquid relaxes and how it is built: F_s, MSD, tau_alpha, chi_4, g(r), S(k)."""
+"""How a liquid relaxes and how it is built: means over samples, tau_alpha, chi_4, g(r), S(k)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,35 +10,37 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
 from glasscast.errors import ShapeError
-from glasscast.liquid.correlations import self_intermediate_scattering
 from glasscast.liquid.neighbours import find_neighbours
-
-__all__ = [
-    "Relaxation",
-    "crossing_time",
-    "fit_relaxation",
-    "four_point_susceptibility",
-    "mean_squared_displacement",
-    "radial_distribution",
-    "self_intermediate_scattering",
-    "structure_factor",
-]
 
 FloatArray = NDArray[np.float64]
 
 
-def mean_squared_displacement(displacements: FloatArray) -> FloatArray:
-    r"""Mean-square displacement :math:`\langle |\Delta r|^2 \rangle`, averaged over particles.
+def standard_error(samples: FloatArray) -> FloatArray:
+    """Error of the mean of independent samples (C, ...): (...); 0 for a single one."""
+    samples = np.asarray(samples, dtype=np.float64)
+    if len(samples) < 2:
+        return np.zeros(samples.shape[1:])
+    return np.asarray(samples.std(axis=0, ddof=1) / np.sqrt(len(samples)))
+
+
+@dataclass(frozen=True)
+class MeanCurve:
+    """A function of time, mean over configurations, with its standard error.
 
     Parameters
     ----------
-    displacements : (..., N, d) unwrapped, in sigma.
-
-    Returns
-    -------
-    (...) float64, in sigma squared.
+    times, mean, error : (T,).
     """
-    return np.asarray(np.mean(np.sum(displacements**2, axis=-1), axis=-1))
+
+    times: FloatArray
+    mean: FloatArray
+    error: FloatArray
+
+    @classmethod
+    def of(cls, times: Sequence[float], samples: Sequence[Sequence[float]]) -> MeanCurve:
+        """Mean and standard error of (C, T) samples."""
+        values = np.array(samples, dtype=np.float64)
+        return cls(np.array(times, dtype=np.float64), values.mean(axis=0), standard_error(values))
 
 
 @dataclass(frozen=True)

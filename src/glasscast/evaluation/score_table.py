@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -11,8 +9,16 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from glasscast.datasets.files import write_atomically
 from glasscast.errors import InputError, SettingsError
+from glasscast.evaluation.table_text import (
+    csv_text,
+    escape_latex,
+    escape_markdown,
+    latex_text,
+    markdown_text,
+    unknown,
+    write_text,
+)
 
 #: Layout of the JSON file; raise it when a column changes its meaning.
 SCHEMA = 1
@@ -90,40 +96,33 @@ class ScoreTable:
         """Values of a column without repeats, in order of appearance."""
         return list(dict.fromkeys(getattr(row, column) for row in self.rows))
 
-    def to_csv(self) -> str:
-        """Comma-separated, full precision; numbers that are not known are left empty."""
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-        writer.writeheader()
+    def ceilings(self, column: str = "time") -> dict[Any, float]:
+        """Known ceiling by the value of a column, of the model scored on most configurations."""
+        best: dict[Any, Score] = {}
         for row in self.rows:
-            writer.writerow({k: "" if _unknown(v) else v for k, v in asdict(row).items()})
-        return stream.getvalue()
+            key = getattr(row, column)
+            most = best[key].n_configurations if key in best else 0
+            if math.isfinite(row.ceiling) and row.n_configurations > most:
+                best[key] = row
+        return {key: row.ceiling for key, row in best.items()}
+
+    def to_csv(self) -> str:
+        """All columns at full precision; see :func:`csv_text`."""
+        return csv_text(COLUMNS, map(asdict, self.rows))
 
     def to_json(self) -> str:
         """JSON with ``null`` for numbers that are not known; :func:`read_scores` reads it."""
-        rows = [{k: None if _unknown(v) else v for k, v in asdict(r).items()} for r in self.rows]
+        rows = [{k: None if unknown(v) else v for k, v in asdict(r).items()} for r in self.rows]
         return json.dumps({"schema": SCHEMA, "scores": rows}, indent=1, allow_nan=False) + "\n"
 
     def to_markdown(self) -> str:
         """Write a pipe table, rounded for reading."""
-        lines = ["| " + " | ".join(_HEADS) + " |", "|" + " --- |" * len(_HEADS)]
-        lines += ["| " + " | ".join(_cells(row, escape_markdown)) + " |" for row in self.rows]
-        return "\n".join(lines) + "\n"
+        return markdown_text(_HEADS, (_cells(row, escape_markdown) for row in self.rows))
 
     def to_latex(self) -> str:
         """Write a booktabs ``tabular``, rounded for reading."""
-        head = " & ".join(escape_latex(name) for name in _HEADS)
-        body = [" & ".join(_cells(row, escape_latex)) + r" \\" for row in self.rows]
-        lines = [
-            r"\begin{tabular}{llllr@{\quad}lrlrrr}",
-            r"\toprule",
-            head + r" \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-        return "\n".join(lines) + "\n"
+        rows = (_cells(row, escape_latex) for row in self.rows)
+        return latex_text(r"llllr@{\quad}lrlrrr", _HEADS, rows)
 
     def write(self, path: Path) -> None:
         """Write atomically in the format that the ending names: csv, json, md or tex.
@@ -133,15 +132,13 @@ class ScoreTable:
         SettingsError : for another ending.
         InputError : if the file cannot be written.
         """
-        formats: dict[str, Callable[[], str]] = {
+        formats = {
             ".csv": self.to_csv,
             ".json": self.to_json,
             ".md": self.to_markdown,
             ".tex": self.to_latex,
         }
-        if path.suffix not in formats:
-            raise SettingsError(f"{path}: scores are written as {', '.join(formats)}")
-        write_atomically(path, formats[path.suffix]().encode())
+        write_text(path, formats)
 
 
 def read_scores(path: Path) -> ScoreTable:
@@ -195,8 +192,8 @@ _HEADS = (
 
 
 def _cells(row: Score, escape: Callable[[str], str]) -> list[str]:
-    interval = "–" if _unknown(row.low) else f"{row.low:.3f} to {row.high:.3f}"
-    numbers = ["–" if _unknown(v) else f"{v:.3f}" for v in (row.value, row.ceiling, row.share)]
+    interval = "–" if unknown(row.low) else f"{row.low:.3f} to {row.high:.3f}"
+    numbers = ["–" if unknown(v) else f"{v:.3f}" for v in (row.value, row.ceiling, row.share)]
     names = (row.model, row.dataset, row.target, row.species)
     return [
         *(escape(name) for name in names),
@@ -210,27 +207,5 @@ def _cells(row: Score, escape: Callable[[str], str]) -> list[str]:
     ]
 
 
-def _unknown(value: object) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def escape_markdown(text: str) -> str:
-    """Text that a Markdown table shows as it is."""
-    for character in "\\|`*_<>[]":
-        text = text.replace(character, "\\" + character)
-    return " ".join(text.split())
-
-
-def escape_latex(text: str) -> str:
-    """Text that LaTeX prints as it is."""
-    table = {
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        **{c: "\\" + c for c in "&%$#_{}"},
-    }
-    return "".join(table.get(c, c) for c in " ".join(text.split()))

@@ -126,9 +126,7 @@ def smoothness(
     chosen = configuration.types == species
     if not chosen.any():
         raise ShapeError(f"{configuration.name}: no particle of species {species}")
-    positions = getattr(configuration, structure)
-    if positions is None:
-        raise ShapeError(f"{configuration.name}: has no '{structure}' positions")
+    positions = configuration.structure(structure)
     edges = find_neighbours(positions[chosen], configuration.box, cutoff)
     signals = np.asarray(values[:, chosen], dtype=np.float64)
     return Smoothness(

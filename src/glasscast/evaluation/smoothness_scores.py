@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -13,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.files import write_atomically
+from glasscast.datasets.files import write_atomically, write_json
 from glasscast.evaluation.correlation import FloatArray
 from glasscast.evaluation.smoothness import compare_smoothness
+from glasscast.evaluation.table_text import csv_text, unknown
 from glasscast.models.forecast import Forecast
 
 #: Local values kept for the distribution, of the first configurations of each model and time.
@@ -125,14 +122,8 @@ def write_smoothness(folder: Path, scores: Sequence[SmoothnessScore]) -> None:
     """
     if not scores:
         return
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, [f.name for f in fields(SmoothnessScore)], lineterminator="\n")
-    writer.writeheader()
-    rows = [{k: None if _unknown(v) else v for k, v in asdict(row).items()} for row in scores]
-    writer.writerows(rows)
-    write_atomically(folder / "smoothness.csv", stream.getvalue().encode())
-    write_atomically(folder / "smoothness.json", (json.dumps(rows, indent=1) + "\n").encode())
-
-
-def _unknown(value: object) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
+    rows = [asdict(score) for score in scores]
+    text = csv_text([f.name for f in fields(SmoothnessScore)], rows)
+    write_atomically(folder / "smoothness.csv", text.encode())
+    known = [{k: None if unknown(v) else v for k, v in row.items()} for row in rows]
+    write_json(folder / "smoothness.json", known)

@@ -1,11 +1,10 @@
-"""Correlations that tell whether a liquid is in equilibrium: scattering function, bond order."""
+"""What tells whether a liquid is in equilibrium: scattering, displacement, bond order."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.liquid.box import minimum_image
 from glasscast.liquid.neighbours import find_neighbours
 
 FloatArray = NDArray[np.float64]
@@ -30,6 +29,20 @@ def self_intermediate_scattering(displacements: FloatArray, wavenumber: float) -
     Shiba et al., J. Chem. Phys. 158, 084503 (2023), eq. 9; the axes stand for the directions.
     """
     return np.asarray(np.cos(wavenumber * displacements).mean(axis=(-1, -2)))
+
+
+def mean_squared_displacement(displacements: FloatArray) -> FloatArray:
+    r"""Mean-square displacement :math:`\langle |\Delta r|^2 \rangle`, averaged over particles.
+
+    Parameters
+    ----------
+    displacements : (..., N, d) unwrapped, in sigma.
+
+    Returns
+    -------
+    (...) float64, in sigma squared.
+    """
+    return np.asarray(np.mean(np.sum(displacements**2, axis=-1), axis=-1))
 
 
 def bond_order(
@@ -65,8 +78,3 @@ def bond_order(
     harmonics = SphericalHarmonics(order).compute(np.ascontiguousarray(vectors))
     mean = harmonics[:, order**2 :].mean(axis=0)
     return float(np.sqrt(4 * np.pi / (2 * order + 1) * np.sum(mean**2)))
-
-
-def displacement_between(first: FloatArray, second: FloatArray, box: FloatArray) -> FloatArray:
-    """Minimum-image displacement from one set of positions to another, (N, d)."""
-    return minimum_image(second - first, box)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from importlib import resources
 from itertools import combinations_with_replacement
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.potentials import Potential
+from glasscast.yaml_files import first_problem, parse_mapping, read_mapping
 
 #: Liquids that come with the library.
 BUILT_IN = ("ka", "ka-cut", "ka-unshifted", "ka2d", "hard-spheres")
@@ -120,32 +121,22 @@ def load_liquid(name_or_path: str | Path) -> Liquid:
 
 def load_liquid_settings(name_or_path: str | Path) -> LiquidSettings:
     """Read and check a liquid file; see :func:`load_liquid`."""
-    text, source = _text(name_or_path)
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InputError(source, f"is not YAML ({error})") from None
-    if not isinstance(content, dict):
-        raise InputError(source, "must hold keys and values")
+    content, source = _content(name_or_path)
     try:
         return LiquidSettings(**content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(source, f"{where + ': ' if where else ''}{first['msg']}") from None
+        raise InputError(source, first_problem(error)) from None
 
 
-def _text(name_or_path: str | Path) -> tuple[str, Path | str]:
+def _content(name_or_path: str | Path) -> tuple[dict[str, Any], Path | str]:
+    """Keys and values of a liquid, and what to call their source."""
     if str(name_or_path) in BUILT_IN:
         file = resources.files("glasscast.liquid") / "models" / f"{name_or_path}.yaml"
-        return file.read_text(encoding="utf-8"), str(name_or_path)
+        return parse_mapping(file.read_text(encoding="utf-8"), file.name), str(name_or_path)
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         raise SettingsError(
             f"unknown liquid '{name_or_path}'; built in: {', '.join(BUILT_IN)}; "
             "or give the path of a .yaml file"
         )
-    try:
-        return path.read_text(encoding="utf-8"), path
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})") from None
+    return read_mapping(path), path

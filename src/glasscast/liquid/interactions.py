@@ -15,6 +15,17 @@ from glasscast.liquid.potentials import Potential
 FloatArray = NDArray[np.float64]
 
 
+def check_temperature(temperature: float) -> None:
+    """Refuse a temperature at which nothing can be simulated.
+
+    Raises
+    ------
+    SettingsError : unless it is positive and finite.
+    """
+    if not (np.isfinite(temperature) and temperature > 0):
+        raise SettingsError(f"temperature must be positive, got {temperature:g}")
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Liquid:
     r"""Species and pair potentials of a mixture, in reduced units.
@@ -134,7 +145,7 @@ class Liquid:
         ------
         ShapeError : for unknown species or a box smaller than twice the cutoff.
         """
-        pairs, energy, _ = self._pairs(positions, types, box, pairs, derivative=False)
+        pairs, energy = self._pairs(positions, types, box, pairs, derivative=False)
         return np.asarray(
             np.bincount(pairs.receivers, 0.5 * energy, minlength=len(positions)), dtype=np.float64
         )
@@ -150,7 +161,7 @@ class Liquid:
 
         Parameters and errors are those of :meth:`energies`.
         """
-        pairs, force, _ = self._pairs(positions, types, box, pairs, derivative=True)
+        pairs, force = self._pairs(positions, types, box, pairs, derivative=True)
         # vectors point from receiver to sender: a repulsive force acts against them
         push = -(force / pairs.distances)[:, None] * pairs.vectors
         columns = [
@@ -167,7 +178,7 @@ class Liquid:
         temperature: float,
     ) -> float:
         r"""Pressure by the virial, :math:`\rho T + \frac{1}{dV}\sum_{i<j} r_{ij} f_{ij}`."""
-        pairs, force, _ = self._pairs(positions, types, box, None, derivative=True)
+        pairs, force = self._pairs(positions, types, box, None, derivative=True)
         volume = float(np.prod(box))
         virial = 0.5 * float(np.sum(force * pairs.distances)) / (positions.shape[1] * volume)
         return float(len(positions) * temperature / volume + virial)
@@ -179,15 +190,14 @@ class Liquid:
         box: FloatArray,
         pairs: Neighbours | None,
         derivative: bool,
-    ) -> tuple[Neighbours, FloatArray, FloatArray]:
+    ) -> tuple[Neighbours, FloatArray]:
         """Energy or force of every directed pair of the neighbour list."""
         self.check_types(types)
         if pairs is None:
             pairs = find_neighbours(positions, box, self.longest_cutoff)
         a, b = types[pairs.receivers], types[pairs.senders]
-        cutoff = self.cutoff[a, b]
-        values = self._sum(pairs.distances, self.coefficients[a, b], cutoff, derivative)
-        return pairs, values, cutoff
+        coefficients, cutoff = self.coefficients[a, b], self.cutoff[a, b]
+        return pairs, self._sum(pairs.distances, coefficients, cutoff, derivative)
 
     def _sum(
         self,

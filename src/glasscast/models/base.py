@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.errors import ModelError
+from glasscast.errors import ModelError, ShapeError
+from glasscast.liquid.species import species_name
 from glasscast.models.forecast import Forecast
 from glasscast.models.hyperparameters import Hyperparameters
 from glasscast.structure.workspace import Workspace
@@ -96,10 +97,10 @@ class Model(ABC):
         ------
         ModelError : if the configuration lacks them.
         """
-        positions: NDArray[np.float64] | None = getattr(configuration, field)
-        if positions is None:
-            raise ModelError(f"{configuration.name} has no '{field}' positions")
-        return positions
+        try:
+            return configuration.structure(field)
+        except ShapeError as error:
+            raise ModelError(str(error)) from None
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -164,8 +165,8 @@ class Model(ABC):
             )
         unknown = set(configuration.species) - set(self.species_)
         if unknown:
-            known = ", ".join(chr(65 + s) for s in self.species_)
+            known = ", ".join(species_name(s) for s in self.species_)
             raise ModelError(
-                f"{configuration.name} holds species {chr(65 + min(unknown))}, unknown to the "
+                f"{configuration.name} holds species {species_name(min(unknown))}, unknown to the "
                 f"model, which was trained on {known}"
             )

@@ -18,16 +18,11 @@ from typing import ClassVar
 import numpy as np
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.liquid.box import minimum_image
 from glasscast.models.descriptor_hyperparameters import CageHyperparameters
 from glasscast.models.lr import ShellRegression
 from glasscast.models.ridge import FloatArray
 from glasscast.structure.descriptors.averaging import averaging_matrix, generations
-
-
-def equilibrium_distance(positions: FloatArray, other: FloatArray, box: FloatArray) -> FloatArray:
-    """Distance of each particle from its position of equilibrium, minimum image: (N,)."""
-    return np.asarray(np.linalg.norm(minimum_image(other - positions, box), axis=1))
+from glasscast.structure.equilibrium import equilibrium_displacement
 
 
 class CageRegression(ShellRegression):
@@ -68,7 +63,8 @@ class CageRegression(ShellRegression):
         ]
         if options.distance:
             positions = self.structure_of(configuration, options.structure)
-            distance = equilibrium_distance(configuration.positions, positions, configuration.box)
+            displacement = equilibrium_displacement(configuration, options.structure)
+            distance = np.linalg.norm(displacement, axis=1)
             average = averaging_matrix(positions, configuration.box, options.shell_cutoff)
             blocks.append(generations(distance[:, None], average, options.order))
         return np.concatenate(blocks, axis=1)

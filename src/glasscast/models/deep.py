@@ -15,7 +15,7 @@ from torch import nn
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import sha256
-from glasscast.datasets.splits import fold_indices
+from glasscast.datasets.splits import fold_indices, parents_of
 from glasscast.errors import InputError, ModelError
 from glasscast.models.base import Model
 from glasscast.models.files import read_record, read_weights, write_model
@@ -231,7 +231,7 @@ class DeepModel(Model):
     ) -> tuple[Sequence[Configuration], Sequence[Configuration]]:
         """Set aside validation configurations when there are none."""
         fraction = self.hyperparameters.training.validation_fraction
-        parents = [str(c.metadata.get("parent", c.name)) for c in train]
+        parents = parents_of(train)
         groups = len(set(parents))
         if len(validation) or fraction == 0 or groups < 3:
             return train, validation

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, silu
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.models.equivariant import EquivariantModel, NodeInputs
+from glasscast.models.equivariant import EquivariantModel, NodeInputs, own_outputs
 from glasscast.models.hyperparameters import (
     DeepHyperparameters,
     EignnCageHyperparameters,
@@ -25,7 +25,7 @@ from glasscast.models.layers.harmonics import (
     spherical_harmonics,
 )
 from glasscast.models.layers.normalisation import FeatureNorm, TensorNorm
-from glasscast.models.layers.segments import neighbour_mean
+from glasscast.models.layers.segments import neighbour_counts, neighbour_mean
 from glasscast.models.layers.tensor_messages import EdgeGeometry, tensor_messages
 from glasscast.structure.graphs import build_union_graph
 
@@ -129,7 +129,8 @@ class EignnLayer(nn.Module):
             by_scalars[-1] if by_scalars else None,
             geometry,
         )
-        features = self.norm(features + received / _degrees(geometry), graph)
+        received = received / neighbour_counts(graph.index, geometry.invariants)
+        features = self.norm(features + received, graph)
         if self.tensor_norm is not None:
             tensors = self.tensor_norm(tensors, graph)
         return features, tensors
@@ -150,12 +151,7 @@ class EignnLayer(nn.Module):
             self.weigh.bias,
             geometry,
         )
-        return weights, sums / _degrees(geometry)
-
-
-def _degrees(geometry: EdgeGeometry) -> Tensor:
-    """Neighbours of each node (N, 1), 1 for none."""
-    return geometry.index.offsets.diff().clamp(min=1).unsqueeze(1).to(geometry.invariants)
+        return weights, sums / neighbour_counts(geometry.index, geometry.invariants)
 
 
 class EignnNetwork(nn.Module):
@@ -232,8 +228,7 @@ class EignnNetwork(nn.Module):
         around = around + linear(nodes, by_self - by_difference, self.readout.bias)
         nodes = around * (graph.index.offsets.diff() > 0).unsqueeze(1)
         nodes = self.norm(self.hidden(nodes), graph).relu()
-        outputs: Tensor = self.heads(nodes).view(len(nodes), -1, self.outputs)
-        return outputs[torch.arange(len(nodes), device=nodes.device), graph.types]
+        return own_outputs(self.heads(nodes), graph.types, self.outputs)
 
 
 def input_numbers(graph: GraphBatch) -> Tensor:

@@ -61,6 +61,12 @@ class NodeInputs(nn.Module):
                 self.get_buffer("std")[s] = torch.where(std > 1e-6, std, 1.0).to(torch.float32)
 
 
+def own_outputs(heads: Tensor, types: Tensor, outputs: int) -> Tensor:
+    """Take the outputs (N, T) of each node by the head of its species, of all heads (N, S T)."""
+    by_species = heads.view(len(types), -1, outputs)
+    return by_species[torch.arange(len(types), device=types.device), types]
+
+
 class EquivariantModel(DeepModel):
     """A network in three dimensions that may read the potential energy of each particle.
 

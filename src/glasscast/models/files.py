@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from glasscast import __version__
-from glasscast.datasets.files import sha256, write_atomically
+from glasscast.datasets.files import sha256, write_atomically, write_json
 from glasscast.errors import InputError
 
 FORMAT_VERSION = 1
@@ -34,8 +34,7 @@ def write_model(
     content = save({key: np.ascontiguousarray(value) for key, value in weights.items()})
     write_atomically(folder / WEIGHTS, content)
     header = {"format": "glasscast model", "version": FORMAT_VERSION, "written_by": __version__}
-    text = json.dumps({**header, **record, "weights_sha256": sha256(content)}, indent=1)
-    write_atomically(folder / RECORD, (text + "\n").encode())
+    write_json(folder / RECORD, {**header, **record, "weights_sha256": sha256(content)})
 
 
 def read_record(folder: Path) -> dict[str, Any]:

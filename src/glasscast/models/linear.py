@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
-from glasscast.datasets.splits import fold_indices
+from glasscast.datasets.splits import fold_indices, parents_of
 from glasscast.errors import InputError, ModelError
 from glasscast.models.hyperparameters import RidgeHyperparameters
-from glasscast.models.linear_forecast import LinearForecaster, parents_of
+from glasscast.models.linear_forecast import LinearForecaster
 from glasscast.models.ridge import (
     FloatArray,
     Moments,

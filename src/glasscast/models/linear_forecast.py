@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -113,11 +112,3 @@ class LinearForecaster(Model):
                 folder, f"'weights' must have shape {expected}, got {model.weights_.shape}"
             )
         return model
-
-
-def parents_of(train: Sequence[Configuration]) -> list[str]:
-    """Group of each configuration, without reading a dataset's files."""
-    entries = getattr(train, "entries", None)
-    if entries is not None:
-        return [entry.parent for entry in entries]
-    return [str(c.metadata.get("parent", c.name)) for c in train]

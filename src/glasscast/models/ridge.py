@@ -173,19 +173,25 @@ def residual_variance(moments: Moments, weights: FloatArray) -> FloatArray:
     -------
     (A, T) float64.
     """
-    xx, xy, yy = moments.centred()
-    explained: FloatArray = np.einsum("aft,ft->at", weights, xy)
-    spread: FloatArray = np.einsum("aft,aft->at", weights, xx @ weights)
-    return yy - 2 * explained + spread
+    covariance, spread, variance = _forecast_moments(moments, weights)
+    return variance - 2 * covariance + spread
 
 
 def pearson_from_moments(moments: Moments, weights: FloatArray) -> FloatArray:
     """Pearson correlation of w x with y over some particles: weights (A, F, T) -> (A, T)."""
-    xx, xy, yy = moments.centred()
-    covariance = np.einsum("aft,ft->at", weights, xy)
-    spread = np.einsum("aft,aft->at", weights, xx @ weights)
+    covariance, spread, variance = _forecast_moments(moments, weights)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(covariance / np.sqrt(spread * yy))
+        return np.asarray(covariance / np.sqrt(spread * variance))
+
+
+def _forecast_moments(
+    moments: Moments, weights: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Covariance of w x with y (A, T), variance of w x (A, T), and variance of y (T,)."""
+    xx, xy, yy = moments.centred()
+    covariance: FloatArray = np.einsum("aft,ft->at", weights, xy)
+    spread: FloatArray = np.einsum("aft,aft->at", weights, xx @ weights)
+    return covariance, spread, yy
 
 
 def choose_penalty(

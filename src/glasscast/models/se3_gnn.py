@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, silu
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.models.equivariant import EquivariantModel, NodeInputs
+from glasscast.models.equivariant import EquivariantModel, NodeInputs, own_outputs
 from glasscast.models.hyperparameters import DeepHyperparameters, Se3Hyperparameters
 from glasscast.models.layers.batch import GraphBatch, batch_graph
 from glasscast.models.layers.bessel import bessel_functions, smooth_cutoff
@@ -140,8 +140,7 @@ class Se3Network(nn.Module):
         for layer in self.layers:
             features = layer(features, graph, geometry)
             seen.append(features[..., 0])
-        outputs = self.heads(torch.cat(seen, 1)).view(len(scalars), -1, self.outputs)
-        return outputs[torch.arange(len(scalars), device=scalars.device), graph.types], None
+        return own_outputs(self.heads(torch.cat(seen, 1)), graph.types, self.outputs), None
 
 
 def input_numbers(graph: GraphBatch) -> Tensor:

@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.splits import parents_of
 from glasscast.errors import ModelError, ShapeError
 from glasscast.models.descriptor_hyperparameters import SvmHyperparameters
-from glasscast.models.linear_forecast import FloatArray, LinearForecaster, parents_of
+from glasscast.models.linear_forecast import FloatArray, LinearForecaster
 from glasscast.progress import track
 from glasscast.structure.descriptors.structure_functions import StructureFunctions
 from glasscast.structure.workspace import structure_key

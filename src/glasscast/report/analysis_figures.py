@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import colormaps
@@ -11,8 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.evaluation.directions import equilibrium_displacement
-from glasscast.evaluation.relaxation import Relaxation
+from glasscast.evaluation.relaxation import MeanCurve, Relaxation
 from glasscast.liquid.species import species_name
 from glasscast.report.slice_figures import slice_with_images
 from glasscast.report.style import (
@@ -25,36 +23,15 @@ from glasscast.report.style import (
     new_figure,
     styled,
 )
+from glasscast.structure.equilibrium import equilibrium_displacement
 
 FloatArray = NDArray[np.float64]
 _SCATTERING_LABEL = r"$F_s(k, t)$ of A"
 _PLACES = {"inherent": "inherent structure", "cage": "cage state"}
 
 
-@dataclass(frozen=True)
-class Decay:
-    """A scattering function with its error over configurations.
-
-    Parameters
-    ----------
-    times, mean, error : (T,).
-    """
-
-    times: FloatArray
-    mean: FloatArray
-    error: FloatArray
-
-    @classmethod
-    def of(cls, times: Sequence[float], samples: Sequence[Sequence[float]]) -> Decay:
-        """Mean and standard error of (C, T) samples; the error of one sample is 0."""
-        values = np.array(samples, dtype=np.float64)
-        count = len(values)
-        spread = values.std(axis=0, ddof=1) if count > 1 else np.zeros(values.shape[1])
-        return cls(np.array(times, dtype=np.float64), values.mean(axis=0), spread / count**0.5)
-
-
 @styled
-def relaxation_figure(scattering: Decay, squared: Decay, fit: Relaxation | None) -> Figure:
+def relaxation_figure(scattering: MeanCurve, squared: MeanCurve, fit: Relaxation | None) -> Figure:
     """Scattering function with its fitted relaxation time, and mean-square displacement."""
     figure = new_figure(7.6, 3.2)
     left, right = figure.subplots(1, 2)
@@ -85,7 +62,7 @@ def relaxation_figure(scattering: Decay, squared: Decay, fit: Relaxation | None)
 
 
 @styled
-def equilibration_figure(middle: Decay, end: Decay | None) -> Figure:
+def equilibration_figure(middle: MeanCurve, end: MeanCurve | None) -> Figure:
     """Scattering functions from two waiting times; in equilibrium they are one."""
     figure = new_figure(4.6, 3.2)
     axes = figure.subplots()
@@ -110,7 +87,11 @@ def label_figure(
     figure = new_figure(7.6, 3.2)
     left, right = figure.subplots(1, 2)
     for k, species in enumerate(means):
-        style = {"color": PALETTE[k], "marker": "os^Dv"[k % 5], "label": species_name(species)}
+        style = {
+            "color": PALETTE[k],
+            "marker": MARKERS[k % len(MARKERS)],
+            "label": species_name(species),
+        }
         left.plot(times, means[species], **style)
         if species in ceilings:
             right.plot(times, ceilings[species], **style)

@@ -9,7 +9,6 @@ one, ``true_propensity_t4120`` the measured value where one is known. A decimal 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.files import npz_bytes, write_atomically
-from glasscast.errors import InputError, SettingsError, ShapeError
+from glasscast.datasets.files import npz_bytes, replacing, write_atomically
+from glasscast.errors import SettingsError, ShapeError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.species import diameters, species_name
 from glasscast.models.forecast import Forecast
@@ -151,17 +150,8 @@ def _write_gsd(path: Path, forecast: Forecast, columns: Columns) -> None:
     """Write one GSD frame; the box is centred on the origin as HOOMD and OVITO want it."""
     import gsd.hoomd
 
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with gsd.hoomd.open(str(partial), "w") as stream:
-            stream.append(_gsd_frame(forecast, columns))
-        with partial.open("rb") as written:
-            os.fsync(written.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(path, f"cannot be written ({error.strerror or error})") from error
+    with replacing(path) as partial, gsd.hoomd.open(str(partial), "w") as stream:
+        stream.append(_gsd_frame(forecast, columns))
 
 
 def _gsd_frame(forecast: Forecast, columns: Columns) -> Any:

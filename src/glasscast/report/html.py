@@ -145,15 +145,12 @@ def _cell(row: Score, rivals: ScoreTable) -> str:
 
 
 def _ceiling_line(rows: ScoreTable, times: Sequence[float]) -> str:
-    """Return the ceilings, each of the model scored on most configurations; '' if none known."""
-    best = []
-    for time in times:
-        known = [r for r in rows.select(time=time) if math.isfinite(r.ceiling)]
-        best.append(max(known, key=lambda r: r.n_configurations).ceiling if known else None)
-    if all(value is None for value in best):
+    """Return the ceilings, see :meth:`ScoreTable.ceilings`; '' if none is known."""
+    best = rows.ceilings()
+    if not best:
         return ""
     name = "noise floor" if rows.rows[0].metric == "rmse" else "noise ceiling"
-    cells = "".join(f"<td>{'–' if v is None else f'{v:.3f}'}</td>" for v in best)
+    cells = "".join(f"<td>{f'{best[t]:.3f}' if t in best else '–'}</td>" for t in times)
     return f'<tr class="ceiling"><th scope="row">{name}</th>{cells}</tr>'
 
 

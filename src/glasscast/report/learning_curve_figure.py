@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
 from glasscast.evaluation.score_table import ScoreTable
-from glasscast.report.score_figures import METRIC_LABELS, ceilings, error_bars
+from glasscast.report.score_figures import METRIC_LABELS, error_bars
 from glasscast.report.style import GREY, MARKERS, PALETTE, escape_mathtext, new_figure, styled
 
 
@@ -42,7 +42,7 @@ def learning_curve_figure(curve: Mapping[int, ScoreTable], time: float) -> Figur
                 elinewidth=1.0,
                 label=escape_mathtext(model),
             )
-        for best in ceilings(tables[sizes[-1]].select(species=letter)).values():
+        for best in tables[sizes[-1]].select(species=letter).ceilings().values():
             axes.axhline(best, color=GREY, ls="--", lw=1.2, label="noise ceiling", zorder=1)
         axes.set_xscale("log")
         axes.set_xticks(sizes, [str(n) for n in sizes])

@@ -14,7 +14,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +36,7 @@ from glasscast.report.interactive import SCRIPT, view_choices, view_data
 from glasscast.report.score_figures import METRIC_LABELS, SelectionCurve
 from glasscast.report.style import format_time
 from glasscast.report.transfer_figure import TransferAxes
-
-#: Packages whose versions decide the numbers.
-_PACKAGES = ("glasscast", "numpy", "scipy", "torch", "vesin", "sphericart", "matplotlib", "plotly")
+from glasscast.versions import versions
 
 
 def write_report(
@@ -288,26 +285,17 @@ def _limits(scores: ScoreTable, examples: Sequence[Example]) -> list[str]:
 
 
 def _provenance(settings: Mapping[str, Any]) -> str:
-    versions = {name: _version(name) for name in _PACKAGES}
     table = html.facts(
         {
             "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            "Python": platform.python_version(),
             "system": f"{sys.platform} {platform.machine()}",
-            **{name: number for name, number in versions.items() if number},
+            **versions(),
         }
     )
     if not settings:
         return table
     text = json.dumps(settings, indent=2, default=str, ensure_ascii=False)
     return f"{table}<h3>Settings</h3><pre>{escape(text)}</pre>"
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
 
 
 def _words(target: str) -> str:

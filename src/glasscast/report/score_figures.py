@@ -83,7 +83,7 @@ def _draw_times(
 ) -> None:
     """Draw one species: the ceiling, then each model with error bars."""
     times = sorted({row.time for row in rows if row.time > 0})
-    ceiling = ceilings(rows)
+    ceiling = rows.ceilings()
     if ceiling:
         known = sorted(t for t in ceiling if t > 0)
         best = [ceiling[t] for t in known]
@@ -149,38 +149,31 @@ def _draw_models(axes: Axes, rows: ScoreTable, models: Sequence[str]) -> None:
                 fontsize=8,
                 color=GREY,
             )
-    for best in ceilings(rows).values():
+    for best in rows.ceilings().values():
         is_floor = rows.rows[0].metric == "rmse"
         label = "noise floor" if is_floor else "noise ceiling"
         axes.axvline(best, color=GREY, ls="--", lw=1.2, label=label)
         axes.axvspan(best, 0.0 if is_floor else 1.0, color=GREY, alpha=0.13, lw=0)
     axes.set_yticks(range(len(models)), [escape_mathtext(model) for model in models])
     axes.set_ylim(len(models) - 0.5, -0.65)
-    values = [v for row in rows for v in (row.value, row.low) if math.isfinite(v)]
     if rows.rows[0].metric == "rmse":
         axes.set_xlim(left=0.0)
     else:
-        axes.set_xlim(min([0.0, *(v - 0.05 for v in values)]), 1.0)
+        axes.set_xlim(correlation_limits(rows))
 
 
 def _limit(axes: Axes, scores: ScoreTable, metric: str) -> None:
     """Show correlations from 0 (or the lowest) to 1, errors from 0."""
     if metric == "rmse":
         axes.set_ylim(bottom=0.0)
-        return
+    else:
+        axes.set_ylim(correlation_limits(scores))
+
+
+def correlation_limits(scores: ScoreTable) -> tuple[float, float]:
+    """Axis limits from 0, or a little below the lowest value, to 1."""
     values = [v for row in scores for v in (row.value, row.low) if math.isfinite(v)]
-    axes.set_ylim(min([0.0, *(v - 0.05 for v in values)]), 1.0)
-
-
-def ceilings(rows: ScoreTable) -> dict[float, float]:
-    """Ceiling at each time, of the model that was scored on most configurations."""
-    best: dict[float, Score] = {}
-    for row in rows:
-        if math.isfinite(row.ceiling) and (
-            row.time not in best or row.n_configurations > best[row.time].n_configurations
-        ):
-            best[row.time] = row
-    return {time: row.ceiling for time, row in best.items()}
+    return min([0.0, *(v - 0.05 for v in values)]), 1.0
 
 
 def error_bars(rows: Sequence[Score]) -> list[list[float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from glasscast.evaluation.score_table import ScoreTable
-from glasscast.report.score_figures import METRIC_LABELS
+from glasscast.report.score_figures import METRIC_LABELS, correlation_limits, error_bars
 from glasscast.report.style import (
     GREY,
     MARKERS,
@@ -56,8 +55,7 @@ def transfer_figure(
         line[0].set_ylabel(f"stage {format_time(stage)}")
     for axes, training in zip(panels[0], order.trainings, strict=True):
         axes.set_title(f"trained on {escape_mathtext(training)}")
-    values = [v for row in scores for v in (row.value, row.low) if math.isfinite(v)]
-    panels[0, 0].set_ylim(min([0.0, *(v - 0.05 for v in values)]), 1.0)
+    panels[0, 0].set_ylim(correlation_limits(scores))
     panels[0, 0].set_xlim(-0.4, len(order.states) - 0.6)
     figure.supylabel(METRIC_LABELS[metric], fontsize=9.5)
     figure.supxlabel("tested on", fontsize=9.5)
@@ -69,7 +67,7 @@ def transfer_figure(
 def _draw(axes: Axes, scores: ScoreTable, order: TransferAxes, training: str) -> None:
     """Draw one panel: the ceiling of each state, then a line a model."""
     places = {state: k for k, state in enumerate(order.states)}
-    best = {r.dataset: r.ceiling for r in scores if math.isfinite(r.ceiling)}
+    best = scores.ceilings("dataset")
     if best:
         known = [state for state in order.states if state in best]
         axes.plot(
@@ -84,12 +82,10 @@ def _draw(axes: Axes, scores: ScoreTable, order: TransferAxes, training: str) ->
     for k, model in enumerate(order.models):
         rows = [r for r in scores.select(model=f"{model}/{training}") if r.dataset in places]
         dodge = 0.04 * (k - (len(order.models) - 1) / 2)
-        down = [max(0.0, r.value - r.low) if math.isfinite(r.low) else 0.0 for r in rows]
-        up = [max(0.0, r.high - r.value) if math.isfinite(r.high) else 0.0 for r in rows]
         axes.errorbar(
             [places[r.dataset] + dodge for r in rows],
             [r.value for r in rows],
-            yerr=[down, up],
+            yerr=error_bars(rows),
             color=PALETTE[k % len(PALETTE)],
             marker=MARKERS[k % len(MARKERS)],
             elinewidth=1.0,

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from glasscast.errors import MissingExtraError, SettingsError, ShapeError
 from glasscast.liquid.box import check_cutoff, wrap
-from glasscast.liquid.interactions import Liquid
+from glasscast.liquid.interactions import Liquid, check_temperature
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
 from glasscast.simulation.settings import CageSettings
 
@@ -90,8 +90,7 @@ def find_cage(
     ShapeError : if the box is smaller than twice the cutoff plus 2 R_cage, or for unknown species.
     SettingsError : for a temperature that is not positive, or a potential without a kernel.
     """
-    if not (np.isfinite(temperature) and temperature > 0):
-        raise SettingsError(f"temperature must be positive, got {temperature:g}")
+    check_temperature(temperature)
     settings = settings or CageSettings()
     liquid.check_types(types)
     check_cage(liquid, box, settings)

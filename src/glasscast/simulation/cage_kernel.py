@@ -37,7 +37,6 @@ def _integer_power(base: float, exponent: int) -> float:
 
 @njit(cache=True, fastmath=_FAST)
 def _change_lennard_jones(
-    i: int,
     old: Any,
     new: Any,
     x: Any,
@@ -48,7 +47,7 @@ def _change_lennard_jones(
     c: Any,
     cut: float,
 ) -> float:
-    """Energy change of particle i with its neighbours of one species."""
+    """Energy change of a particle with its neighbours of one species."""
     total = 0.0
     lx, ly, lz = box[0], box[1], box[2]
     for k in range(begin, end):
@@ -152,7 +151,7 @@ def sweep(
                 begin, end = offsets[i, b], offsets[i, b + 1]
                 c, cut = coefficients[types[i], b], cuts[types[i], b]
                 if len(powers) == 0:
-                    change += _change_lennard_jones(i, old, new, x, box, begin, end, pairs, c, cut)
+                    change += _change_lennard_jones(old, new, x, box, begin, end, pairs, c, cut)
                 else:
                     change += _change_mie(
                         old, new, x, box, begin, end, pairs, c, cut, powers[0], powers[1]

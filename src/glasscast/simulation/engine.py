@@ -14,17 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.errors import SettingsError, ShapeError, SimulationError
+from glasscast.errors import ShapeError, SimulationError
 from glasscast.liquid.box import check_cutoff, wrap
-from glasscast.liquid.interactions import Liquid
+from glasscast.liquid.interactions import Liquid, check_temperature
+from glasscast.simulation.commands import (
+    accelerator_arguments,
+    interaction_commands,
+    minimise_commands,
+    setup_commands,
+)
 from glasscast.simulation.ensembles import Ensemble
 from glasscast.simulation.lammps_library import openmp_threads, restore_openmp_threads, start_lammps
-from glasscast.simulation.pair_commands import (
-    TABLE_FILE,
-    needs_table,
-    pair_commands,
-    pair_table,
-)
+from glasscast.simulation.pair_commands import TABLE_FILE, needs_table, pair_table
 from glasscast.simulation.settings import EngineSettings
 
 FloatArray = NDArray[np.float64]
@@ -70,85 +71,10 @@ def maxwell_boltzmann(
     ------
     SettingsError : if the temperature is not positive and finite.
     """
-    if not (np.isfinite(temperature) and temperature > 0):
-        raise SettingsError(f"temperature must be positive, got {temperature:g}")
+    check_temperature(temperature)
     velocities = rng.normal(size=(len(masses), dimension)) * np.sqrt(temperature / masses)[:, None]
     velocities -= masses @ velocities / masses.sum()
     return np.asarray(velocities)
-
-
-def setup_commands(liquid: Liquid, settings: EngineSettings, box: FloatArray | None) -> list[str]:
-    """Commands up to the interactions; with a box they create it, else they read ``start.data``."""
-    lines = [
-        "units lj",
-        f"dimension {liquid.dimension}",
-        "boundary p p p",
-        "atom_style atomic",
-        "atom_modify map array",
-    ]
-    if box is None:
-        lines.append("read_data start.data")
-    else:
-        sides = [*box.tolist(), *([1.0] if liquid.dimension == 2 else [])]
-        low = ["0.0"] * liquid.dimension + ["-0.5"] * (3 - liquid.dimension)
-        high = [repr(s) for s in sides[: liquid.dimension]] + ["0.5"] * (3 - liquid.dimension)
-        bounds = " ".join(f"{a} {b}" for a, b in zip(low, high, strict=True))
-        lines += [f"region box block {bounds}", f"create_box {len(liquid.species)} box"]
-    return lines
-
-
-def interaction_commands(
-    liquid: Liquid, settings: EngineSettings, table: str = TABLE_FILE
-) -> list[str]:
-    """Masses, pair potential (perhaps from a table file), neighbour list and time step."""
-    return [
-        *(f"mass {a + 1} {float(m)!r}" for a, m in enumerate(liquid.masses)),
-        *pair_commands(liquid, table),
-        f"neighbor {settings.skin!r} bin",
-        "neigh_modify every 1 delay 0 check yes",
-        *(["fix flat all enforce2d"] if liquid.dimension == 2 else []),
-        f"timestep {time_step(liquid, settings)!r}",
-        "thermo_modify norm yes",
-        "thermo 0",
-    ]
-
-
-def minimise_commands(force_tolerance: float, iterations: int) -> list[str]:
-    """Commands that minimise until the largest force on a particle is below a tolerance."""
-    return [
-        "min_style cg",
-        "min_modify norm max",
-        f"minimize 0.0 {force_tolerance!r} {iterations} {10 * iterations}",
-    ]
-
-
-def accelerator_arguments(settings: EngineSettings) -> list[str]:
-    """Command-line options that choose the accelerated styles."""
-    if settings.suffix == "none":
-        return []
-    if settings.suffix == "omp":
-        return ["-sf", "omp", "-pk", "omp", str(settings.threads)]
-    if settings.suffix == "kk":
-        return ["-k", "on", "t", str(settings.threads), "-sf", "kk"]
-    return ["-sf", settings.suffix]
-
-
-def time_step(liquid: Liquid, settings: EngineSettings) -> float:
-    """Return the time step: set, or else the liquid's own."""
-    return settings.time_step or liquid.time_step
-
-
-def steps_of(times: Sequence[float], step: float) -> list[int]:
-    """Whole numbers of steps nearest to some times.
-
-    Raises
-    ------
-    SettingsError : if two times fall on the same step or the first on none.
-    """
-    steps = [round(t / step) for t in times]
-    if any(b <= a for a, b in zip([0, *steps], steps, strict=False)):
-        raise SettingsError(f"times {list(times)} are not told apart by a time step of {step:g}")
-    return steps
 
 
 class Engine(AbstractContextManager["Engine"]):
@@ -227,7 +153,7 @@ class Engine(AbstractContextManager["Engine"]):
         ------
         SimulationError : if LAMMPS gives up, as after an overlap.
         """
-        for line in ensemble.commands(self.dimension):
+        for line in ensemble.commands():
             self.command(line)
         done = 0
         for step in steps:
@@ -291,7 +217,7 @@ class Engine(AbstractContextManager["Engine"]):
             raise SimulationError(f"LAMMPS stopped at '{line}': {message}") from None
 
     def _create(self, positions: FloatArray) -> None:
-        for line in setup_commands(self.liquid, self.settings, self._first_box):
+        for line in setup_commands(self.liquid, self._first_box):
             self.command(line)
         self._lammps.create_atoms(
             self.size,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class NVE:
     """Newton's equations; production runs are always these."""
 
-    def commands(self, dimension: int) -> list[str]:
+    def commands(self) -> list[str]:
         """Commands that add the integrator."""
         return ["fix integrate all nve"]
 
@@ -26,7 +26,7 @@ class NVT:
     ----------
     start, stop : temperatures at the beginning and the end.
     damping : time constant.
-    side : final box sides, reached linearly in time, particles following affinely; None keeps it.
+    sides : final box sides, reached linearly in time, particles following affinely; None keeps it.
     """
 
     start: float
@@ -34,7 +34,7 @@ class NVT:
     damping: float
     sides: tuple[float, ...] | None = None
 
-    def commands(self, dimension: int) -> list[str]:
+    def commands(self) -> list[str]:
         """Commands that add the integrator and the change of the box."""
         lines = [f"fix integrate all nvt temp {self.start!r} {self.stop!r} {self.damping!r}"]
         if self.sides is not None:
@@ -59,7 +59,7 @@ class NPT:
     pressure: float
     pressure_damping: float
 
-    def commands(self, dimension: int) -> list[str]:
+    def commands(self) -> list[str]:
         """Commands that add the integrator."""
         return [
             f"fix integrate all npt temp {self.start!r} {self.stop!r} {self.damping!r} "

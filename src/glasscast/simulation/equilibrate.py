@@ -12,7 +12,8 @@ from glasscast.errors import SettingsError
 from glasscast.liquid.box import check_cutoff, wrap
 from glasscast.liquid.correlations import bond_order, self_intermediate_scattering
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.engine import Engine, maxwell_boltzmann, time_step
+from glasscast.simulation.commands import time_step
+from glasscast.simulation.engine import Engine, maxwell_boltzmann
 from glasscast.simulation.ensembles import NPT, NVT, Ensemble
 from glasscast.simulation.external import open_engine
 from glasscast.simulation.settings import EngineSettings, EquilibrationSettings

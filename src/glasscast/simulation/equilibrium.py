@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,16 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.amend import amend, settle
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import Dataset, Entry, read_configuration
+from glasscast.datasets.configuration_file import read_configuration
+from glasscast.datasets.dataset import Dataset, Entry
 from glasscast.datasets.files import remove_partials, sha256
-from glasscast.errors import SettingsError, SimulationError
+from glasscast.errors import SettingsError
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
+from glasscast.liquid.interactions import check_temperature
 from glasscast.progress import Progress, Silent, task
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.checks import check_engine, check_snapshot
-from glasscast.simulation.executors import each_done, hopeless, open_executor
+from glasscast.simulation.executors import each_done, open_executor, work_off
 from glasscast.simulation.inherent import find_inherent
 from glasscast.simulation.plan import fingerprint_of, load, matches, save
 from glasscast.simulation.settings import CageSettings, EngineSettings, InherentSettings
@@ -138,25 +139,23 @@ def add_equilibrium(
     if todo:
         if inherent is not None:
             check_engine(EngineSettings())
-        failures: dict[Entry, Exception] = {}
         with task(progress or Silent(), "equilibrium positions", len(todo)) as steps:
-            for _ in range(retries + 1):
+
+            def attempt(left: list[Entry]) -> dict[Entry, Exception]:
                 failures = {}
-                try:
-                    with open_executor(scheduler, workers, address, cluster) as executor:
-                        calls = {e: (_find, plan, parts_folder, e, wanted[e]) for e in todo}
-                        for entry, error in each_done(executor, calls):
-                            if error is None:
-                                steps.advance(entry.name)
-                            else:
-                                failures[entry] = error
-                except BrokenProcessPool as error:
-                    failures = dict.fromkeys(todo, error)
-                todo = [entry for entry in todo if _missing(parts_folder, entry, wanted[entry])]
-                if not todo or hopeless(failures.values()):
-                    break
-        if todo:
-            _fail(dataset, todo, failures)
+                calls = {entry: (_find, plan, parts_folder, entry, wanted[entry]) for entry in left}
+                with open_executor(scheduler, workers, address, cluster) as executor:
+                    for entry, error in each_done(executor, calls):
+                        if error is None:
+                            steps.advance(entry.name)
+                        else:
+                            failures[entry] = error
+                return failures
+
+            def done(entry: Entry) -> bool:
+                return not _missing(parts_folder, entry, wanted[entry])
+
+            work_off(todo, attempt, done, lambda entry: entry.name, retries)
     if wanted:
         dataset = amend(folder, _merged(parts_folder, wanted))
     shutil.rmtree(parts_folder, ignore_errors=True)
@@ -267,8 +266,8 @@ def _temperature_of(
     name: str, state: Mapping[str, Any], given: float | None, cage: CageSettings | None
 ) -> float | None:
     known = state.get("temperature")
-    if given is not None and not (np.isfinite(given) and given > 0):
-        raise SettingsError(f"temperature must be positive, got {given:g}")
+    if given is not None:
+        check_temperature(given)
     if given is not None and known is not None and not np.isclose(given, known):
         raise SettingsError(f"{name}: the metadata say temperature {known:g}, not {given:g}")
     if cage is not None and given is None and known is None:
@@ -277,13 +276,3 @@ def _temperature_of(
             "give --temperature"
         )
     return known if given is None else given
-
-
-def _fail(dataset: Dataset, todo: list[Entry], failures: dict[Entry, Exception]) -> None:
-    if error := hopeless(failures.values()):
-        raise error
-    first = next((entry for entry in todo if entry in failures), todo[0])
-    raise SimulationError(
-        f"{len(todo)} of {len(dataset)} configurations failed; {first.name}: "
-        f"{failures.get(first, 'its result does not read back')}"
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -58,12 +58,45 @@ def each_done(
                 yield pending.pop(future), error
 
 
-def hopeless(errors: Iterable[Exception]) -> GlasscastError | None:
-    """Return the first error that trying again cannot help: the user has to mend something."""
-    return next(
-        (e for e in errors if isinstance(e, GlasscastError) and not isinstance(e, SimulationError)),
-        None,
-    )
+def work_off(
+    todo: Sequence[Key],
+    attempt: Callable[[list[Key]], dict[Key, Exception]],
+    done: Callable[[Key], bool],
+    name: Callable[[Key], str],
+    retries: int,
+) -> None:
+    """Attempt configurations until all are done, what failed a few times more.
+
+    Parameters
+    ----------
+    attempt : works on all that are left and returns what failed.
+    done : whether the result of one is there and whole.
+    name : of one, for the message.
+    retries : further attempts after the first.
+
+    Raises
+    ------
+    GlasscastError : at once for an error that trying again cannot help: the user has to mend it.
+    SimulationError : if some are left in the end; the others are finished.
+    """
+    left, failures = list(todo), dict[Key, Exception]()
+    for _ in range(retries + 1):
+        try:
+            failures = attempt(left)
+        except BrokenProcessPool as error:
+            failures = dict.fromkeys(left, error)
+        left = [key for key in left if not done(key)]
+        if not left:
+            return
+        for failure in failures.values():
+            if isinstance(failure, GlasscastError) and not isinstance(failure, SimulationError):
+                raise failure
+    # What failed may be a snapshot that others only start from.
+    first = next((key for key in left if key in failures), next(iter(failures), left[0]))
+    raise SimulationError(
+        f"{len(left)} of {len(todo)} configurations failed; {name(first)}: "
+        f"{failures.get(first, 'its result does not read back')}"
+    ) from failures.get(first)
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from glasscast.errors import MissingExtraError, SimulationError
 from glasscast.liquid.box import wrap
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.engine import Engine, Sample, accelerator_arguments
+from glasscast.simulation.commands import accelerator_arguments
+from glasscast.simulation.engine import Engine, Sample
 from glasscast.simulation.ensembles import Ensemble
 from glasscast.simulation.pair_commands import TABLE_FILE, needs_table, pair_table
 from glasscast.simulation.script import (

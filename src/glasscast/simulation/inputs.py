@@ -9,7 +9,8 @@ import numpy as np
 from glasscast.datasets.files import write_atomically
 from glasscast.errors import InputError
 from glasscast.liquid.definition import LiquidSettings
-from glasscast.simulation.engine import maxwell_boltzmann, steps_of
+from glasscast.simulation.commands import steps_of
+from glasscast.simulation.engine import maxwell_boltzmann
 from glasscast.simulation.pair_commands import TABLE_FILE, needs_table, pair_table
 from glasscast.simulation.plan import Plan
 from glasscast.simulation.script import data_file, input_script

@@ -11,8 +11,13 @@ from numpy.typing import NDArray
 
 from glasscast.errors import SimulationError
 from glasscast.liquid.box import wrap
+from glasscast.liquid.correlations import (
+    mean_squared_displacement,
+    self_intermediate_scattering,
+)
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.engine import maxwell_boltzmann, steps_of, time_step
+from glasscast.simulation.commands import steps_of, time_step
+from glasscast.simulation.engine import maxwell_boltzmann
 from glasscast.simulation.ensembles import NVE
 from glasscast.simulation.external import open_engine
 from glasscast.simulation.settings import EngineSettings
@@ -114,8 +119,6 @@ def run_isoconfigurational(
     SimulationError : if a run breaks down, or its energy drifts by more than 1e-2 per particle.
     SettingsError : for a temperature that is not positive or times that a step cannot tell apart.
     """
-    from glasscast.liquid.correlations import self_intermediate_scattering
-
     engine = engine or EngineSettings()
     step = time_step(liquid, engine)
     steps = steps_of(times, step)
@@ -144,7 +147,7 @@ def run_isoconfigurational(
                 state[run, index - 1] = sample.temperature, sample.pressure
                 moved = displacements[a]
                 scattering[index - 1] += self_intermediate_scattering(moved, wavenumber) / runs
-                squared[index - 1] += np.mean(np.sum(moved**2, axis=1)) / runs
+                squared[index - 1] += mean_squared_displacement(moved) / runs
                 if kept is not None:
                     kept[run, index - 1] = displacements
             _check_energy(energies[run], run)

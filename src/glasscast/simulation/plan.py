@@ -19,7 +19,7 @@ from glasscast.datasets.splits import split_sizes
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.engine import steps_of
+from glasscast.simulation.commands import steps_of
 from glasscast.simulation.settings import SimulationSettings
 from glasscast.simulation.starts import Start, find_starts
 

@@ -13,13 +13,14 @@ from typing import Any
 from glasscast import __version__
 from glasscast.datasets.compact import compacted
 from glasscast.datasets.configuration import FIELDS, Configuration
-from glasscast.datasets.dataset import Dataset, DatasetWriter
+from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import remove_partials
+from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import SimulationError
 from glasscast.simulation.cage import check_cage
 from glasscast.simulation.checks import check_engine
 from glasscast.simulation.equilibrate import box_of
-from glasscast.simulation.executors import InlineExecutor, hopeless, open_executor
+from glasscast.simulation.executors import InlineExecutor, open_executor, work_off
 from glasscast.simulation.inputs import write_inputs
 from glasscast.simulation.plan import Plan, load
 from glasscast.simulation.presets import RELAXATION_TIMES
@@ -98,19 +99,12 @@ def simulate(
     if todo:
         _check(plan, todo, scheduler)
         progress = Progress(total=_particle_steps(plan, todo), configurations=len(todo))
-        failures: dict[int, Exception] = {}
-        for _ in range(retries + 1):
-            failures = {}
-            try:
-                with open_executor(scheduler, workers, address, cluster) as executor:
-                    failures = _Campaign(plan, todo, executor, progress, report).run()
-            except BrokenProcessPool as error:
-                failures = {c: error for c in todo if plan.missing_parts(c)}
-            todo = [c for c in todo if plan.missing_parts(c)]
-            if not todo or hopeless(failures.values()):
-                break
-        if todo:
-            _fail(plan, todo, failures)
+
+        def attempt(left: list[int]) -> dict[int, Exception]:
+            with open_executor(scheduler, workers, address, cluster) as executor:
+                return _Campaign(plan, left, executor, progress, report).run()
+
+        work_off(todo, attempt, lambda c: not plan.missing_parts(c), plan.name, retries)
     if any(plan.missing_parts(c) for c in range(plan.configurations)):
         return None
     return collect(plan)
@@ -265,18 +259,6 @@ def _particle_steps(plan: Plan, todo: list[int]) -> int:
     steps = sum(plan.snapshot_steps(c) for c in needed)
     steps += sum("production" in plan.missing_parts(c) for c in todo) * plan.production_steps()
     return steps * (plan.settings.particles or 1)
-
-
-def _fail(plan: Plan, todo: list[int], failures: dict[int, Exception]) -> None:
-    if error := hopeless(failures.values()):
-        raise error
-    if not failures:
-        raise SimulationError(f"{len(todo)} configurations were not finished")
-    first = min(failures)
-    raise SimulationError(
-        f"{len(failures)} of {plan.configurations} configurations failed; "
-        f"{plan.name(first)}: {failures[first]}"
-    ) from failures[first]
 
 
 def _without_clock(records: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from glasscast.errors import SimulationError
 from glasscast.liquid.box import wrap
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.engine import (
+from glasscast.simulation.commands import (
     accelerator_arguments,
     interaction_commands,
     minimise_commands,
@@ -47,9 +47,9 @@ def input_script(
     lines = [
         f"# run with: lmp {' '.join(accelerator_arguments(settings))} -in production.in",
         f"# {liquid.name}; start.data holds positions and velocities (see README.txt)",
-        *setup_commands(liquid, settings, None),
+        *setup_commands(liquid, None),
         *interaction_commands(liquid, settings),
-        *ensemble.commands(liquid.dimension),
+        *ensemble.commands(),
     ]
     done = 0
     for step in [0, *(s for s in steps if s)]:
@@ -63,7 +63,7 @@ def minimisation_script(
 ) -> str:
     """Input that reads ``start.data``, minimises, and writes ``frame.0.dump``."""
     lines = [
-        *setup_commands(liquid, settings, None),
+        *setup_commands(liquid, None),
         *interaction_commands(liquid, settings),
         *minimise_commands(force_tolerance, iterations),
         "reset_timestep 0",

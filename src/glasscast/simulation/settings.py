@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -21,6 +20,7 @@ from pydantic import (
 from glasscast.datasets.splits import split_sizes
 from glasscast.errors import InputError, SettingsError
 from glasscast.simulation.presets import TIME_TABLES
+from glasscast.yaml_files import first_problem, read_mapping
 
 
 class _Strict(BaseModel):
@@ -186,15 +186,7 @@ def load_settings(path: Path) -> SimulationSettings:
     InputError : if the file is missing, is not YAML, or breaks the schema; names the key.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})") from None
-    except yaml.YAMLError as error:
-        raise InputError(path, f"is not YAML ({error})") from None
-    if not isinstance(content, dict):
-        raise InputError(path, "must hold keys and values")
-    try:
-        return check_settings(content)
+        return check_settings(read_mapping(path))
     except SettingsError as error:
         raise InputError(path, str(error)) from None
 
@@ -219,7 +211,4 @@ def checked(kind: type[Section], content: Mapping[str, Any]) -> Section:
     try:
         return kind(**content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{where + ': ' if where else ''}{message}") from None
+        raise SettingsError(first_problem(error)) from None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from glasscast.datasets.configuration import Configuration
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
+from glasscast.structure.equilibrium import equilibrium_displacement
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,10 @@ def build_graph(configuration: Configuration, cutoff: float, structure: str = "p
 
     Raises
     ------
-    ShapeError : if the box is smaller than twice the cutoff.
+    ShapeError : if the configuration lacks the structure, or the box is smaller than twice the
+        cutoff.
     """
-    positions = getattr(configuration, structure)
+    positions = configuration.structure(structure)
     return Graph(configuration.types, find_neighbours(positions, configuration.box, cutoff), cutoff)
 
 
@@ -84,10 +86,11 @@ def build_union_graph(configuration: Configuration, cutoff: float, structure: st
 
     Raises
     ------
-    ShapeError : if the box is smaller than twice the cutoff.
+    ShapeError : if the configuration lacks the structure, or the box is smaller than twice the
+        cutoff.
     """
     positions, box, size = configuration.positions, configuration.box, configuration.size
-    equilibrium = getattr(configuration, structure)
+    equilibrium = configuration.structure(structure)
     near = [find_neighbours(x, box, cutoff) for x in (positions, equilibrium)]
     keys = np.unique(np.concatenate([pairs.receivers * size + pairs.senders for pairs in near]))
     receivers, senders = keys // max(size, 1), keys % max(size, 1)
@@ -105,5 +108,5 @@ def build_union_graph(configuration: Configuration, cutoff: float, structure: st
         edges,
         cutoff,
         np.linalg.norm(later, axis=1),
-        minimum_image(equilibrium - positions, box),
+        equilibrium_displacement(configuration, structure),
     )

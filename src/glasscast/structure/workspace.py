@@ -49,6 +49,6 @@ class Workspace:
 
 def structure_key(configuration: Configuration, structure: str) -> Hashable:
     """Identity of a structure by content: equal positions, types and box give equal keys."""
-    positions = getattr(configuration, structure)
+    positions = configuration.structure(structure)
     arrays = (positions, configuration.types, configuration.box)
     return tuple(hash(np.ascontiguousarray(a).tobytes()) for a in arrays)

@@ -5,7 +5,6 @@ What a dataset does not carry is left out: imported ones have no record of their
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -17,17 +16,16 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.files import write_atomically
+from glasscast.datasets.files import write_atomically, write_json
 from glasscast.errors import ShapeError
 from glasscast.evaluation.ceiling import ceiling_mean
 from glasscast.evaluation.correlation import Moments
 from glasscast.evaluation.directions import alignment, directedness
-from glasscast.evaluation.relaxation import Relaxation, fit_relaxation
+from glasscast.evaluation.relaxation import MeanCurve, Relaxation, fit_relaxation, standard_error
 from glasscast.liquid.species import species_name
 from glasscast.progress import track
 from glasscast.report import html
 from glasscast.report.analysis_figures import (
-    Decay,
     alignment_figure,
     arrow_figure,
     equilibration_figure,
@@ -103,7 +101,7 @@ def analyse(dataset: Dataset, out: Path, workspace: Workspace | None = None) -> 
         html.section("What can be forecast", *_labels(gathered, times, figures, numbers)),
         html.section("Where particles tend to", *_tendency(gathered, arrows, figures, numbers)),
     ]
-    write_atomically(facts, (json.dumps(numbers, indent=1) + "\n").encode())
+    write_json(facts, numbers)
     path = out / "report.html"
     write_atomically(path, html.page(f"The data: {dataset.name}", "", parts).encode())
     return path
@@ -130,10 +128,10 @@ def _equilibrium(
     for key in ("energy", "pressure", "temperature"):
         halves = np.array([record[key] for record in records])[:, :, 0]
         shift = halves[:, 1] - halves[:, 0]
-        error = (
-            _error(shift) if len(shift) > 1 else float(np.hypot(*np.array(records[0][key])[:, 1]))
-        )
-        numbers[f"{key}_mean"] = [float(halves.mean()), _error(halves.mean(axis=1))]
+        error = float(standard_error(shift))
+        if len(shift) == 1:
+            error = float(np.hypot(*np.array(records[0][key])[:, 1]))
+        numbers[f"{key}_mean"] = _mean_and_error(halves.mean(axis=1))
         numbers[f"{key}_shift"] = [float(shift.mean()), error]
         rows[key] = (
             f"{halves.mean():.4f}, second half minus first {shift.mean():+.4f} ± {error:.4f}"
@@ -142,14 +140,14 @@ def _equilibrium(
     numbers["bond_order_largest"] = max(orders)
     rows["bond order, largest"] = f"{max(orders):.3f} (a crystal has 0.4 to 0.6)"
     if gathered.inherent_energy:
-        energy = np.array(gathered.inherent_energy)
-        numbers["inherent_energy"] = [float(energy.mean()), _error(energy)]
-        rows["energy of inherent structures"] = f"{energy.mean():.4f} ± {_error(energy):.4f}"
-    middle = Decay.of(records[0]["lags"], [record["scattering"][1] for record in records])
+        energy, error = _mean_and_error(np.array(gathered.inherent_energy))
+        numbers["inherent_energy"] = [energy, error]
+        rows["energy of inherent structures"] = f"{energy:.4f} ± {error:.4f}"
+    middle = MeanCurve.of(records[0]["lags"], [record["scattering"][1] for record in records])
     numbers["waiting"] = {"lags": middle.times.tolist(), "scattering": middle.mean.tolist()}
     end = None
     if gathered.production:
-        end = Decay.of(times.tolist(), [record["scattering"] for record in gathered.production])
+        end = MeanCurve.of(times.tolist(), [record["scattering"] for record in gathered.production])
     figure = illustrate(
         figures,
         "equilibration",
@@ -169,22 +167,21 @@ def _relaxation(
     records = gathered.production
     if not records:
         return []
-    scattering = Decay.of(times.tolist(), [record["scattering"] for record in records])
-    squared = Decay.of(times.tolist(), [record["squared_displacement"] for record in records])
+    scattering = MeanCurve.of(times.tolist(), [record["scattering"] for record in records])
+    squared = MeanCurve.of(times.tolist(), [record["squared_displacement"] for record in records])
     fit: Relaxation | None = None
     with suppress(ShapeError):  # too few times, or too short ones: nothing to fit
         fit = fit_relaxation(times, scattering.mean)
-    drift = np.concatenate([record["energy_drift"] for record in records])
+    runs = np.concatenate([record["energy_drift"] for record in records])
+    drift, error = _mean_and_error(runs)
     numbers |= {
         "times": times.tolist(),
         "scattering": scattering.mean.tolist(),
         "squared_displacement": squared.mean.tolist(),
         "relaxation": None if fit is None else asdict(fit),
-        "energy_drift": [float(drift.mean()), _error(drift)],
+        "energy_drift": [drift, error],
     }
-    rows = {
-        "drift of the energy in a run, per particle": f"{drift.mean():.1e} ± {_error(drift):.1e}"
-    }
+    rows = {"drift of the energy in a run, per particle": f"{drift:.1e} ± {error:.1e}"}
     if fit is not None:
         rows["relaxation time"] = f"{fit.tau_alpha:.4g}, stretching exponent {fit.beta:.2f}"
     figure = illustrate(
@@ -270,7 +267,6 @@ def _tendency(
     return parts
 
 
-def _error(values: FloatArray) -> float:
-    """Return the standard error of a mean of independent values; 0 for a single one."""
-    values = np.asarray(values)
-    return float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else 0.0
+def _mean_and_error(values: FloatArray) -> list[float]:
+    """Mean of independent values and its standard error, as JSON has them."""
+    return [float(values.mean()), float(standard_error(values))]

@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from glasscast.datasets.dataset import Dataset, DatasetWriter
+from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.ensemble import Ensemble
 from glasscast.datasets.files import sha256, sha256_of_file
 from glasscast.datasets.formats.registry import read_ensembles
 from glasscast.datasets.targets import reduce_ensemble
-from glasscast.errors import InputError, SettingsError, ShapeError
+from glasscast.datasets.writer import DatasetWriter
+from glasscast.errors import InputError, ShapeError
 from glasscast.liquid.definition import LiquidSettings, load_liquid, load_liquid_settings
+from glasscast.liquid.interactions import check_temperature
 from glasscast.progress import track
 from glasscast.structure.workspace import Workspace
 from glasscast.workflows.runs import log
@@ -93,8 +95,8 @@ class _Stated:
 
     @classmethod
     def make(cls, liquid: str | None, temperature: float | None) -> _Stated:
-        if temperature is not None and not (np.isfinite(temperature) and temperature > 0):
-            raise SettingsError(f"temperature must be positive, got {temperature:g}")
+        if temperature is not None:
+            check_temperature(temperature)
         return cls(None if liquid is None else load_liquid_settings(liquid), temperature)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from glasscast.datasets.dataset import MANIFEST, Dataset
+from glasscast.liquid.species import species_name
 from glasscast.models.files import RECORD, read_record
 from glasscast.workflows.predicting import model_folder, read
 
@@ -65,7 +66,7 @@ def _describe_model(folder: Path) -> list[tuple[str, str]]:
     trained_on = record.get("provenance", record).get("trained_on", ())
     return [
         ("model", str(record["model"])),
-        ("species", ", ".join(chr(65 + s) for s in record["species"])),
+        ("species", ", ".join(species_name(s) for s in record["species"])),
         ("times", ", ".join(f"{t:g}" for t in record["times"])),
         ("dimension", str(record["dimension"])),
         ("trained on", f"{len(trained_on)} configurations"),
@@ -74,4 +75,4 @@ def _describe_model(folder: Path) -> list[tuple[str, str]]:
 
 
 def _species(types: list[int]) -> str:
-    return ", ".join(f"{types.count(s)} {chr(65 + s)}" for s in sorted(set(types)))
+    return ", ".join(f"{types.count(s)} {species_name(s)}" for s in sorted(set(types)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from glasscast.datasets.files import write_atomically
 from glasscast.errors import SettingsError
 from glasscast.evaluation.score_table import COLUMNS, ScoreTable
 from glasscast.evaluation.scores import Evaluation
+from glasscast.evaluation.table_text import csv_text
 from glasscast.progress import task
 from glasscast.structure.workspace import Workspace
 from glasscast.workflows.parts import Part, forecast_part, read_forecasts
@@ -81,14 +80,9 @@ def score_sizes(experiment: BenchmarkExperiment, parts: list[Part], out: Path) -
 
 def write_learning_curve(path: Path, curve: LearningCurve) -> None:
     """Write a CSV: the columns of the score table behind the training configurations."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, ["training_configurations", *COLUMNS], lineterminator="\n")
-    writer.writeheader()
-    for size, table in curve.items():
-        for row in table:
-            known = {k: "" if v != v else v for k, v in asdict(row).items()}  # NaN is left empty
-            writer.writerow({"training_configurations": size, **known})
-    write_atomically(path, stream.getvalue().encode())
+    first = "training_configurations"
+    rows = ({first: size, **asdict(row)} for size, table in curve.items() for row in table)
+    write_atomically(path, csv_text([first, *COLUMNS], rows).encode())
 
 
 def _name(label: str, size: int) -> str:

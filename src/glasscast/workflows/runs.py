@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel
 
-from glasscast import __version__
 from glasscast.config import Data
 from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.files import remove_partials, write_atomically
+from glasscast.datasets.files import remove_partials, write_atomically, write_json
 from glasscast.errors import InputError, SettingsError
+from glasscast.versions import versions
 
 EXPERIMENT, RECORD, LOG = "experiment.yaml", "run.json", "run.log"
-_PACKAGES = ("numpy", "scipy", "torch", "vesin", "sphericart")
 
 log = logging.getLogger("glasscast")
-
-
-def versions() -> dict[str, str]:
-    """Versions of everything that can change a result."""
-    found = {"glasscast": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 class RunFolder:
@@ -68,9 +54,7 @@ class RunFolder:
 
     def finish(self, record: dict[str, Any]) -> None:
         """Write the record that marks the run as complete."""
-        content = {"versions": versions(), **record}
-        text = json.dumps(content, indent=1) + "\n"
-        write_atomically(self.folder / RECORD, text.encode())
+        write_json(self.folder / RECORD, {"versions": versions(), **record})
 
     def record(self) -> dict[str, Any]:
         """Read the record of a finished run.

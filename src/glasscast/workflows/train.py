@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from time import perf_counter
 
 from glasscast.config import TrainExperiment
 from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.files import write_atomically
+from glasscast.datasets.files import write_json
 from glasscast.errors import SettingsError
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
@@ -107,7 +106,7 @@ def report_selection(model: Model, test: Dataset, out: Path) -> None:
         }
         for row in found
     ]
-    write_atomically(out / "selection.json", (json.dumps(record, indent=1) + "\n").encode())
+    write_json(out / "selection.json", record)
     curves = [
         SelectionCurve(
             counts=row.counts.tolist(),

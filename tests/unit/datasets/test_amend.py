@@ -5,7 +5,8 @@ import pytest
 
 from glasscast.datasets import amend as amend_module
 from glasscast.datasets.amend import amend, settle
-from glasscast.datasets.dataset import Dataset, DatasetWriter
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import InputError
 from tests.conftest import labelled
 

@@ -3,7 +3,7 @@ import pytest
 
 from glasscast.datasets.compact import COORDINATES, SHARES, compacted
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import configuration_bytes
+from glasscast.datasets.configuration_file import configuration_bytes
 from glasscast.datasets.splits import split_sizes
 from tests.conftest import random_liquid
 

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glasscast.datasets.dataset import Dataset, DatasetWriter, read_configuration
+from glasscast.datasets.configuration_file import read_configuration
+from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import npz_bytes, read_npz, write_atomically
+from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import InputError
 from tests.conftest import labelled
 

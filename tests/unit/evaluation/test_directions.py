@@ -4,7 +4,8 @@ from scipy.spatial.transform import Rotation
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
-from glasscast.evaluation.directions import alignment, directedness, equilibrium_displacement
+from glasscast.evaluation.directions import alignment, directedness
+from glasscast.structure.equilibrium import equilibrium_displacement
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from glasscast.evaluation.relaxation import (
     crossing_time,
     fit_relaxation,
     four_point_susceptibility,
-    mean_squared_displacement,
     radial_distribution,
+    standard_error,
     structure_factor,
 )
+from glasscast.liquid.correlations import mean_squared_displacement
 
 
 def test_ideal_gas_moves_ballistically(rng):
@@ -94,3 +95,9 @@ def test_crystal_scatters_only_at_its_reciprocal_lattice():
 def test_a_wavenumber_the_box_cannot_hold_is_refused():
     with pytest.raises(ShapeError, match="no wave vector"):
         structure_factor(np.zeros((2, 3)), np.full(3, 5.0), 1.0)
+
+
+def test_standard_error_of_known_samples():
+    # 1, 2, 3 spread by 1 about their mean; a single sample tells nothing of its spread
+    assert standard_error(np.array([1.0, 2.0, 3.0])) == pytest.approx(3**-0.5)
+    assert standard_error(np.array([[4.0, 5.0]])).tolist() == [0.0, 0.0]

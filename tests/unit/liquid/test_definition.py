@@ -85,7 +85,7 @@ def test_missing_and_unreadable_files(tmp_path):
         load_liquid(tmp_path / "no.yaml")
     path = tmp_path / "bad.yaml"
     path.write_text("a: [")
-    with pytest.raises(InputError, match="is not YAML"):
+    with pytest.raises(InputError, match="is not valid YAML"):
         load_liquid(path)
     path.write_text("- 1")
     with pytest.raises(InputError, match="must hold keys and values"):

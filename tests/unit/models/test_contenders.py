@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError, SettingsError
-from glasscast.models.cage import equilibrium_distance
 from glasscast.models.descriptor_hyperparameters import (
     CageHyperparameters,
     GlassMlpHyperparameters,
@@ -14,6 +14,7 @@ from glasscast.models.descriptor_hyperparameters import (
 )
 from glasscast.models.glass_mlp import BottleneckNetwork
 from glasscast.models.registry import build
+from glasscast.structure.equilibrium import equilibrium_displacement
 from glasscast.structure.workspace import Workspace
 from tests.relaxed import relaxed
 
@@ -45,9 +46,14 @@ def test_the_cage_distance_is_found_where_it_decides(liquids):
 
 
 def test_distances_cross_the_border_of_the_box():
-    box = np.array([10.0, 10.0])
-    here, there = np.array([[0.1, 5.0]]), np.array([[9.9, 5.0]])
-    assert equilibrium_distance(here, there, box) == pytest.approx(0.2)
+    c = Configuration(
+        name="c",
+        positions=np.array([[0.1, 5.0]]),
+        types=np.zeros(1, np.int8),
+        box=np.array([10.0, 10.0]),
+        cage=np.array([[9.9, 5.0]]),
+    )
+    np.testing.assert_allclose(equilibrium_displacement(c, "cage"), [[-0.2, 0.0]], atol=1e-12)
 
 
 def test_a_baseline_is_its_quantity_on_a_straight_line(liquids):
@@ -56,7 +62,7 @@ def test_a_baseline_is_its_quantity_on_a_straight_line(liquids):
     assert model.parameter_count() == 2 * 2 * 2  # slope and offset, species, times
     for species in (0, 1):
         mine = test.types == species
-        distance = equilibrium_distance(test.positions, test.cage, test.box)[mine]
+        distance = np.linalg.norm(equilibrium_displacement(test, "cage"), axis=1)[mine]
         forecast = model.predict(test).values[0, mine]
         assert correlation(forecast, distance) == pytest.approx(1, abs=1e-6)
     # The labels are 0.1 + distance + 0.1 * species, to the rounding of single precision.

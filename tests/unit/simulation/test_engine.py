@@ -12,7 +12,8 @@ from glasscast.errors import MissingExtraError, SettingsError, ShapeError, Simul
 from glasscast.liquid.box import wrap
 from glasscast.liquid.definition import BUILT_IN, load_liquid
 from glasscast.simulation import lammps_library
-from glasscast.simulation.engine import Engine, maxwell_boltzmann, steps_of
+from glasscast.simulation.commands import steps_of
+from glasscast.simulation.engine import Engine, maxwell_boltzmann
 from glasscast.simulation.ensembles import NPT, NVE, NVT
 from glasscast.simulation.equilibrate import box_of, lattice
 from glasscast.simulation.external import ExternalEngine, open_engine

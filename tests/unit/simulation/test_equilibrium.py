@@ -13,7 +13,8 @@ import pytest
 from tests.cli.material import contents
 
 from glasscast.datasets.amend import amend
-from glasscast.datasets.dataset import Dataset, DatasetWriter
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import GlasscastError, SettingsError, SimulationError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.definition import load_liquid

@@ -430,7 +430,7 @@ def test_settings_files(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         load_settings(path)
     path.write_text("temperature: [")
-    with pytest.raises(InputError, match="is not YAML"):
+    with pytest.raises(InputError, match="is not valid YAML"):
         load_settings(path)
     path.write_text("3")
     with pytest.raises(InputError, match="must hold keys and values"):

@@ -51,33 +51,50 @@ def read_botan(
     ------
     InputError : naming file, key and mend.
     """
-    for name, files in group_by_configuration(list_files(path, (".npz",))).items():
-        tags = read_tags(files)
-        first = published_name(files[0])
-        table = times or state_point(files[0], "ka", first.temperature).times
-        by_time = sort_tags(tags, table)
-        snapshot = read_snapshot_arrays(list(by_time.values()))
+    for name, temperature, by_time in tagged_files(path, "ka", times):
+        sources = list(by_time.values())
+        snapshot = read_snapshot_arrays(sources)
         size = len(snapshot["types"])
         yield assemble(
             name=name,
-            sources=list(by_time.values()),
+            sources=sources,
             positions=snapshot["initial_positions"],
             types=snapshot["types"],
             box=np.full(3, (size / density) ** (1 / 3)),
             times=list(by_time),
-            frames=FrameStream(tuple(by_time.values())),
+            frames=FrameStream(sources),
             wrapped=bool(wrapped),
             metadata={
                 "liquid": "ka",
-                "temperature": first.temperature,
+                "temperature": temperature,
                 "density": density,
                 "format": "botan",
-                "source": [file.name for file in by_time.values()],
+                "source": [file.name for file in sources],
             },
         )
 
 
-def group_by_configuration(files: Sequence[Path]) -> dict[str, list[Path]]:
+def tagged_files(
+    path: Path, liquid: str, times: Mapping[int, float] | None
+) -> Iterator[tuple[str, float, dict[float, Path]]]:
+    """Name, temperature and files by time of each published configuration below a folder.
+
+    Parameters
+    ----------
+    times : tag -> time; by default the published table of the liquid and temperature.
+
+    Raises
+    ------
+    InputError : for a name that tells no tag, or a tag without a time.
+    """
+    for name, files in _group_by_configuration(list_files(path, (".npz",))).items():
+        tags = _read_tags(files)
+        temperature = published_name(files[0]).temperature
+        table = times or state_point(files[0], liquid, temperature).times
+        yield name, temperature, _sort_tags(tags, table)
+
+
+def _group_by_configuration(files: Sequence[Path]) -> dict[str, list[Path]]:
     """Group published files by the configuration that their names tell, keeping the order."""
     groups: dict[str, list[Path]] = {}
     for file in files:
@@ -85,7 +102,7 @@ def group_by_configuration(files: Sequence[Path]) -> dict[str, list[Path]]:
     return groups
 
 
-def read_tags(files: Sequence[Path]) -> dict[int, Path]:
+def _read_tags(files: Sequence[Path]) -> dict[int, Path]:
     """Tag -> file.
 
     Raises
@@ -105,7 +122,7 @@ def read_tags(files: Sequence[Path]) -> dict[int, Path]:
     return tags
 
 
-def sort_tags(tags: Mapping[int, Path], table: Mapping[int, float]) -> dict[float, Path]:
+def _sort_tags(tags: Mapping[int, Path], table: Mapping[int, float]) -> dict[float, Path]:
     """Time -> file, times ascending.
 
     Raises

@@ -23,18 +23,15 @@ from glasscast.datasets.ensemble import Ensemble
 from glasscast.datasets.files import read_npz
 from glasscast.datasets.formats.botan import (
     FrameStream,
-    group_by_configuration,
     read_snapshot_arrays,
-    read_tags,
-    sort_tags,
+    tagged_files,
 )
 from glasscast.datasets.formats.door import assemble, checked_positions
 from glasscast.datasets.formats.listing import list_files, published_name, split_of
-from glasscast.datasets.formats.tables import KA2D_SIDE, KA2D_SIZE, KA_DENSITY, state_point
+from glasscast.datasets.formats.tables import EQUILIBRIUM_KEYS, published_box, state_point
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray, minimum_image
 
-_EQUILIBRIUM = {"inherent": "initial_positions_inherent", "cage": "initial_positions_cage"}
 _TARGETS = {"propensity": "md_prop", "bond_breaking": "bb_prop"}
 #: Minimisation moves particles by about 0.2 sigma; a mean past this means another configuration.
 _LARGEST_QUENCH = 0.5
@@ -55,13 +52,9 @@ def read_glassbench_trajectories(
     ------
     InputError : naming file, key and mend.
     """
-    for name, files in group_by_configuration(list_files(path, (".npz",))).items():
-        tags = read_tags(files)
-        first = published_name(files[0])
-        table = times or state_point(files[0], "ka2d", first.temperature).times
-        by_time = sort_tags(tags, table)
+    for name, temperature, by_time in tagged_files(path, "ka2d", times):
         sources = list(by_time.values())
-        snapshot = read_snapshot_arrays(sources, ("box",), tuple(_EQUILIBRIUM.values()))
+        snapshot = read_snapshot_arrays(sources, ("box",), tuple(EQUILIBRIUM_KEYS.values()))
         ensemble = assemble(
             name=name,
             sources=sources,
@@ -74,11 +67,11 @@ def read_glassbench_trajectories(
             wrapped=bool(wrapped),
             metadata={
                 "liquid": "ka2d",
-                "temperature": first.temperature,
+                "temperature": temperature,
                 "format": "glassbench-trajectories",
                 "source": [file.name for file in sources],
             }
-            | split_of(files[0]),
+            | split_of(sources[0]),
         )
         ensemble.labels.update(_equilibrium(sources[0], snapshot, ensemble))
         ensemble.metadata["density"] = _density(ensemble.box, len(ensemble.types))
@@ -106,9 +99,9 @@ def read_glassbench_models(
         if earlier != file:
             raise InputError(file, f"is the same configuration as {earlier}", "remove one of them")
         wanted = ("types", "initial_positions", *_TARGETS.values())
-        arrays = read_npz(file, wanted, only=(*wanted, *_EQUILIBRIUM.values()))
+        arrays = read_npz(file, wanted, only=(*wanted, *EQUILIBRIUM_KEYS.values()))
         positions = checked_positions(file, "initial_positions", arrays["initial_positions"])
-        liquid, box = _box_of_liquid(file, positions)
+        liquid, box = _box_of_liquid(positions)
         table = times or state_point(file, liquid, name.temperature).times
         ensemble = assemble(
             name=name.configuration,
@@ -137,12 +130,9 @@ def _density(box: FloatArray, size: int) -> float:
     return round(float(size / np.prod(box)), 6)
 
 
-def _box_of_liquid(file: Path, positions: FloatArray) -> tuple[str, FloatArray]:
+def _box_of_liquid(positions: FloatArray) -> tuple[str, FloatArray]:
     size, dimension = positions.shape
-    if dimension == 3:
-        return "ka", np.full(3, (size / KA_DENSITY) ** (1 / 3))
-    # A box of the same density for the shortened copies that tests and examples use.
-    return "ka2d", np.full(2, KA2D_SIDE * (size / KA2D_SIZE) ** 0.5)
+    return "ka" if dimension == 3 else "ka2d", published_box(size, dimension)
 
 
 def _targets(
@@ -169,7 +159,7 @@ def _equilibrium(
     file: Path, arrays: Mapping[str, NDArray[Any]], ensemble: Ensemble
 ) -> dict[str, FloatArray]:
     found = {}
-    for field, key in _EQUILIBRIUM.items():
+    for field, key in EQUILIBRIUM_KEYS.items():
         if key not in arrays:
             continue
         size, dimension = ensemble.positions.shape

@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import read_configuration
+from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.ensemble import Ensemble
 from glasscast.datasets.files import read_npz
 from glasscast.datasets.formats.door import assemble, checked_positions
 from glasscast.datasets.formats.listing import name_below, parse_name, split_of
 from glasscast.datasets.formats.stored_frame import FrameReader
-from glasscast.datasets.formats.tables import KA2D_SIDE, KA2D_SIZE, KA_DENSITY
+from glasscast.datasets.formats.tables import EQUILIBRIUM_KEYS, published_box
 from glasscast.errors import InputError, SettingsError, ShapeError
 from glasscast.liquid.box import FloatArray, wrap
 
-_EQUILIBRIUM = {"inherent": "initial_positions_inherent", "cage": "initial_positions_cage"}
 _POSITIONS = ("initial_positions", "positions")
 
 
@@ -32,7 +31,7 @@ def configuration_of(ensemble: Ensemble) -> Configuration:
     """
     equilibrium = {
         key: wrap(ensemble.labels[key], ensemble.box)
-        for key in _EQUILIBRIUM
+        for key in EQUILIBRIUM_KEYS
         if key in ensemble.labels
     }
     try:
@@ -85,7 +84,7 @@ def npz_as_configuration(path: Path, root: Path, density: float | None) -> Confi
     ------
     InputError : if positions, types or box are missing or damaged.
     """
-    optional = ("box", "name", "metadata", *_EQUILIBRIUM.values())
+    optional = ("box", "name", "metadata", *EQUILIBRIUM_KEYS.values())
     arrays = read_npz(path, ("types",), only=("types", *_POSITIONS, *optional))
     if {"name", "metadata", "box"} <= arrays.keys():
         return read_configuration(path)
@@ -112,7 +111,7 @@ def npz_as_configuration(path: Path, root: Path, density: float | None) -> Confi
             box=arrays["box"] if "box" in arrays else _box_without_key(path, shape, density),
             labels={
                 field: checked_positions(path, key, arrays[key], shape)
-                for field, key in _EQUILIBRIUM.items()
+                for field, key in EQUILIBRIUM_KEYS.items()
                 if key in arrays
             },
             metadata=metadata,
@@ -130,6 +129,4 @@ def _box_without_key(path: Path, shape: Iterable[int], density: float | None) ->
         raise InputError(
             path, "lacks the key 'box'", "add it, or pass --density for a cubic or square box"
         )
-    if dimension == 3:
-        return np.full(3, (size / KA_DENSITY) ** (1 / 3))
-    return np.full(2, KA2D_SIDE * (size / KA2D_SIZE) ** 0.5)
+    return published_box(size, dimension)

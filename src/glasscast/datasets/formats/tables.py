@@ -10,11 +10,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from glasscast.errors import InputError
+from glasscast.liquid.box import FloatArray
 
 KA_DENSITY = 1.2
 KA2D_SIDE = 32.8962
 KA2D_SIZE = 1290
+
+
+#: Field of a configuration -> key of the published files.
+EQUILIBRIUM_KEYS = {"inherent": "initial_positions_inherent", "cage": "initial_positions_cage"}
+
+
+def published_box(size: int, dimension: int) -> FloatArray:
+    """Sides (d,) of the box that published files leave out: of KA in 3D, of KA2D in 2D.
+
+    The shortened copies that tests and examples use have a box of the same density.
+    """
+    if dimension == 3:
+        return np.full(3, (size / KA_DENSITY) ** (1 / 3))
+    return np.full(2, KA2D_SIDE * (size / KA2D_SIZE) ** 0.5)
 
 
 @dataclass(frozen=True)

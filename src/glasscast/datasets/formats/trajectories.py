@@ -160,7 +160,9 @@ def _elapsed(path: Path, frame: StoredFrame, parent: StoredFrame, timestep: floa
         raise InputError(
             path,
             "does not tell the time of its frames",
-            "pass --timestep" if frame.step is not None else "write time= into each frame",
+            "pass --option timestep=0.005"
+            if frame.step is not None
+            else "write time= into each frame",
         )
     elapsed = clock - (parent.clock(timestep) or 0.0)
     if elapsed < -_SAME_TIME:
@@ -223,7 +225,9 @@ class _FrameStream:
             )
         if self.check_images and not frame.absolute:
             raise InputError(
-                path, "stores folded coordinates, other trajectories do not", "pass --wrapped"
+                path,
+                "stores folded coordinates, other trajectories do not",
+                "pass --option wrapped=true",
             )
 
 

@@ -127,17 +127,18 @@ class _NeighbourMean(Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, index: EdgeIndex) -> Tensor:
         ctx.index = index
-        return segment_sum(values, index.senders, index.offsets) / _degrees(values, index)
+        return segment_sum(values, index.senders, index.offsets) / neighbour_counts(index, values)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         # What a node received is what it sends back, each share over the receiver's degree.
         index: EdgeIndex = ctx.index
-        grad = grad / _degrees(grad, index)
+        grad = grad / neighbour_counts(index, grad)
         return segment_sum(grad, index.senders, index.offsets), None
 
 
-def _degrees(like: Tensor, index: EdgeIndex) -> Tensor:
+def neighbour_counts(index: EdgeIndex, like: Tensor) -> Tensor:
+    """Neighbours of each node (N, 1), 1 for none, in the type and place of another tensor."""
     return index.offsets.diff().clamp(min=1).unsqueeze(1).to(like)
 
 

@@ -15,13 +15,12 @@ are the squares of the other's, so the sixteen published lengths take eight.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from glasscast.liquid.box import minimum_image
+from glasscast.structure.blocks import for_blocks
 
 FloatArray = NDArray[np.float64]
 
@@ -63,8 +62,7 @@ def coarse_grain(
     chains = halving_chains(lengths)
     far = np.linalg.norm(box / 2) > REACH
 
-    def work(start: int) -> None:
-        rows = slice(start, start + _ROWS)
+    def work(rows: slice) -> None:
         for first in range(0, size, _COLUMNS):
             others = slice(first, first + _COLUMNS)
             distances = _distances(positions[rows], positions[others], box)
@@ -77,10 +75,7 @@ def coarse_grain(
                         weights *= weights
                     out[index, rows] += weights @ columns[others]
 
-    # Blocks run side by side, so the libraries below them must not.
-    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(work, range(0, size, _ROWS)):
-            pass
+    for_blocks(work, size, _ROWS, threads)
     return out.reshape(len(lengths), size, species, width).transpose(0, 2, 3, 1)
 
 

@@ -22,15 +22,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from threadpoolctl import threadpool_limits
 
 from glasscast.liquid.box import check_cutoff, minimum_image
+from glasscast.liquid.species import species_name
+from glasscast.structure.blocks import for_blocks
 
 FloatArray = NDArray[np.float64]
 
@@ -90,7 +90,7 @@ class ShellDescriptors:
     def feature_names(self) -> list[str]:
         """Names of the columns, in order: ``G(r=1.05,s=A)``, ``q(l=6,r=1.2)``."""
         radial = [
-            f"G(r={r:.3f},s={chr(65 + s)})"
+            f"G(r={r:.3f},s={species_name(s)})"
             for s in range(self.species)
             for shells in self.radial
             for r in shells.radii
@@ -131,17 +131,13 @@ class ShellDescriptors:
         out = np.empty((len(positions), columns))
         tree = cKDTree(positions, boxsize=box)
 
-        def work(start: int) -> None:
-            stop = min(start + _BLOCK, len(positions))
-            pairs = _BlockPairs.find(tree, positions, types, box, start, stop, self.cutoff)
+        def work(rows: slice) -> None:
+            pairs = _BlockPairs.find(tree, positions, types, box, rows, self.cutoff)
             angular = self._angular(pairs)
             radial = self._radial(pairs)
-            out[start:stop] = np.concatenate([*radial, *angular], axis=1)
+            out[rows] = np.concatenate([*radial, *angular], axis=1)
 
-        # Blocks run side by side, so the libraries below them must not.
-        with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(work, range(0, len(positions), _BLOCK)):
-                pass
+        for_blocks(work, len(positions), _BLOCK, threads)
         return out
 
     def _radial(self, pairs: _BlockPairs) -> Iterator[FloatArray]:
@@ -223,19 +219,17 @@ class _BlockPairs:
         positions: FloatArray,
         types: NDArray[np.integer],
         box: FloatArray,
-        start: int,
-        stop: int,
+        rows: slice,
         cutoff: float,
     ) -> _BlockPairs:
-        block = cKDTree(positions[start:stop], boxsize=box)
+        start, size = rows.start, rows.stop - rows.start
+        block = cKDTree(positions[rows], boxsize=box)
         found = block.sparse_distance_matrix(tree, cutoff, output_type="ndarray")
         found = found[found["i"] + start != found["j"]]
         # Small integers are sorted by radix, in linear time.
         found = found[np.argsort(found["i"].astype(np.uint16), kind="stable")]
         senders = found["j"]
-        return cls(
-            found["i"], senders, found["v"], types[senders], stop - start, start, positions, box
-        )
+        return cls(found["i"], senders, found["v"], types[senders], size, start, positions, box)
 
     @property
     def dimension(self) -> int:

@@ -14,15 +14,14 @@ over pairs j < k of neighbours closer than a cutoff. Neither the list of paramet
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
 from glasscast.liquid.species import species_name
+from glasscast.structure.blocks import for_blocks
 from glasscast.structure.descriptors.shells import RadialShells, ShellDescriptors
 
 FloatArray = NDArray[np.float64]
@@ -104,19 +103,15 @@ class StructureFunctions:
         near = find_neighbours(positions, box, self.angular_cutoff)
         angular = np.empty((len(positions), len(self.angular) * len(self.pairs)))
 
-        def work(start: int) -> None:
-            stop = min(start + _BLOCK, len(positions))
-            angular[start:stop] = self._angular(near, types, start, stop)
+        def work(rows: slice) -> None:
+            angular[rows] = self._angular(near, types, rows)
 
-        with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(work, range(0, len(positions), _BLOCK)):
-                pass
+        for_blocks(work, len(positions), _BLOCK, threads)
         return np.concatenate([radial, angular], axis=1)
 
-    def _angular(
-        self, near: Neighbours, types: NDArray[np.integer], start: int, stop: int
-    ) -> FloatArray:
+    def _angular(self, near: Neighbours, types: NDArray[np.integer], rows: slice) -> FloatArray:
         """Psi of a block of receivers, (block, angular * pairs)."""
+        start, stop = rows.start, rows.stop
         counts = np.diff(near.offsets[start : stop + 1])
         width = int(counts.max(initial=0))
         if width < 2:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import configuration_bytes
+from glasscast.datasets.configuration_file import configuration_bytes
 
 SHARED = Path(
     os.environ.get("GLASSCAST_SHARED", Path(__file__).resolve().parents[4].parent / "shared")

@@ -135,7 +135,7 @@ def test_truncation_anywhere_is_an_input_error(tmp_path, liquid):
 
 def test_lost_images_are_reported_with_the_mend(tmp_path, liquid):
     path = write_botan(tmp_path, liquid, 0, tag=7, positions=liquid.folded()[:, 0])
-    with pytest.raises(InputError, match=r"particle 0 jumps .*--wrapped"):
+    with pytest.raises(InputError, match=r"particle 0 jumps .*--option wrapped=true"):
         collect(next(read_botan(path)))
     (ensemble,) = read_botan(path, wrapped=True)
     truth = np.linalg.norm(liquid.runs[:, 0] - liquid.start, axis=-1).mean(axis=0)

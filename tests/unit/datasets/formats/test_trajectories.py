@@ -97,7 +97,7 @@ def test_a_single_file_is_one_run(tmp_path, liquid):
 
 def test_steps_need_a_timestep(tmp_path, liquid):
     write_dumps(tmp_path, liquid)
-    with pytest.raises(InputError, match=r"run0\.dump: does not tell the time.*--timestep"):
+    with pytest.raises(InputError, match=r"run0\.dump: does not tell the time.*--option timestep"):
         list(read_ensembles(tmp_path))
 
 
@@ -157,7 +157,9 @@ def test_folded_xyz_is_reported_with_the_mend(tmp_path):
     liquid = make_liquid()
     liquid.runs = liquid.folded()
     write_xyz(tmp_path, liquid)
-    with pytest.raises(InputError, match=r"run0\.xyz: trajectory 0, particle 0 jumps .*--wrapped"):
+    with pytest.raises(
+        InputError, match=r"run0\.xyz: trajectory 0, particle 0 jumps .*--option wrapped=true"
+    ):
         collect(next(read_ensembles(tmp_path)))
     (ensemble,) = read_ensembles(tmp_path, wrapped=True)
     got = reduce_ensemble(ensemble).propensity

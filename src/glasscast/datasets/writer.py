@@ -1,0 +1,155 @@
+"""Write a dataset configuration by configuration, so that an interrupted run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from glasscast import __version__
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.configuration_file import configuration_bytes, read_configuration
+from glasscast.datasets.dataset import FORMAT_VERSION, MANIFEST, Dataset, Entry
+from glasscast.datasets.files import (
+    remove_partials,
+    sha256,
+    sha256_of_file,
+    write_atomically,
+    write_json,
+)
+from glasscast.errors import InputError
+
+#: Metadata that must agree within a dataset; several state points are joined, not mixed.
+STATE_KEYS = ("liquid", "temperature", "density", "pressure", "tau_alpha")
+
+
+def state_of(configuration: Configuration) -> dict[str, Any]:
+    """Return what all configurations of a dataset must share."""
+    state: dict[str, Any] = {
+        "dimension": configuration.dimension,
+        "species": list(configuration.species),
+        "times": configuration.times.tolist(),
+    }
+    return state | {
+        key: configuration.metadata[key] for key in STATE_KEYS if key in configuration.metadata
+    }
+
+
+class DatasetWriter:
+    """Writes a dataset so that an interrupted run goes on where it stopped.
+
+    Each configuration is a whole file or none. ``dataset.json`` comes last, so a folder without
+    it is unfinished. A configuration whose ``fingerprint`` (of its sources and settings) is
+    already on disk is not made again.
+
+    Parameters
+    ----------
+    folder : created when absent.
+    name : of the dataset; the folder's by default.
+    """
+
+    def __init__(self, folder: Path, name: str | None = None) -> None:
+        self.folder = folder
+        self.name = name or folder.resolve().name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(folder, f"cannot be made ({error.strerror or error})") from None
+        remove_partials(folder)
+        self._entries: dict[str, Entry] = {}
+        self._state: dict[str, Any] | None = None
+        self._state_from = ""
+
+    def has(self, name: str, fingerprint: str) -> bool:
+        """Whether this configuration lies finished on disk; if so it is taken as it is."""
+        path = self._path(name)
+        if not path.exists():
+            return False
+        try:
+            configuration = read_configuration(path)
+        except InputError:
+            return False
+        if configuration.metadata.get("fingerprint") != fingerprint:
+            return False
+        self._register(configuration, sha256_of_file(path))
+        return True
+
+    def add(self, configuration: Configuration, fingerprint: str) -> None:
+        """Write one configuration.
+
+        Raises
+        ------
+        InputError : if its state point differs from the others', its name is taken, or the
+            disk is full.
+        """
+        if configuration.name in self._entries:
+            raise InputError(self.folder, f"two configurations are named '{configuration.name}'")
+        metadata = {**configuration.metadata, "fingerprint": fingerprint}
+        configuration = configuration.with_fields(metadata=metadata)
+        self._check_state(configuration)
+        content = configuration_bytes(configuration)
+        write_atomically(self._path(configuration.name), content)
+        self._register(configuration, sha256(content))
+
+    def finish(self, splits: Mapping[str, Sequence[str]] | None = None) -> Dataset:
+        """Write ``dataset.json`` and open the dataset.
+
+        Raises
+        ------
+        InputError : if there is no configuration, or a split names one that does not exist.
+        """
+        if self._state is None:
+            raise InputError(self.folder, "would be a dataset without configurations")
+        for key, names in (splits or {}).items():
+            if set(names) - self._entries.keys():
+                raise InputError(self.folder, f"split '{key}' names unknown configurations")
+        record = {
+            "format": "glasscast dataset",
+            "version": FORMAT_VERSION,
+            "name": self.name,
+            "written_by": f"glasscast {__version__}",
+            "state": self._state,
+            "splits": {key: list(names) for key, names in (splits or {}).items()},
+            "configurations": [
+                {
+                    "name": e.name,
+                    "parent": e.parent,
+                    "file": e.path.name,
+                    "bytes": e.size,
+                    "sha256": e.checksum,
+                }
+                for e in self._entries.values()
+            ],
+        }
+        write_json(self.folder / MANIFEST, record)
+        return Dataset.open(self.folder)
+
+    def _path(self, name: str) -> Path:
+        if not name or Path(name).name != name or name.startswith("."):
+            raise InputError(self.folder, f"'{name}' cannot name a file")
+        return self.folder / f"{name}.npz"
+
+    def _check_state(self, configuration: Configuration) -> None:
+        state = state_of(configuration)
+        if self._state is None:
+            self._state, self._state_from = state, configuration.name
+        for key in sorted(self._state.keys() | state.keys()):
+            mine, theirs = self._state.get(key), state.get(key)
+            if mine != theirs:
+                raise InputError(
+                    self.folder,
+                    f"mixes state points: '{key}' is {mine} for {self._state_from} but {theirs} "
+                    f"for {configuration.name}",
+                    "import each state point into a folder of its own and list them together",
+                )
+
+    def _register(self, configuration: Configuration, checksum: str) -> None:
+        self._check_state(configuration)
+        path = self._path(configuration.name)
+        self._entries[configuration.name] = Entry(
+            configuration.name,
+            path,
+            checksum,
+            path.stat().st_size,
+            str(configuration.metadata.get("parent", configuration.name)),
+        )
