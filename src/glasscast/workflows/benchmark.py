@@ -19,7 +19,7 @@ from glasscast.workflows.learning_curve import (
     write_learning_curve,
 )
 from glasscast.workflows.parts import Part, cost_of, forecast_part, parts_of, read_forecasts
-from glasscast.workflows.runs import RunFolder, log
+from glasscast.workflows.runs import RunFolder
 
 
 def benchmark(
@@ -46,8 +46,7 @@ def benchmark(
     run = RunFolder(out, experiment)
     parts = parts_of(experiment)
     sizes_of(experiment, parts)  # refuse impossible sizes before any work
-    handler = run.log_to_file()
-    try:
+    with run.logging():
         for label, settings in experiment.models.items():
             with task(workspace.progress, f"benchmark {label}", len(parts)) as progress:
                 for part in parts:
@@ -66,9 +65,6 @@ def benchmark(
         for suffix in ("csv", "md", "tex"):
             comparison.write(out / f"comparison.{suffix}")
         run.finish({"seed": experiment.seed, "parts": [part.test.names for part in parts]})
-    finally:
-        log.removeHandler(handler)
-        handler.close()
     return table
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +71,17 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise InputError(path, f"is no record of a finished run ({error})") from None
 
-    def log_to_file(self) -> logging.Handler:
-        """Send the log to the folder as well; the caller removes the handler."""
+    @contextmanager
+    def logging(self) -> Iterator[None]:
+        """Send the log to the folder as well, while the run is at work."""
         handler = logging.FileHandler(self.folder / LOG, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(handler)
-        return handler
+        try:
+            yield
+        finally:
+            log.removeHandler(handler)
+            handler.close()
 
 
 def open_data(data: Data) -> Dataset:

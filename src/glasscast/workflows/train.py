@@ -54,8 +54,7 @@ def train(
     test = open_data(experiment.test) if experiment.test else None
     if test is not None:
         refuse_overlap(data, test)
-    handler = run.log_to_file()
-    try:
+    with run.logging():
         log.info("training %s on %d configurations", experiment.model.name, len(data))
         model, started = build(experiment.model, workspace), perf_counter()
         model.fit(data, validation, seed=experiment.seed, checkpoint=out / CHECKPOINT)
@@ -69,9 +68,6 @@ def train(
             scores.write(out / f"{SCORES}.csv")
         run.finish({"seed": experiment.seed, "trained_on": data.names, "fit_seconds": seconds})
         log.info("finished in %.1f s", seconds)
-    finally:
-        log.removeHandler(handler)
-        handler.close()
     return model
 
 

@@ -16,7 +16,7 @@ from glasscast.report.page import write_report
 from glasscast.report.transfer_figure import TransferAxes
 from glasscast.structure.workspace import Workspace
 from glasscast.workflows.parts import Part, forecast_part, read_forecasts
-from glasscast.workflows.runs import RunFolder, log, open_data
+from glasscast.workflows.runs import RunFolder, open_data
 from glasscast.workflows.train import refuse_overlap
 
 ALL = "all"
@@ -55,10 +55,10 @@ def transfer(
     """
     workspace = workspace or Workspace()
     run = RunFolder(out, experiment)
-    tests = {name: data for name, (_, data) in _states(experiment).items()}
-    trainings = list(_trainings(experiment))
-    handler = run.log_to_file()
-    try:
+    states = _states(experiment)
+    tests = {name: test for name, (_, test) in states.items()}
+    trainings = list(_trainings(experiment, states))
+    with run.logging():
         for label, settings in experiment.models.items():
             with task(workspace.progress, f"transfer {label}", len(trainings)) as progress:
                 for training in trainings:
@@ -67,9 +67,6 @@ def transfer(
                     progress.advance(label)
         table = _score(experiment, trainings, tests, out)
         run.finish({"seed": experiment.seed, "trainings": [t.name for t in trainings]})
-    finally:
-        log.removeHandler(handler)
-        handler.close()
     _report(experiment, trainings, table, out)
     return table
 
@@ -100,9 +97,10 @@ def _states(experiment: TransferExperiment) -> dict[str, tuple[Dataset, Dataset]
     return staged
 
 
-def _trainings(experiment: TransferExperiment) -> Iterator[Training]:
+def _trainings(
+    experiment: TransferExperiment, states: dict[str, tuple[Dataset, Dataset]]
+) -> Iterator[Training]:
     """Yield the combinations of state points, each with all test data."""
-    states = _states(experiment)
     alone = tuple((name,) for name in states)
     groups = experiment.trainings or (*alone, tuple(states))
     test = Dataset.join([test for _, test in states.values()])
