@@ -306,4 +306,4 @@ def test_a_snapshot_without_the_equilibrium_positions_of_the_model_gets_them(
 
 
 def test_a_misspelt_model_is_no_folder(refused, tmp_path, liquid):
-    refused("predict", liquid, "-m", "no-such-model", says=["no-such-model", "neither a folder"])
+    refused("predict", liquid, "-m", "no-such-model", says=["no-such-model", "holds no model"])

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from glasscast.cli.options import ModelName, Out, Overrides, Threads, console, show, workspace_for
+from glasscast.cli.options import ModelFolder, Out, Overrides, Threads, console, show, workspace_for
 
 
 def import_weights(
@@ -47,7 +47,7 @@ def train(
 
 def predict(
     snapshots: Annotated[list[Path], typer.Argument(help="snapshot files or dataset folders")],
-    model: ModelName,
+    model: ModelFolder,
     out: Out = Path("forecast"),
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="xyz, gsd or npz, repeatable")
@@ -86,7 +86,7 @@ def predict(
 
 def evaluate(
     dataset: Annotated[Path, typer.Argument(help="dataset folder")],
-    model: ModelName,
+    model: ModelFolder,
     split: Annotated[str | None, typer.Option(help="only this split of the dataset")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for tables")] = None,
     threads: Threads = 0,

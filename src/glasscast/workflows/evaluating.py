@@ -14,7 +14,7 @@ from glasscast.workflows.train import score
 
 
 def evaluate_model(
-    model: Path | str,
+    model: Path,
     dataset: Dataset,
     out: Path | None = None,
     workspace: Workspace | None = None,
@@ -23,7 +23,7 @@ def evaluate_model(
 
     Parameters
     ----------
-    model : folder of a model or of a training run, or the name of a ready model.
+    model : folder of a model or of a training run.
     dataset : labelled; configurations the model was trained on are the caller's concern.
     out : folder for ``scores.json``, ``.csv``, ``.md`` and ``smoothness.json``, ``.csv``; nothing
         is written without it.

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
-from importlib.resources import files
 from pathlib import Path
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import MANIFEST, Dataset
 from glasscast.datasets.formats.registry import read_snapshot
 from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
-from glasscast.models.files import RECORD
 from glasscast.models.forecast import Forecast
 from glasscast.models.registry import load_model
 from glasscast.progress import track
@@ -21,32 +18,13 @@ from glasscast.structure.workspace import Workspace
 from glasscast.workflows.train import MODEL
 
 
-def model_folder(model: Path | str) -> Path:
-    """Return the folder of a model, given it, the run folder around it, or a ready model's name.
-
-    Raises
-    ------
-    SettingsError : if it is neither a folder nor a ready model, with a suggestion.
-    """
-    path = Path(model)
-    if path.exists() or len(path.parts) != 1:
-        return path / MODEL if (path / MODEL).is_dir() else path
-    ready = ready_models()
-    if str(model) not in ready:
-        close = get_close_matches(str(model), ready, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"ready: {', '.join(ready) or 'none'}"
-        raise SettingsError(f"'{model}' is neither a folder nor a ready model; {hint}")
-    return ready[str(model)]
-
-
-def ready_models() -> dict[str, Path]:
-    """Folders of the trained models that come with the package, by name."""
-    folder = Path(str(files("glasscast.models") / "ready"))
-    return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{RECORD}"))}
+def model_folder(path: Path) -> Path:
+    """Return the folder of a model, given it or the run folder around it."""
+    return path / MODEL if (path / MODEL).is_dir() else path
 
 
 def predict(
-    model: Path | str,
+    model: Path,
     snapshots: Sequence[Path],
     out: Path,
     *,
@@ -63,7 +41,7 @@ def predict(
 
     Parameters
     ----------
-    model : folder of a model or of a training run, or the name of a ready model.
+    model : folder of a model or of a training run.
     snapshots : files of any readable format, or dataset folders.
     out : folder for the forecasts, one file a snapshot and format.
     formats : of ``xyz``, ``gsd``, ``npz``.

@@ -67,7 +67,7 @@ def best_model(scores: ScoreTable) -> str:
     return max(totals, key=lambda model: sum(totals[model]) / len(totals[model]))
 
 
-def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Path | str) -> Path:
+def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Path) -> Path:
     """Write the page of forecasts; truth is shown where a configuration carries it.
 
     Returns
