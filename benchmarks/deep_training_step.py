@@ -19,9 +19,10 @@ import sys
 import time
 from pathlib import Path
 
+from glasscast.workflows.memory import peak_mb
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from measure import peak_mb
 
 CASES = [("botan", 2.0), ("geo-gnn", 2.0), ("geo-gnn", 1.5)]
 #: Seconds and megabytes of the published codes on two cores of the machine of development.

@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from deep_training_step import configuration
-from measure import peak_mb
+from glasscast.workflows.memory import peak_mb
 
 CASES = ["eignn-cage", "se3-gnn"]
 #: Seconds and megabytes of the released EIGNN on two cores of the machine of development.

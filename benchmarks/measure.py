@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +11,8 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+
+from glasscast.workflows.memory import peak_mb
 
 SHARED = Path(os.environ.get("GLASSCAST_SHARED", Path(__file__).parents[2] / "shared"))
 
@@ -62,12 +63,3 @@ def _run(function: Callable[[], object], repeats: int) -> dict[str, float]:
         function()
         seconds.append(perf_counter() - started)
     return {"seconds": min(seconds), "peak_mb": peak_mb()}
-
-
-def peak_mb() -> float:
-    """Peak resident memory of this process; ru_maxrss would remember its parent's as well."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

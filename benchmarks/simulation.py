@@ -20,7 +20,7 @@ from glasscast.simulation.isoconfigurational import run_isoconfigurational
 from glasscast.simulation.run import simulate
 from glasscast.simulation.settings import EngineSettings, check_settings
 from glasscast.workflows.demo import sample_folder
-from measure import peak_mb
+from glasscast.workflows.memory import peak_mb
 
 LIQUID, TEMPERATURE, RUNS = load_liquid("ka"), 0.64, 2
 START = Dataset.open(sample_folder())[0]
