@@ -78,6 +78,10 @@ class BenchmarkExperiment(_Settings):
     """
 
     data: Data
+    copies: Data | None = Field(
+        None,
+        description="thermal copies of `data`: trained on beside their snapshots, never forecast",
+    )
     test: Data | None = None
     folds: int | Literal["each"] = Field(
         5, description="cross-validation folds; 'each' leaves out one configuration at a time"

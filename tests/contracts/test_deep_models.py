@@ -13,7 +13,7 @@ from glasscast.models.geo_gnn import PUBLISHED_PARAMETERS, GeoNetwork
 from glasscast.models.hyperparameters import BotanHyperparameters, GeoHyperparameters
 from glasscast.models.layers.batch import batch_graph, box_symmetries, join_graphs
 from glasscast.structure.graphs import build_graph
-from glasscast.training.loop import Objective, mean_pearson
+from glasscast.training.objective import Objective, mean_pearson
 from tests.deep import cluster, liquid, tiny, weights
 
 NAMES = ["geo-gnn", "botan", "nt-gnn", "eignn-cage", "se3-gnn"]
@@ -173,6 +173,7 @@ def kill_after(steps):
 def test_resume_is_bit_for_bit(name, tmp_path):
     train, validation = [liquid(1), liquid(2), liquid(3)], [liquid(4)]
     settings = {"epochs": 4, "schedule": "cosine", "augment": True, "batch_size": 2}
+    settings["average"] = 0.5
     extra = {"dropout": 0.2} if name == "geo-gnn" else {}
     whole = tiny(name, training=settings, **extra).fit(train, validation, seed=5)
     path = tmp_path / "fit.ckpt"
@@ -221,6 +222,20 @@ def test_validation_keeps_the_best_epoch_and_stops_early():
     types = torch.from_numpy(liquid(2).types.copy())
     again = np.mean([mean_pearson(nodes[types == s], truth[types == s]) for s in (0, 1)])
     assert again == pytest.approx(max(scores), abs=1e-5)
+
+
+def test_averaged_weights_are_the_running_mean_of_the_steps():
+    """A memory m keeps w <- m w + (1 - m) v of the weights v after each step, from the first."""
+    settings = {"learning_rate": 1e-3, "schedule": "constant", "warmup": 0, "average": 0.0}
+    after = [
+        weights(tiny("geo-gnn", training={**settings, "epochs": n}).fit([liquid(1)]))
+        for n in (1, 2, 3)
+    ]
+    averaged = {**settings, "epochs": 3, "average": 0.7}
+    got = weights(tiny("geo-gnn", training=averaged).fit([liquid(1)]))
+    expected = 0.7 * (0.7 * after[0] + 0.3 * after[1]) + 0.3 * after[2]
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(got, after[2], rtol=1e-4, atol=1e-6)
 
 
 def test_validation_is_set_aside_by_parent():
@@ -280,7 +295,7 @@ def test_training_settings_not_given_are_those_of_the_model():
 
 
 def test_published_parameter_count():
-    network = GeoNetwork(GeoHyperparameters(), 2, 1)
+    network = GeoNetwork(GeoHyperparameters(feature_norm="none"), 2, 1)
     assert sum(p.numel() for p in network.parameters()) == PUBLISHED_PARAMETERS
 
 
@@ -294,6 +309,8 @@ def test_published_parameter_count():
         {"aggregation": "mlp"},
         {"radial_functions": 1},
         {"dropout": 0.1},
+        {"feature_norm": "none"},
+        {"feature_norm": "running"},
         {"aggregation": "mlp", "triplet_layers": 0, "radial_functions": 1},
     ],
     ids=str,

@@ -26,6 +26,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "import": data.import_,
     "simulate": data.simulate,
     "equilibrium": data.equilibrium,
+    "thermal-copies": data.thermal_copies,
     "analyse": data.analyse,
     "info": data.info,
     "train": models.train,

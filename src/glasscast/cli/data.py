@@ -145,6 +145,46 @@ def equilibrium(
     )
 
 
+def thermal_copies(
+    dataset: Annotated[Path, typer.Argument(help="dataset folder")],
+    out: Annotated[Path, typer.Argument(help="dataset folder to write")],
+    copies: Annotated[int, typer.Option(help="of each configuration", min=1)] = 10,
+    time: Annotated[
+        float, typer.Option(help="between a snapshot and its copies; long against vibrations")
+    ] = 5.0,
+    liquid: Annotated[
+        str | None, typer.Option(help="where the dataset does not tell: a name or a YAML file")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="where the dataset does not tell, for the velocities")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="of the velocities", min=0)] = 1,
+    workers: Workers = 1,
+    scheduler: Scheduler = "processes",
+    address: Address = None,
+    cluster: Cluster = None,
+) -> None:
+    """Make more snapshots of the same structures to train on, by short runs from each."""
+    from glasscast.simulation.thermal_copies import make_copies
+
+    with workspace_for(1) as workspace:
+        made = make_copies(
+            dataset,
+            out,
+            copies=copies,
+            time=time,
+            liquid=liquid,
+            temperature=temperature,
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            address=address,
+            cluster=typed_options(cluster or [], "--cluster"),
+            progress=workspace.progress,
+        )
+    console.print(f"{len(made)} copies in {out}", highlight=False, soft_wrap=True)
+
+
 def analyse(
     dataset: Annotated[Path, typer.Argument(help="dataset folder")],
     out: Out = Path("analysis"),

@@ -77,6 +77,11 @@ def _entry(folder: Path, record: Mapping[str, Any]) -> Entry:
     return Entry(record["name"], path, version["sha256"], version["bytes"], record["parent"])
 
 
+def qualified(dataset: str, parent: str) -> str:
+    """Name of a parent beyond its dataset."""
+    return parent if "/" in parent else f"{dataset}/{parent}"
+
+
 @dataclass(frozen=True)
 class Dataset(Sequence[Configuration]):
     """Configurations on disk, read one at a time and checked against their checksums.
@@ -248,7 +253,8 @@ class Dataset(Sequence[Configuration]):
     def join(datasets: Sequence[Dataset]) -> Dataset:
         """Put datasets one after the other, for example to train on several temperatures.
 
-        Names that occur twice are prefixed by their dataset's. The state keeps what agrees.
+        Names that occur twice are prefixed by their dataset's. So are parents, unless they name
+        their dataset already, as those of thermal copies do. The state keeps what agrees.
 
         Raises
         ------
@@ -267,7 +273,7 @@ class Dataset(Sequence[Configuration]):
             replace(
                 e,
                 name=f"{dataset.name}/{e.name}" if counts[e.name] > 1 else e.name,
-                parent=f"{dataset.name}/{e.parent}",
+                parent=qualified(dataset.name, e.parent),
             )
             for dataset in datasets
             for e in dataset.entries

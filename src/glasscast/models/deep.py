@@ -28,8 +28,9 @@ from glasscast.models.layers.batch import GraphBatch, NetworkInput, batch_graph
 from glasscast.progress import task
 from glasscast.structure.graphs import build_graph
 from glasscast.structure.workspace import Workspace
-from glasscast.training.loop import Epoch, Objective, Progress, Trainer, seeded
+from glasscast.training.loop import Epoch, Progress, Trainer, seeded
 from glasscast.training.memory import keep_freed_memory
+from glasscast.training.objective import Objective
 from glasscast.training.processes import Processes
 from glasscast.training.stages import Stage, first_stage, stage_identity, stage_paths
 from glasscast.training.targets import (

@@ -68,6 +68,12 @@ class TrainingSettings(BaseModel):
     weight_decay: float = Field(
         default=0.0, ge=0, description="decoupled, as in AdamW; 0 is plain Adam"
     )
+    average: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="keep running means of the weights with this memory a step; 0: the last ones",
+    )
     batch_size: int = Field(
         default=1, ge=1, description="configurations a step, over all processes"
     )
@@ -192,10 +198,16 @@ class GeoHyperparameters(DeepHyperparameters):
         default="attention", description="edges to nodes; `mlp` is the model without aggregation"
     )
     dropout: float = Field(default=0.0, ge=0, lt=1, description="the paper tries 0, 0.1, 0.2")
+    feature_norm: Literal["none", "configuration", "running"] = Field(
+        default="configuration",
+        description="normalise each sum into the nodes, by the numbers of the configuration or by "
+        "averages over training; `none` is the paper's text, which learns far more slowly",
+    )
     # The paper starts Adam at 1e-3 and trains on 400 configurations. Ten give hundreds of steps
     # where it has thousands: a larger rate, raised and lowered smoothly, gets further in them.
-    # At 1e-2 training was seen to diverge.
-    training: TrainingSettings = TrainingSettings(learning_rate=3e-3, schedule="cosine", warmup=20)
+    training: TrainingSettings = TrainingSettings(
+        learning_rate=1e-2, schedule="cosine", warmup=20, average=0.98
+    )
 
 
 class CnnHyperparameters(NetworkHyperparameters):

@@ -52,7 +52,7 @@ class EquilibriumPlan:
 
     def fingerprints(self, snapshot: Configuration) -> dict[str, str]:
         """Fingerprint of each wanted part of a snapshot."""
-        common = {"snapshot": _identity(snapshot), "liquid": self._liquid()}
+        common = {"snapshot": identity_of(snapshot), "liquid": self._liquid()}
         prints = {}
         if self.inherent is not None:
             prints["inherent"] = fingerprint_of(common | {"inherent": self.inherent.model_dump()})
@@ -73,7 +73,7 @@ class EquilibriumPlan:
             return minimum.positions, record | minimum.record()
         assert self.cage is not None
         assert self.temperature is not None
-        seed = [self.seed, int(_identity(snapshot)[:12], 16)]
+        seed = [self.seed, int(identity_of(snapshot)[:12], 16)]
         cage = find_cage(liquid, *state, self.temperature, seed, self.cage)
         record |= {"temperature": self.temperature, "seed": seed}
         record["settings"] = self.cage.model_dump()
@@ -125,8 +125,8 @@ def add_equilibrium(
     settle(folder)
     dataset = Dataset.open(folder)
     plan = EquilibriumPlan(
-        _liquid_of(dataset.name, dataset.state, liquid),
-        _temperature_of(dataset.name, dataset.state, temperature, cage),
+        liquid_of(dataset.name, dataset.state, liquid),
+        temperature_of(dataset.name, dataset.state, temperature, "cage states" if cage else None),
         inherent,
         cage,
         seed,
@@ -184,8 +184,10 @@ def completed(
         return snapshot
     cage = CageSettings() if "cage" in parts else None
     plan = EquilibriumPlan(
-        _liquid_of(snapshot.name, snapshot.metadata, liquid),
-        _temperature_of(snapshot.name, snapshot.metadata, temperature, cage),
+        liquid_of(snapshot.name, snapshot.metadata, liquid),
+        temperature_of(
+            snapshot.name, snapshot.metadata, temperature, "cage states" if cage else None
+        ),
         InherentSettings() if "inherent" in parts else None,
         cage,
     )
@@ -237,13 +239,19 @@ def _part_path(folder: Path, entry: Entry, part: str) -> Path:
     return folder / f"{entry.path.stem}.{part}.npz"
 
 
-def _identity(snapshot: Configuration) -> str:
-    """Hash of a snapshot."""
+def identity_of(snapshot: Configuration) -> str:
+    """Hash of where the particles of a snapshot are."""
     arrays = (snapshot.positions, snapshot.types, snapshot.box)
     return sha256(b"".join(array.tobytes() for array in arrays))
 
 
-def _liquid_of(name: str, state: Mapping[str, Any], given: str | None) -> LiquidSettings:
+def liquid_of(name: str, state: Mapping[str, Any], given: str | None) -> LiquidSettings:
+    """Liquid of a dataset or snapshot: what its metadata tell, or else what the user gives.
+
+    Raises
+    ------
+    SettingsError : if neither tells, or they contradict each other.
+    """
     known = state.get("liquid")
     if given is None and known is None:
         raise SettingsError(
@@ -262,17 +270,26 @@ def _liquid_of(name: str, state: Mapping[str, Any], given: str | None) -> Liquid
     return settings
 
 
-def _temperature_of(
-    name: str, state: Mapping[str, Any], given: float | None, cage: CageSettings | None
+def temperature_of(
+    name: str, state: Mapping[str, Any], given: float | None, needed_by: str | None
 ) -> float | None:
+    """Temperature of a dataset or snapshot; None if unknown and nothing needs it.
+
+    Parameters
+    ----------
+    needed_by : what needs the temperature, for the message.
+
+    Raises
+    ------
+    SettingsError : if it is needed and unknown, or the user contradicts the metadata.
+    """
     known = state.get("temperature")
     if given is not None:
         check_temperature(given)
     if given is not None and known is not None and not np.isclose(given, known):
         raise SettingsError(f"{name}: the metadata say temperature {known:g}, not {given:g}")
-    if cage is not None and given is None and known is None:
+    if needed_by is not None and given is None and known is None:
         raise SettingsError(
-            f"{name}: the cage state needs a temperature, which the metadata do not tell; "
-            "give --temperature"
+            f"{name}: no temperature in the metadata, and {needed_by} need one; give --temperature"
         )
     return known if given is None else given

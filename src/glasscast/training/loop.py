@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from glasscast.datasets.files import write_atomically
 from glasscast.errors import ModelError, SettingsError
 from glasscast.models.hyperparameters import TrainingSettings
 from glasscast.models.layers.batch import GraphBatch, box_symmetries
 from glasscast.training.checkpoint import read_checkpoint, write_checkpoint
+from glasscast.training.objective import Objective
 from glasscast.training.processes import Processes
 from glasscast.training.targets import Example, ExampleCache, join_examples
 
@@ -54,75 +56,13 @@ class Epoch:
 Progress = Callable[[int, int, Epoch | None], None]
 
 
-@dataclass(frozen=True)
-class Objective:
-    r"""Mean squared error of standardised targets.
-
-    .. math:: L = p L_S + (1 - p) L_E
-
-    with means over the learned nodes and the known edges of each configuration, and over times
-    (Shiba et al., eq. 12, with means for sums).
-
-    Parameters
-    ----------
-    node_weight : p.
-    """
-
-    node_weight: float = 1.0
-
-    @property
-    def chooses_by_loss(self) -> bool:
-        """Whether the best epoch has the least validation loss, not the highest score."""
-        return False
-
-    def __call__(self, outputs: tuple[Tensor, Tensor | None], example: Example) -> Tensor:
-        """Loss of a graph: a scalar."""
-        nodes, edges = outputs
-        loss = nodes.new_zeros(())
-        if self.node_weight > 0:
-            loss = loss + self.node_weight * _mean_square(
-                nodes, example.nodes, example.node_weights
-            )
-        if self.node_weight < 1 and edges is not None and example.edges is not None:
-            assert example.edge_weights is not None
-            loss = loss + (1 - self.node_weight) * _mean_square(
-                edges, example.edges, example.edge_weights
-            )
-        return loss
-
-    def score(self, outputs: tuple[Tensor, Tensor | None], example: Example) -> float:
-        """Pearson correlation of the nodes, or of the edges when only they are learned."""
-        nodes, edges = outputs
-        if self.node_weight > 0:
-            learned = example.learned
-            groups = [learned == s for s in range(int(learned.max()) + 1) if (learned == s).any()]
-            values = [mean_pearson(nodes[g], example.nodes[g]) for g in groups]
-            return float(np.mean(values))
-        assert edges is not None
-        assert example.edges is not None
-        assert example.edge_weights is not None
-        known = example.edge_weights > 0
-        return mean_pearson(edges[known], example.edges[known])
-
-
-def _mean_square(forecast: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    return (weights.unsqueeze(1) * (forecast.float() - target).square()).sum() / target.shape[1]
-
-
-def mean_pearson(forecast: Tensor, truth: Tensor) -> float:
-    """Pearson correlation over rows, mean over columns (times); a constant column counts 0."""
-    a = forecast.double() - forecast.double().mean(0)
-    b = truth.double() - truth.double().mean(0)
-    norm = (a.square().sum(0) * b.square().sum(0)).sqrt()
-    return float(torch.where(norm > 0, (a * b).sum(0) / norm.clamp(min=1e-300), 0.0).mean())
-
-
 class Trainer:
     """Adam on one network until the epochs are over or validation stops improving.
 
     Everything random is drawn anew from (seed, epoch), so a run that is taken up at an epoch is
     bit for bit the run that was never interrupted. With validation examples the weights of the
-    best epoch are kept, else the last ones.
+    best epoch are kept, else the last ones; with ``average`` these are running means of the
+    weights over the last steps (Polyak averaging), which forecast better than the last step's.
 
     Parameters
     ----------
@@ -162,6 +102,10 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
+        self._average: AveragedModel | None = None
+        if settings.average > 0:
+            rule = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
+            self._average = AveragedModel(self.network, multi_avg_fn=rule)
         self.history: list[Epoch] = []
         self.best_epoch = 0
         self._best_score = -math.inf
@@ -179,13 +123,16 @@ class Trainer:
                 row = self._validate(row, validation)
             self.history.append(replace(row, seconds=self._earlier + time.monotonic() - began))
             self._record(number)
-        if self._best is not None:
-            self.network.load_state_dict(self._best)
-        else:
+        if self._best is None:
             self.best_epoch = len(self.history)
+        self.network.load_state_dict(self._best or self._candidate().state_dict())
         self.processes.wait()
         if self.checkpoint is not None and self.processes.rank == 0:
             self.checkpoint.unlink(missing_ok=True)
+
+    def _candidate(self) -> nn.Module:
+        """Return what would be kept were training over now: the averaged network, if any."""
+        return self.network if self._average is None else self._average.module
 
     def _exhausted(self) -> bool:
         """Whether validation has not improved for longer than the patience."""
@@ -241,6 +188,8 @@ class Trainer:
         limit = self.settings.clip_norm or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit))
         self.optimizer.step()
+        if self._average is not None:
+            self._average.update_parameters(self.network)
         return value, norm
 
     def _augmented(self, example: Example, turn: int) -> Example:
@@ -257,18 +206,18 @@ class Trainer:
         return replace(example, graph=graph)
 
     def _validate(self, row: Epoch, validation: ExampleCache) -> Epoch:
-        self.network.eval()
+        network = self._candidate().eval()
         total = [0.0, 0.0]
         with torch.no_grad(), self._precision():
             for i in self.processes.share(list(range(len(validation)))):
-                outputs = self.network(validation[i].graph)
+                outputs = network(validation[i].graph)
                 total[0] += float(self.objective(outputs, validation[i]))
                 total[1] += self.objective.score(outputs, validation[i])
         loss, score = (v / len(validation) for v in self.processes.sum(total))
         merit = -loss if self.objective.chooses_by_loss else score
         if merit > self._best_score:
             self._best_score, self.best_epoch = merit, row.epoch
-            self._best = copy.deepcopy(self.network.state_dict())
+            self._best = copy.deepcopy(network.state_dict())
         return replace(row, validation_loss=loss, validation_pearson=score)
 
     def _set_rate(self, done: int, total: int) -> None:
@@ -303,6 +252,7 @@ class Trainer:
         state = {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "average": None if self._average is None else self._average.state_dict(),
             "best": self._best,
             "best_epoch": self.best_epoch,
             "best_score": self._best_score,
@@ -320,6 +270,8 @@ class Trainer:
             return
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
         self._best, self.best_epoch = state["best"], state["best_epoch"]
         self._best_score = state["best_score"]
         self.history = [Epoch(**row) for row in state["history"]]

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from glasscast.liquid.box import minimum_image
 from glasscast.models.layers.tables import DescriptorTable
-from glasscast.training.loop import Objective
+from glasscast.training.objective import Objective
 from glasscast.training.targets import Example, TargetStatistics
 
 FloatArray = NDArray[np.float64]

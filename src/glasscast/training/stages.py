@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glasscast.models.hyperparameters import TrainingSettings
-from glasscast.training.loop import Objective
+from glasscast.training.objective import Objective
 
 
 @dataclass(frozen=True)

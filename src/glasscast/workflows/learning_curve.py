@@ -45,7 +45,7 @@ def smaller(part: Part, size: int, seed: int) -> Part:
     order = np.random.default_rng([seed, part.number]).permutation(len(part.train))
     chosen = set(order[:size].tolist())
     names = [name for k, name in enumerate(part.train.names) if k in chosen]
-    return Part(part.number, part.train.subset(names), part.test)
+    return replace(part, train=part.train.subset(names))
 
 
 def forecast_sizes(

@@ -18,7 +18,7 @@ from glasscast.config import BenchmarkExperiment
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
 from glasscast.datasets.splits import fold_indices
-from glasscast.errors import InputError
+from glasscast.errors import InputError, SettingsError
 from glasscast.evaluation.comparison import Cost
 from glasscast.models.forecast import Forecast
 from glasscast.models.hyperparameters import Hyperparameters
@@ -33,20 +33,37 @@ FORECASTS = "forecasts"
 
 @dataclass(frozen=True)
 class Part:
-    """Train on some configurations, forecast others."""
+    """Train on some configurations, forecast others.
+
+    Parameters
+    ----------
+    copies : thermal copies, of any configurations.
+    """
 
     number: int
     train: Dataset
     test: Dataset
+    copies: Dataset | None = None
+
+    def trained_on(self) -> Dataset:
+        """Training configurations and those copies that descend from them."""
+        if self.copies is None:
+            return self.train
+        joined = Dataset.join([self.train, self.copies])
+        parents = {entry.parent for entry in joined.entries[: len(self.train)]}
+        return joined.subset([e.name for e in joined.entries if e.parent in parents])
 
 
 def parts_of(experiment: BenchmarkExperiment) -> list[Part]:
     """Folds of the benchmark; one part when it has test data of its own."""
     data = open_data(experiment.data)
+    copies = None if experiment.copies is None else open_data(experiment.copies)
+    if copies is not None:
+        _refuse_strangers(data, copies)
     if experiment.test is not None:
         test = open_data(experiment.test)
         refuse_overlap(data, test)
-        return [Part(0, data, test)]
+        return [Part(0, data, test, copies)]
     parents = [entry.parent for entry in data.entries]
     count = len(set(parents)) if experiment.folds == "each" else experiment.folds
     held_out = fold_indices(parents, count, experiment.seed)
@@ -55,8 +72,20 @@ def parts_of(experiment: BenchmarkExperiment) -> list[Part]:
         names = data.names
         test_names = [names[i] for i in held]
         rest = [name for name in names if name not in set(test_names)]
-        parts.append(Part(number, data.subset(rest), data.subset(test_names)))
+        parts.append(Part(number, data.subset(rest), data.subset(test_names), copies))
     return parts
+
+
+def _refuse_strangers(data: Dataset, copies: Dataset) -> None:
+    """Refuse copies of configurations that are not in the data: these could be in a test set."""
+    joined = Dataset.join([data, copies]).entries
+    known = {entry.parent for entry in joined[: len(data)]}
+    strangers = [entry for entry in joined[len(data) :] if entry.parent not in known]
+    if strangers:
+        raise SettingsError(
+            f"'copies' holds '{strangers[0].name}', a copy of '{strangers[0].parent}', which is "
+            f"not in the data; make copies of {data.name} with 'glasscast thermal-copies'"
+        )
 
 
 def forecast_path(out: Path, label: str, name: str) -> Path:
@@ -84,7 +113,7 @@ def forecast_part(
     forget_peak()
     started = perf_counter()
     model = build(settings, workspace).fit(
-        part.train,
+        part.trained_on(),
         seed=seed,
         checkpoint=out / f"checkpoint-{label}-{part.number}.npz",
     )
@@ -112,7 +141,7 @@ def _fingerprint(settings: Hyperparameters, part: Part, seed: int) -> str:
         __version__,
         settings.model_dump_json(),
         seed,
-        [(e.checksum, e.kept_times, e.stages) for e in part.train.entries],
+        [(e.checksum, e.kept_times, e.stages) for e in part.trained_on().entries],
         [e.checksum for e in part.test.entries],
     ]
     return sha256(json.dumps(data).encode())

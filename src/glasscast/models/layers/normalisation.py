@@ -78,6 +78,19 @@ class FeatureNorm(nn.Module):
         return offset * _on_nodes(scale, graph) + self.bias
 
 
+class NoNorm(nn.Module):
+    """Leaves features as they are."""
+
+    def forward(self, features: Tensor, graph: GraphBatch) -> Tensor:
+        """Return (N, F)."""
+        return features
+
+
+def feature_norm(width: int, kind: str) -> nn.Module:
+    """Normalisation of a settings value: ``none``, ``configuration`` or ``running``."""
+    return NoNorm() if kind == "none" else FeatureNorm(width, running=kind == "running")
+
+
 class TensorNorm(nn.Module):
     r"""Normalisation of tensors by the mean norm of each degree and channel.
 

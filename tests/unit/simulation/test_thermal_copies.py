@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.cli.material import contents
+
+from glasscast.config import BenchmarkExperiment
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.splits import parents_of
+from glasscast.datasets.writer import DatasetWriter
+from glasscast.errors import SettingsError
+from glasscast.liquid.box import minimum_image
+from glasscast.liquid.definition import load_liquid
+from glasscast.simulation import thermal_copies
+from glasscast.simulation.equilibrate import first_snapshot
+from glasscast.simulation.settings import EquilibrationSettings
+from glasscast.simulation.thermal_copies import make_copies
+from glasscast.workflows.parts import parts_of
+
+pytestmark = pytest.mark.lammps
+SIZE = 300
+
+
+@pytest.fixture(scope="module")
+def snapshots():
+    liquid = load_liquid("ka")
+    short = EquilibrationSettings(hot_time=1, quench_time=1, time=1)
+    made = [first_snapshot(liquid, SIZE, 1.0, short, [7, k]) for k in range(3)]
+    return [(liquid.types(SIZE), snapshot) for snapshot in made]
+
+
+@pytest.fixture
+def source(tmp_path, snapshots) -> Path:
+    writer = DatasetWriter(tmp_path / "liquid")
+    for k, (types, snapshot) in enumerate(snapshots):
+        labels = np.random.default_rng(k).random((2, SIZE))
+        configuration = Configuration(
+            name=f"c{k}",
+            positions=snapshot.positions,
+            types=types,
+            box=snapshot.box,
+            inherent=snapshot.positions,
+            times=np.array([1.0, 10.0]),
+            propensity=labels,
+            propensity_halves=np.stack([labels, labels]),
+            tendency=np.zeros((2, SIZE, 3)),
+            metadata={"liquid": "ka", "temperature": 1.0},
+        )
+        writer.add(configuration, "print")
+    writer.finish()
+    return tmp_path / "liquid"
+
+
+def test_copies_move_a_little_and_keep_their_labels(source, tmp_path):
+    made = make_copies(source, tmp_path / "copies", copies=2, time=0.1)
+    snapshots = {c.name: c for c in Dataset.open(source)}
+    assert made.names == [f"c{k}-copy-{n:02d}" for k in range(3) for n in (1, 2)]
+    for copy in made:
+        snapshot = snapshots[copy.name[:2]]
+        moved = minimum_image(copy.positions - snapshot.positions, copy.box)
+        # free flight gives 0.1 sqrt(3 T / m) = 0.17; collisions shorten it, nothing stands still
+        assert 0.05 < np.sqrt((moved**2).sum(1).mean()) < 0.18
+        assert copy.times.tolist() == [10.0]  # 1 is not fifty times 0.1
+        np.testing.assert_array_equal(copy.propensity, snapshot.propensity[1:])
+        np.testing.assert_array_equal(copy.inherent, snapshot.inherent)
+        assert copy.tendency is None
+        assert copy.propensity_halves is None
+    first, second = made[0], made[1]
+    assert np.abs(minimum_image(first.positions - second.positions, first.box)).max() > 0.05
+
+
+def test_interrupted_copies_go_on_to_the_same_bytes(source, tmp_path, monkeypatch):
+    make_copies(source, tmp_path / "whole" / "copies", copies=2, time=0.1)
+    out, run, calls = tmp_path / "broken" / "copies", thermal_copies._run, []
+
+    def breaks(*arguments):
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        calls.append(arguments)
+        run(*arguments)
+
+    monkeypatch.setattr(thermal_copies, "_run", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        make_copies(source, out, copies=2, time=0.1)
+    monkeypatch.setattr(thermal_copies, "_run", run)
+    make_copies(source, out, copies=2, time=0.1)
+    assert contents(out) == contents(tmp_path / "whole" / "copies")
+
+    def never(*arguments):
+        raise AssertionError("finished copies are made again")
+
+    monkeypatch.setattr(thermal_copies, "_run", never)
+    make_copies(source, out, copies=2, time=0.1)
+    assert contents(out) == contents(tmp_path / "whole" / "copies")
+
+
+def test_copies_stay_with_their_snapshot_in_every_fold(source, tmp_path):
+    make_copies(source, tmp_path / "copies", copies=2, time=0.1)
+    data = {"datasets": [source], "times": [10.0]}
+    experiment = BenchmarkExperiment(
+        data=data, copies={"datasets": [tmp_path / "copies"]}, folds="each", models={"LR": "lr"}
+    )
+    parts = parts_of(experiment)
+    assert len(parts) == 3
+    for part in parts:
+        (held_out,) = part.test.names
+        trained = part.trained_on()
+        assert len(trained) == 6
+        assert not [name for name in trained.names if name.startswith(held_out)]
+        assert len(set(parents_of(trained))) == 2
+
+
+def test_copies_of_other_data_are_refused(source, tmp_path):
+    make_copies(source, tmp_path / "copies", copies=1, time=0.1)
+    other = tmp_path / "other"
+    shutil.copytree(source, other)
+    manifest = other / "dataset.json"
+    manifest.write_text(manifest.read_text().replace('"name": "liquid"', '"name": "other"'))
+    experiment = BenchmarkExperiment(
+        data={"datasets": [other], "times": [10.0]},
+        copies={"datasets": [tmp_path / "copies"]},
+        folds="each",
+        models={"LR": "lr"},
+    )
+    with pytest.raises(SettingsError, match="a copy of 'liquid/c0', which is not in the data"):
+        parts_of(experiment)
+
+
+def test_what_cannot_be_copied_is_refused(source, tmp_path):
+    with pytest.raises(SettingsError, match="shorten --time"):
+        make_copies(source, tmp_path / "copies", time=1.0)
+    with pytest.raises(SettingsError, match="folder of their own"):
+        make_copies(source, source, time=0.1)
+    with pytest.raises(SettingsError, match="temperature 1, not 2"):
+        make_copies(source, tmp_path / "copies", time=0.1, temperature=2.0)
