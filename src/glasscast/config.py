@@ -70,6 +70,12 @@ class PublishedData(_Settings):
     temperature: float = Field(gt=0)
 
 
+class Copies(Data):
+    """Thermal copies, and the models that are trained on them."""
+
+    models: tuple[Label, ...] | None = Field(None, description="labels; all when absent")
+
+
 class BenchmarkExperiment(_Settings):
     """Compare models on equal terms: the same configurations, folds and seeds for each.
 
@@ -78,7 +84,7 @@ class BenchmarkExperiment(_Settings):
     """
 
     data: Data
-    copies: Data | None = Field(
+    copies: Copies | None = Field(
         None,
         description="thermal copies of `data`: trained on beside their snapshots, never forecast",
     )
@@ -97,6 +103,14 @@ class BenchmarkExperiment(_Settings):
     published: PublishedData | None = Field(
         None, description="lay scores of the literature beside ours, marked as such"
     )
+
+    @model_validator(mode="after")
+    def _known_labels(self) -> BenchmarkExperiment:
+        labels = () if self.copies is None else self.copies.models or ()
+        unknown = set(labels) - set(self.models)
+        if unknown:
+            raise ValueError(f"copies.models names '{min(unknown)}', which is not among the models")
+        return self
 
 
 class StatePoint(_Settings):

@@ -21,6 +21,11 @@ from glasscast.models.hyperparameters import (
 )
 from glasscast.models.layers.batch import GraphBatch
 from glasscast.models.layers.edge_update import edge_update
+from glasscast.models.layers.normalisation import feature_norm, start_as_identity
+from glasscast.training.readout import fit_readout
+
+#: As many configurations as a fit of 65 numbers can use.
+READOUT_CONFIGURATIONS = 16
 
 #: Forecasts in normalised units: (N, T) of the nodes, (E, T) of the edges or None.
 Outputs = tuple[Tensor, Tensor | None]
@@ -49,7 +54,7 @@ class Perceptron(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Apply to rows: (..., widths[0]) -> (..., widths[-1])."""
         for number, layer in enumerate(self.linears, 1):
-            x = linear(x, layer.weight, layer.bias)
+            x = layer(x)
             if number < len(self.layers) or not self.readout:
                 x = x.relu_()
         return x
@@ -94,6 +99,9 @@ class BotanNetwork(nn.Module):
         # Columns of the first layer: edge, encoded edge, receiver, sender.
         self.update_edge = Perceptron((2 + 2 * self.node_inputs) * width, width, width)
         self.update_node = Perceptron(3 * width, width, width)  # node, encoded node, sum
+        kinds = [settings.feature_norm] * settings.rounds
+        self.sum_norms = nn.ModuleList(feature_norm(width, kind) for kind in kinds)
+        self.node_norms = nn.ModuleList(feature_norm(width, kind) for kind in kinds)
         self.decode = Perceptron(width, width, width, outputs, readout=True)
         self.forecasts_edges = settings.node_weight < 1
         self.decode_edge: Perceptron | None = None  # None: the decoder of the nodes
@@ -114,7 +122,7 @@ class BotanNetwork(nn.Module):
         # The encoded edges never change, nor does their share of the first layer.
         constant = linear(encoded_edges, by_encoded, first.bias)
         nodes, edges = encoded_nodes, encoded_edges
-        for _ in range(self.rounds):
+        for sum_norm, node_norm in zip(self.sum_norms, self.node_norms, strict=True):
             seen = torch.cat([nodes, encoded_nodes], 1) if self.node_inputs == 2 else nodes
             edges, received = edge_update(
                 edges,
@@ -126,7 +134,9 @@ class BotanNetwork(nn.Module):
                 second.bias,
                 graph.index,
             )
+            received = sum_norm(received, graph)
             nodes = self.update_node(torch.cat([nodes, encoded_nodes, received], 1))
+            nodes = node_norm(nodes, graph)
         if not self.forecasts_edges:
             return self.decode(nodes), None
         return self.decode(nodes), (self.decode_edge or self.decode)(edges)
@@ -141,6 +151,7 @@ class Botan(DeepModel):
 
     settings_class: ClassVar[type[DeepHyperparameters]] = BotanHyperparameters
     hyperparameters: InteractionHyperparameters
+    network_: BotanNetwork
 
     @property
     def node_weight(self) -> float:
@@ -162,11 +173,19 @@ class Botan(DeepModel):
         return BotanNetwork(self.hyperparameters, self.dimension_, len(self.times_))
 
     def initialise(self, train: Sequence[Configuration]) -> None:
-        """Start from ``initial_weights``, if any."""
-        if self.hyperparameters.initial_weights is not None:
-            from glasscast.models.published import start_from
+        """Start from ``initial_weights``, if any; a read-out of nodes alone is fitted to them."""
+        if self.hyperparameters.initial_weights is None:
+            return
+        from glasscast.models.published import start_from
 
-            start_from(self, Path(self.hyperparameters.initial_weights))
+        start_from(self, Path(self.hyperparameters.initial_weights))
+        first = self.make_graph(train[0])
+        assert isinstance(first, GraphBatch)
+        start_as_identity(self.network_, first)
+        if self.node_weight == 1:
+            few = train[:: max(1, len(train) // READOUT_CONFIGURATIONS)]
+            examples = (self.make_example(c, self.make_graph(c)) for c in few)
+            fit_readout(self.network_, self.network_.decode.linears[-1], examples)
 
 
 class NodeTargeting(Botan):

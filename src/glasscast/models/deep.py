@@ -106,6 +106,11 @@ class DeepModel(Model):
         """Make what the network reads and the loss of a stage needs; by default the former."""
         return self.make_graph(configuration)
 
+    def make_example(self, configuration: Configuration, graph: NetworkInput) -> Example:
+        """Join a graph and the standardised targets of its configuration."""
+        target, edges = self.hyperparameters.target, self.node_weight < 1
+        return make_example(configuration, graph, target, self.statistics_, edges, self.bond_cutoff)
+
     def stages(self) -> list[Stage]:
         """List the runs of the training loop; each takes up the weights of the one before."""
         return [Stage(Objective(self.node_weight), self.hyperparameters.training)]
@@ -194,17 +199,9 @@ class DeepModel(Model):
         checkpoint: Path | None,
     ) -> Trainer:
         """Run the training loop once, in place."""
-        edges = self.node_weight < 1
 
         def make(configuration: Configuration) -> Example:
-            return make_example(
-                configuration,
-                self.training_input(configuration, stage),
-                self.hyperparameters.target,
-                self.statistics_,
-                edges,
-                self.bond_cutoff,
-            )
+            return self.make_example(configuration, self.training_input(configuration, stage))
 
         limit = stage.settings.graph_memory * 2**20
         trainer = Trainer(

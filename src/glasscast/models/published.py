@@ -196,6 +196,9 @@ def start_from(model: Botan, path: Path) -> None:
         shift = torch.as_tensor((means[0] - means[1]) / stds[1], dtype=torch.float32)
         weight, bias = weight * scale.unsqueeze(1), bias * scale + shift
     state[f"{last}.weight"], state[f"{last}.bias"] = weight, bias
+    # Published networks have no normalisations: those of the model start as they are.
+    fresh = model.network_.state_dict()
+    state |= {key: fresh[key] for key in fresh.keys() - state.keys() if "_norms." in key}
     try:
         model.network_.load_state_dict(state)
     except RuntimeError as error:

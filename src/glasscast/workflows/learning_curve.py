@@ -15,7 +15,7 @@ from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.table_text import csv_text
 from glasscast.progress import task
 from glasscast.structure.workspace import Workspace
-from glasscast.workflows.parts import Part, forecast_part, read_forecasts
+from glasscast.workflows.parts import SIZE_MARK, Part, forecast_part, read_forecasts
 
 #: Number of training configurations -> scores of all models.
 LearningCurve = dict[int, ScoreTable]
@@ -86,4 +86,4 @@ def write_learning_curve(path: Path, curve: LearningCurve) -> None:
 
 
 def _name(label: str, size: int) -> str:
-    return f"{label}--{size}"
+    return f"{label}{SIZE_MARK}{size}"

@@ -29,6 +29,8 @@ from glasscast.workflows.runs import log, open_data
 from glasscast.workflows.train import refuse_overlap
 
 FORECASTS = "forecasts"
+#: Between the label of a model and the number of its training configurations, in folder names.
+SIZE_MARK = "--"
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,18 @@ class Part:
     Parameters
     ----------
     copies : thermal copies, of any configurations.
+    copies_for : labels of the models trained on them; None for all.
     """
 
     number: int
     train: Dataset
     test: Dataset
     copies: Dataset | None = None
+    copies_for: tuple[str, ...] | None = None
 
-    def trained_on(self) -> Dataset:
-        """Training configurations and those copies that descend from them."""
-        if self.copies is None:
+    def trained_on(self, label: str) -> Dataset:
+        """Training configurations of a model, and those copies that descend from them."""
+        if self.copies is None or (self.copies_for is not None and label not in self.copies_for):
             return self.train
         joined = Dataset.join([self.train, self.copies])
         parents = {entry.parent for entry in joined.entries[: len(self.train)]}
@@ -58,12 +62,13 @@ def parts_of(experiment: BenchmarkExperiment) -> list[Part]:
     """Folds of the benchmark; one part when it has test data of its own."""
     data = open_data(experiment.data)
     copies = None if experiment.copies is None else open_data(experiment.copies)
+    copies_for = None if experiment.copies is None else experiment.copies.models
     if copies is not None:
         _refuse_strangers(data, copies)
     if experiment.test is not None:
         test = open_data(experiment.test)
         refuse_overlap(data, test)
-        return [Part(0, data, test, copies)]
+        return [Part(0, data, test, copies, copies_for)]
     parents = [entry.parent for entry in data.entries]
     count = len(set(parents)) if experiment.folds == "each" else experiment.folds
     held_out = fold_indices(parents, count, experiment.seed)
@@ -72,7 +77,8 @@ def parts_of(experiment: BenchmarkExperiment) -> list[Part]:
         names = data.names
         test_names = [names[i] for i in held]
         rest = [name for name in names if name not in set(test_names)]
-        parts.append(Part(number, data.subset(rest), data.subset(test_names), copies))
+        train, test = data.subset(rest), data.subset(test_names)
+        parts.append(Part(number, train, test, copies, copies_for))
     return parts
 
 
@@ -102,7 +108,8 @@ def forecast_part(
     workspace: Workspace,
 ) -> None:
     """Train a model and forecast those configurations of one part that have no forecast yet."""
-    fingerprint = _fingerprint(settings, part, seed)
+    train = part.trained_on(label.partition(SIZE_MARK)[0])
+    fingerprint = _fingerprint(settings, train, part.test, seed)
     missing = [
         name
         for name in part.test.names
@@ -113,7 +120,7 @@ def forecast_part(
     forget_peak()
     started = perf_counter()
     model = build(settings, workspace).fit(
-        part.trained_on(),
+        train,
         seed=seed,
         checkpoint=out / f"checkpoint-{label}-{part.number}.npz",
     )
@@ -135,14 +142,14 @@ def forecast_part(
         write_atomically(forecast_path(out, label, configuration.name), npz_bytes(arrays))
 
 
-def _fingerprint(settings: Hyperparameters, part: Part, seed: int) -> str:
+def _fingerprint(settings: Hyperparameters, train: Dataset, test: Dataset, seed: int) -> str:
     """Identity of a fit and of what it forecasts: settings, seed, times, and data."""
     data = [
         __version__,
         settings.model_dump_json(),
         seed,
-        [(e.checksum, e.kept_times, e.stages) for e in part.trained_on().entries],
-        [e.checksum for e in part.test.entries],
+        [(e.checksum, e.kept_times, e.stages) for e in train.entries],
+        [e.checksum for e in test.entries],
     ]
     return sha256(json.dumps(data).encode())
 

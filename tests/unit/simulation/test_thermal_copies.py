@@ -102,16 +102,20 @@ def test_copies_stay_with_their_snapshot_in_every_fold(source, tmp_path):
     make_copies(source, tmp_path / "copies", copies=2, time=0.1)
     data = {"datasets": [source], "times": [10.0]}
     experiment = BenchmarkExperiment(
-        data=data, copies={"datasets": [tmp_path / "copies"]}, folds="each", models={"LR": "lr"}
+        data=data,
+        copies={"datasets": [tmp_path / "copies"], "models": ["LR"]},
+        folds="each",
+        models={"LR": "lr", "plain": "lr"},
     )
     parts = parts_of(experiment)
     assert len(parts) == 3
     for part in parts:
         (held_out,) = part.test.names
-        trained = part.trained_on()
+        trained = part.trained_on("LR")
         assert len(trained) == 6
         assert not [name for name in trained.names if name.startswith(held_out)]
         assert len(set(parents_of(trained))) == 2
+        assert len(part.trained_on("plain")) == 2
 
 
 def test_copies_of_other_data_are_refused(source, tmp_path):

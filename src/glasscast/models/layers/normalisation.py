@@ -77,6 +77,23 @@ class FeatureNorm(nn.Module):
         scale = self.weight * (square + _EPSILON).rsqrt()
         return offset * _on_nodes(scale, graph) + self.bias
 
+    def match(self, features: Tensor) -> None:
+        """Choose weight and bias so that (N, F) features like these pass unchanged."""
+        with torch.no_grad():
+            self.weight.copy_(features.std(0, correction=0))
+            self.bias.copy_(features.mean(0))
+            self.mean_scale.fill_(1)
+
+
+def start_as_identity(network: nn.Module, graph: GraphBatch) -> None:
+    """Match all feature normalisations to a graph, so that a trained network stays what it was."""
+    norms = [module for module in network.modules() if isinstance(module, FeatureNorm)]
+    handles = [n.register_forward_pre_hook(lambda norm, given: norm.match(given[0])) for n in norms]
+    with torch.no_grad():
+        network(graph)
+    for handle in handles:
+        handle.remove()
+
 
 class NoNorm(nn.Module):
     """Leaves features as they are."""
