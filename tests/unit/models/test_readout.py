@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from tests.deep import liquid, tiny
 
 from glasscast.models.layers.batch import GraphBatch
 from glasscast.models.layers.normalisation import start_as_identity
 from glasscast.training.readout import fit_readout
+from tests.deep import liquid, tiny
 
 
 def prepared(name="nt-gnn", **changes):
