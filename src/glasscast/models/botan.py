@@ -161,7 +161,9 @@ class Botan(DeepModel):
         """Untrained network."""
         return BotanNetwork(self.hyperparameters, self.dimension_, len(self.times_))
 
-    def initialise(self, train: Sequence[Configuration]) -> None:
+    def initialise(
+        self, train: Sequence[Configuration], validation: Sequence[Configuration]
+    ) -> None:
         """Start from ``initial_weights``, if any."""
         if self.hyperparameters.initial_weights is not None:
             from glasscast.models.published import start_from
