@@ -6,15 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 
 from glasscast.workflows.memory import peak_mb
 
 SHARED = Path(os.environ.get("GLASSCAST_SHARED", Path(__file__).parents[2] / "shared"))
+_VARIANT = "--variant"
 
 
 def positions_4096() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -33,33 +34,62 @@ def positions_4096() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return positions, types, box, rng.normal(scale=0.4, size=(32, size, 3))
 
 
-def measure(script: str, variants: dict[str, Callable[[], object]], repeats: int = 3) -> None:
+def is_parent() -> bool:
+    """Whether this process starts the others, and is to check that the variants agree."""
+    return _VARIANT not in sys.argv
+
+
+def measure(
+    script: str,
+    variants: Mapping[str, Callable[[], object]],
+    repeats: int = 3,
+    *,
+    options: Sequence[str] = (),
+    references: Mapping[str, str] | None = None,
+) -> None:
     """Run each variant in its own process and print seconds, peak memory and ratios.
 
-    Called by a benchmark's ``__main__``: without arguments it starts one process a variant;
-    with a variant's name it runs that one, once to warm up and ``repeats`` times measured.
+    Called by a benchmark's ``__main__``, also in the processes it starts: there one variant
+    runs, once to warm up and ``repeats`` times measured. Seconds of the clock are the least;
+    those of the processor, of the same run, tell what other work on the machine does not change.
+
+    Parameters
+    ----------
+    script : the benchmark's file.
+    variants : what to run, by name.
+    options : of the command line, handed on to the processes.
+    references : name of the variant that each one is compared with; the last one for all if None.
     """
-    if len(sys.argv) == 2:
-        print(json.dumps(_run(variants[sys.argv[1]], repeats)))
+    if not is_parent():
+        print(json.dumps(_run(variants[sys.argv[-1]], repeats)))
         return
-    results = {}
+    if references is None:
+        references = dict.fromkeys(variants, list(variants)[-1])
+    load, results = _load(), {}
     for name in variants:
-        out = subprocess.run(
-            [sys.executable, script, name], capture_output=True, text=True, check=True
-        )
+        command = [sys.executable, script, *options, _VARIANT, name]
+        out = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         results[name] = json.loads(out.stdout.splitlines()[-1])
-    reference = next(reversed(results.values()))
-    print(f"{'':34s}{'seconds':>10s}{'peak MB':>10s}{'ratio':>8s}")
+    print(f"load {load} before, {_load()} after, {os.cpu_count()} processors")
+    print(f"{'':42s}{'seconds':>10s}{'cpu s':>10s}{'peak MB':>10s}{'ratio':>8s}{'of cpu':>8s}")
     for name, found in results.items():
-        ratio = reference["seconds"] / found["seconds"]
-        print(f"{name:34s}{found['seconds']:10.3f}{found['peak_mb']:10.0f}{ratio:8.1f}")
+        row = f"{name:42s}{found['seconds']:10.3f}{found['cpu']:10.3f}{found['peak_mb']:10.0f}"
+        if name in references:
+            plain = results[references[name]]
+            row += f"{plain['seconds'] / found['seconds']:8.1f}{plain['cpu'] / found['cpu']:8.1f}"
+        print(row)
+
+
+def _load() -> str:
+    return f"{os.getloadavg()[0]:.1f}"
 
 
 def _run(function: Callable[[], object], repeats: int) -> dict[str, float]:
     function()
-    seconds = []
+    runs = []
     for _ in range(repeats):
-        started = perf_counter()
+        started, worked = perf_counter(), process_time()
         function()
-        seconds.append(perf_counter() - started)
-    return {"seconds": min(seconds), "peak_mb": peak_mb()}
+        runs.append((perf_counter() - started, process_time() - worked))
+    seconds, cpu = min(runs)
+    return {"seconds": seconds, "cpu": cpu, "peak_mb": peak_mb()}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 
 from glasscast.datasets.targets import BOND_CUTOFF, TargetAccumulator
-from measure import measure, positions_4096
+from measure import is_parent, measure, positions_4096
 
 POSITIONS, TYPES, BOX, RUNS = positions_4096()
 TIMES = np.array([1.0])
@@ -54,7 +52,7 @@ def check() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 1:
+    if is_parent():
         check()
     measure(
         __file__,

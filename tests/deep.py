@@ -25,10 +25,10 @@ from tests.plain import lattice
 CUTOFF = 1.4
 
 
-def liquid(seed: int, side: int = 4, species: int = 2) -> Configuration:
+def liquid(seed: int, side: int = 4, species: int = 2, dimension: int = 3) -> Configuration:
     """A disordered crystal whose labels depend on the structure, with pair-distance changes."""
     rng = np.random.default_rng(seed)
-    positions, box = lattice(side, rng)
+    positions, box = lattice(side, rng, dimension=dimension)
     types = (rng.random(len(positions)) < 0.2).astype(np.int8) * (species - 1)
     near = find_neighbours(positions, box, CUTOFF)
     crowd = np.bincount(near.receivers, np.exp(-4 * (near.distances - 1) ** 2), len(positions))
@@ -84,15 +84,15 @@ def weights(model) -> torch.Tensor:
     return torch.cat([p.detach().flatten() for p in model.network_.parameters()])
 
 
-def cluster(seed: int) -> Configuration:
+def cluster(seed: int, dimension: int = 3) -> Configuration:
     """Particles in the middle of a large box, so that any rotation leaves all pairs alone."""
     rng = np.random.default_rng(seed)
-    positions, box = lattice(4, rng)
+    positions, box = lattice(4 if dimension == 3 else 8, rng, dimension=dimension)
     positions += 20 - box / 2
     return Configuration(
         name="cluster",
         positions=positions,
         cage=positions + rng.normal(0, 0.05, positions.shape),
         types=rng.integers(0, 2, len(positions)).astype(np.int8),
-        box=np.full(3, 40.0),
+        box=np.full(dimension, 40.0),
     )

@@ -57,10 +57,11 @@ def plain_edge_update(edges, constant, p, q, first, second, bias, index) -> tupl
     return updated, torch.zeros_like(p).index_add(0, index.receivers, updated)
 
 
-def lattice(side: int, rng: np.random.Generator, spacing: float = 0.94):
-    """Disordered simple cubic crystal: positions (side^3, 3) and box."""
-    grid = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij"), -1).reshape(-1, 3)
-    box = np.full(3, side * spacing)
+def lattice(side: int, rng: np.random.Generator, spacing: float = 0.94, dimension: int = 3):
+    """Disordered simple cubic or square crystal: positions (side^d, d) and box."""
+    axes = [np.arange(side)] * dimension
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, dimension)
+    box = np.full(dimension, side * spacing)
     return (grid * spacing + rng.normal(0, 0.08, grid.shape)) % box, box
 
 

@@ -134,8 +134,9 @@ class Model(ABC):
             )
         if not hasattr(self, "times_"):
             if configuration.dimension not in self.dimensions:
+                known = " or ".join(str(d) for d in self.dimensions)
                 raise ModelError(
-                    f"{self.name} works in {self.dimensions} dimensions, not in the "
+                    f"{self.name} works in {known} dimensions, not in the "
                     f"{configuration.dimension} of {configuration.name}"
                 )
             self.species_ = configuration.species

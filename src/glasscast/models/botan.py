@@ -172,7 +172,9 @@ class Botan(DeepModel):
         """Untrained network."""
         return BotanNetwork(self.hyperparameters, self.dimension_, len(self.times_))
 
-    def initialise(self, train: Sequence[Configuration]) -> None:
+    def initialise(
+        self, train: Sequence[Configuration], validation: Sequence[Configuration]
+    ) -> None:
         """Start from ``initial_weights``, if any; a read-out of nodes alone is fitted to them."""
         if self.hyperparameters.initial_weights is None:
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,10 +21,7 @@ from glasscast.errors import InputError, ModelError
 from glasscast.models.base import Model
 from glasscast.models.files import read_record, read_weights, write_model
 from glasscast.models.forecast import Forecast
-from glasscast.models.hyperparameters import (
-    DeepHyperparameters,
-    NetworkHyperparameters,
-)
+from glasscast.models.hyperparameters import DeepHyperparameters, NetworkHyperparameters
 from glasscast.models.layers.batch import GraphBatch, NetworkInput, batch_graph
 from glasscast.progress import task
 from glasscast.structure.graphs import build_graph
@@ -115,8 +113,10 @@ class DeepModel(Model):
         """List the runs of the training loop; each takes up the weights of the one before."""
         return [Stage(Objective(self.node_weight), self.hyperparameters.training)]
 
-    def initialise(self, train: Sequence[Configuration]) -> None:
-        """Prepare the fresh network before training on some configurations; nothing by default."""
+    def initialise(
+        self, train: Sequence[Configuration], validation: Sequence[Configuration]
+    ) -> None:
+        """Prepare the fresh network and what it reads before training; nothing by default."""
 
     def learned(self) -> dict[str, Any]:
         """Return what else the model learned: JSON values of its record; nothing by default."""
@@ -147,7 +147,7 @@ class DeepModel(Model):
         for attribute in ("times_", "species_", "dimension_"):
             self.__dict__.pop(attribute, None)
         train, validation = self._split(train, validation, seed)
-        for configuration in [*train, *validation]:
+        for configuration in chain(train, validation):
             self.check_labels(configuration)
         species = settings.learn_species or self.species_
         unknown = set(species) - set(self.species_)
@@ -157,7 +157,7 @@ class DeepModel(Model):
         self.statistics_ = measure_targets(train, target, species, settings.normalisation, edges)
         with seeded([seed]):
             self.network_ = self.build_network()
-        self.initialise(train)
+        self.initialise(train, validation)
         processes = Processes.join(settings.device)
         torch.set_num_threads(max(1, self.workspace.threads // processes.count))
         stages = self.stages()

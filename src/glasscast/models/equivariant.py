@@ -87,7 +87,9 @@ class EquivariantModel(DeepModel):
         """Take the liquid from a saved record."""
         self.liquid_ = None if record["liquid"] is None else str(record["liquid"])
 
-    def initialise(self, train: Sequence[Configuration]) -> None:
+    def initialise(
+        self, train: Sequence[Configuration], validation: Sequence[Configuration]
+    ) -> None:
         """Find the liquid and the scale of the inputs."""
         self.liquid_ = self._find_liquid(train)
         inputs, number_of = self.network_.get_submodule("inputs"), self.input_numbers

@@ -6,9 +6,9 @@ Jung, Biroli, Berthier, Phys. Rev. Lett. 130, 238202 (2023). Descriptors and los
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -18,16 +18,16 @@ from torch import Tensor, nn
 from torch.nn.functional import elu
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.liquid.species import diameters
 from glasscast.models.deep import DeepModel
 from glasscast.models.descriptor_hyperparameters import GlassMlpHyperparameters
 from glasscast.models.energies import particle_energies
 from glasscast.models.hyperparameters import NetworkHyperparameters
 from glasscast.models.layers.tables import DescriptorTable
+from glasscast.structure.cells import cell_surfaces, find_cells
 from glasscast.structure.descriptors.physics import PhysicsDescriptors
-from glasscast.structure.descriptors.voronoi import voronoi_cells
 from glasscast.structure.workspace import structure_key
 from glasscast.training.mobility_loss import MobilityLoss, ring_weights
+from glasscast.training.processes import announced_processes
 from glasscast.training.stages import Stage
 
 _CONSTANT = 1e-5  # a descriptor with a smaller spread within a species is not used
@@ -104,18 +104,27 @@ class GlassMlp(DeepModel):
         types, box = configuration.types, configuration.box
 
         def compute() -> NDArray[np.float64]:
-            radii = diameters(types) / 2 if options.cells == "radical" else None
+            radical = options.cells == "radical"
             return descriptors.compute(
                 positions,
                 types,
                 box,
-                particle_energies(configuration, positions, options.liquid),
-                voronoi_cells(positions, box, radii).surface,
+                self._energies(configuration),
+                cell_surfaces(configuration, options.structure, radical, self.workspace),
                 self.workspace.threads,
             )
 
         key = (structure_key(configuration, options.structure), descriptors, options.cells)
         return self.workspace.remember((*key, options.liquid), compute)
+
+    def _energies(self, configuration: Configuration) -> NDArray[np.float64]:
+        """Potential energy of every particle: (N,) float64."""
+        options = self.hyperparameters
+        positions = self.structure_of(configuration, options.structure)
+        key = (structure_key(configuration, options.structure), "energies", options.liquid)
+        return self.workspace.remember(
+            key, lambda: particle_energies(configuration, positions, options.liquid)
+        )
 
     def make_graph(self, configuration: Configuration) -> DescriptorTable:
         """Make the table of descriptors that the network reads."""
@@ -169,8 +178,11 @@ class GlassMlp(DeepModel):
         widths = (inputs, options.bottleneck, options.hidden, options.hidden, 1)
         return BottleneckNetwork(widths, self.species_, len(self.times_))
 
-    def initialise(self, train: Sequence[Configuration]) -> None:
-        """Scale every descriptor by its mean and spread within each species."""
+    def initialise(
+        self, train: Sequence[Configuration], validation: Sequence[Configuration]
+    ) -> None:
+        """Scale every descriptor by its mean and spread within each species of ``train``."""
+        self._find_cells(chain(train, validation))
         sums: dict[int, list[NDArray[np.float64]]] = {s: [] for s in self.species_}
         for configuration in train:
             features = self.features(configuration)
@@ -187,3 +199,16 @@ class GlassMlp(DeepModel):
             scale = np.where(used, 1 / np.where(used, spread, 1), 0)
             self.network_.get_buffer("mean")[s] = torch.from_numpy(mean)
             self.network_.get_buffer("scale")[s] = torch.from_numpy(scale)
+
+    def _find_cells(self, configurations: Iterable[Configuration]) -> None:
+        """Find the Voronoi cells of many configurations side by side."""
+        options = self.hyperparameters
+
+        def reading() -> Iterator[Configuration]:
+            for configuration in configurations:
+                self._energies(configuration)  # this process is idle while the workers are not
+                yield configuration
+
+        radical, workers = options.cells == "radical", self.workspace.threads
+        workers //= announced_processes()  # each of them describes all configurations
+        find_cells(reading(), options.structure, radical, self.workspace, workers)

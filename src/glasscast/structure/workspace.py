@@ -20,7 +20,7 @@ class Workspace:
 
     Parameters
     ----------
-    threads : for blocks of one configuration.
+    threads : for blocks of one configuration, or processes for several of them.
     limit : bytes kept; the least recently used results go first.
     progress : what long work reports to.
     """
@@ -39,12 +39,20 @@ class Workspace:
             self._kept.move_to_end(key)
             return self._kept[key]
         result = compute()
-        if result.nbytes <= self.limit:
-            self._kept[key] = result
-            self._bytes += result.nbytes
-            while self._bytes > self.limit:
-                self._bytes -= self._kept.popitem(last=False)[1].nbytes
+        self.keep(key, result)
         return result
+
+    def keep(self, key: Hashable, result: NDArray[np.float64]) -> None:
+        """Keep what was computed elsewhere, unless this key is known or the limit too small."""
+        if key in self or result.nbytes > self.limit:
+            return
+        self._kept[key] = result
+        self._bytes += result.nbytes
+        while self._bytes > self.limit:
+            self._bytes -= self._kept.popitem(last=False)[1].nbytes
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._kept
 
 
 def structure_key(configuration: Configuration, structure: str) -> Hashable:

@@ -13,6 +13,11 @@ from torch import Tensor, nn
 from glasscast.errors import SettingsError
 
 
+def announced_processes() -> int:
+    """Count the processes of this run, as torchrun announces them; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 @dataclass(frozen=True)
 class Processes:
     """One process among those of the run.
@@ -39,7 +44,7 @@ class Processes:
         if device == "cuda" and not available:
             raise SettingsError("training.device is 'cuda', but torch finds no GPU; use 'auto'")
         on_gpu = available and device != "cpu"
-        count = int(os.environ.get("WORLD_SIZE", "1"))
+        count = announced_processes()
         if count > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if on_gpu else "gloo")
         local = int(os.environ.get("LOCAL_RANK", "0"))

@@ -24,13 +24,15 @@ def assert_same_network(network, fast, plain):
         torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-10 * float(b.abs().max() + 1))
 
 
+@pytest.mark.parametrize("dimension", [2, 3])
 @pytest.mark.parametrize("settings", [BotanHyperparameters, NodeTargetingHyperparameters])
-def test_interaction_network(settings):
+def test_interaction_network(settings, dimension):
     torch.manual_seed(0)
     options = settings(hidden=8, rounds=3)
-    network = BotanNetwork(options, 3, 2).double()
+    network = BotanNetwork(options, dimension, 2).double()
+    snapshot = liquid(1, dimension=dimension)
     graph = batch_graph(
-        build_graph(liquid(1), CUTOFF), self_edges=options.self_edges, dtype=torch.float64
+        build_graph(snapshot, CUTOFF), self_edges=options.self_edges, dtype=torch.float64
     )
     fast, plain = (
         torch.cat([part for part in outputs if part is not None])
@@ -39,11 +41,12 @@ def test_interaction_network(settings):
     assert_same_network(network, fast, plain)
 
 
-@pytest.mark.parametrize("layers", [0, 1, 3])
-def test_geo_network(layers):
+@pytest.mark.parametrize(("layers", "dimension"), [(0, 3), (1, 3), (3, 3), (3, 2)])
+def test_geo_network(layers, dimension):
     torch.manual_seed(0)
     network = GeoNetwork(GeoHyperparameters(hidden=8, triplet_layers=layers), 2, 2).double()
-    graph = batch_graph(build_graph(liquid(1), CUTOFF), triplets=True, dtype=torch.float64)
+    snapshot = liquid(1, dimension=dimension)
+    graph = batch_graph(build_graph(snapshot, CUTOFF), triplets=True, dtype=torch.float64)
     first, second = triplets(graph.index)
     cosines = angles_of(graph.vectors, first, second)
     plain = plain_geo(network, graph, first, cosines, second)
