@@ -51,6 +51,7 @@ class SusceptibilityScore:
     low, high : bootstrap interval of the ratio over configurations; NaN where too many resamples
         leave it undefined, as with fewer than four configurations.
     n_configurations : the variance is between these.
+    threshold : propensity beyond which a particle was counted, in sigma.
     """
 
     model: str
@@ -63,6 +64,7 @@ class SusceptibilityScore:
     low: float
     high: float
     n_configurations: int
+    threshold: float
 
 
 def four_point_susceptibility(
@@ -184,6 +186,7 @@ class SusceptibilityEvaluation:
             low=low,
             high=high,
             n_configurations=len(counts),
+            threshold=self.threshold,
         )
 
     def _interval(self, resampled: FloatArray, configurations: int) -> tuple[float, float]:

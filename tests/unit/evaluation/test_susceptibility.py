@@ -5,11 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from glasscast.config import BenchmarkExperiment
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
 from glasscast.errors import ShapeError
 from glasscast.evaluation.published import published_scores
-from glasscast.evaluation.susceptibility import SusceptibilityEvaluation, four_point_susceptibility
+from glasscast.evaluation.susceptibility import (
+    MOBILE,
+    SusceptibilityEvaluation,
+    four_point_susceptibility,
+)
 from glasscast.models.forecast import Forecast
 from glasscast.workflows.demo import sample_folder
 from tests.unit.report.material import configuration, forecast
@@ -143,6 +148,10 @@ def test_only_lengths_at_measured_times_count():
     assert scores([(f, c.with_fields(propensity=None, times=[])) for f, c in pairs]) == []
     rounded = [(replace(f, times=np.array([4.003])), c) for f, c in pairs]
     assert [row.time for row in scores(rounded)] == [4.003]
+
+
+def test_experiments_have_the_same_threshold():
+    assert BenchmarkExperiment.model_fields["chi4_threshold"].default == MOBILE
 
 
 def test_the_threshold_gives_the_published_susceptibility_of_the_liquid():
