@@ -8,8 +8,9 @@ of one species in a configuration and N the number of particles of that species,
 where the averages are over the configurations of a test set, or over all held-out ones of a
 cross-validation. Independent particles of which a share p is mobile give p (1 - p), particles that
 move together N times that. The ratio of a forecast's susceptibility to that of the truth is 1 for
-a model that knows how much configurations differ, and small for one whose forecasts are all alike,
-as those of a model that knows only the ranks within a configuration.
+a model that knows how much configurations differ. It is small for one that knows only who is fast
+within a configuration, and away from the peak for any whose forecasts, being means, are narrower
+than the truth: fewer of them reach the threshold.
 
 References
 ----------
@@ -45,7 +46,7 @@ class SusceptibilityScore:
     Parameters
     ----------
     model, target, species, time : as of a :class:`Score`.
-    true, predicted : chi_4; NaN for fewer than two configurations, and where a forecast has a hole.
+    true, predicted : chi_4; NaN for fewer than two configurations, and for forecasts with a hole.
     ratio : predicted / true; NaN also where the truth does not vary, as long before or after the
         particles pass the threshold.
     low, high : bootstrap interval of the ratio over configurations; NaN where too many resamples
@@ -73,7 +74,7 @@ def four_point_susceptibility(
     r"""Variance between samples of the number of mobile (or immobile) particles, per particle.
 
     The variance is the unbiased one, :math:`\sum_c (S_c - \bar S)^2 / (C - 1)`, so that few
-    samples give the value of many on average; GlassBench divides by C (100 configurations).
+    samples give the value of many on average; GlassBench's values look divided by C = 100.
 
     Parameters
     ----------

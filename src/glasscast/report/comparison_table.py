@@ -92,9 +92,9 @@ def _table(
     bodies = []
     for (target, species, time), members in groups.items():
         title = f"{target.replace('_', ' ')} of {species} particles, t = {format_time(time)}"
-        if (target, species) in peaks:
-            peak = format_time(peaks[target, species])
-            title += f"; χ₄ at t = {peak}, where it is largest"
+        peak = peaks.get((target, species), time)
+        if peak != time:
+            title += f"; χ₄ at t = {format_time(peak)}, where it is largest"
         lines = [_line(row, members, origins) for row in members]
         bodies.append(
             f'<tbody><tr><th colspan="{len(_SCORES)}" scope="rowgroup">{escape(title)}</th></tr>'

@@ -55,6 +55,7 @@ def test_scores_near_tau_alpha_and_the_susceptibility_at_its_peak(rows):
     assert main["noise ceiling"][0] == "0.800"
     late = lines(comparison_table(Comparison(rows[3:]), tau_alpha=1.0))
     assert late["high"][-1] == "<strong>0.90</strong>"
+    assert "where it is largest" not in comparison_table(Comparison(rows), tau_alpha=1.0)
 
 
 def test_published_rows_are_numbered_never_best_and_sourced(rows):
