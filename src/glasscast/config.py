@@ -100,6 +100,9 @@ class BenchmarkExperiment(_Settings):
     )
     seed: int = Field(0, ge=0)
     tau_alpha: float | None = Field(None, gt=0, description="marked in figures")
+    chi4_threshold: float = Field(
+        0.3, gt=0, description="propensity beyond which chi_4 counts a particle as mobile, sigma"
+    )
     published: PublishedData | None = Field(
         None, description="lay scores of the literature beside ours, marked as such"
     )

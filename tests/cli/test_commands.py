@@ -1,5 +1,6 @@
 """The commands one after another on real, small data: what they write, and that they resume."""
 
+import base64
 import csv
 import json
 import subprocess
@@ -119,6 +120,7 @@ def test_a_benchmark_resumes_without_making_anything_anew(done, tmp_path, liquid
     assert "LR(1)" in printed
     for name in ("report.html", "scores.json", "scores.csv", "scores.md", "scores.tex", "run.json"):
         assert (out / name).stat().st_size > 0
+    one_file_tells_all(out, f"glasscast benchmark {path} -o {out}")
     forecasts = contents(out / "forecasts")
     assert len(forecasts) == 8
     scores = (out / "scores.json").read_bytes()
@@ -134,6 +136,29 @@ def test_a_benchmark_resumes_without_making_anything_anew(done, tmp_path, liquid
     done("benchmark", path, "-o", out)
     assert fits == [0, 0, 1, 1, 1]
     assert (out / "scores.json").read_bytes() == scores
+
+
+def one_file_tells_all(out, command):
+    """The page holds the main table, every figure and the command; the table is in three files."""
+    page = (out / "report.html").read_text()
+    assert command in page
+    assert "Models side by side" in page
+    for image in (out / "figures").glob("*.png"):
+        assert base64.b64encode(image.read_bytes()).decode() in page, image
+    with (out / "comparison.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 2 * 2 * 2  # models, species, times
+    for row in rows:
+        assert (row["smoothness_pearson"] != "") == (row["species"] == "A")
+        assert float(row["share"]) == float(row["pearson_mean"]) / float(row["ceiling"])
+        varies = float(row["chi4_true"]) > 0
+        assert (row["chi4_ratio"] != "") == varies
+        if varies:
+            ratio = float(row["chi4_predicted"]) / float(row["chi4_true"])
+            assert float(row["chi4_ratio"]) == pytest.approx(ratio)
+    assert any(row["chi4_ratio"] for row in rows)
+    assert len((out / "comparison.md").read_text().splitlines()) == 2 + len(rows)
+    assert (out / "comparison.tex").read_text().count(r"\\") == 1 + len(rows)
 
 
 def test_a_learning_curve_trains_on_nested_parts(done, refused, tmp_path, liquid, fits):

@@ -63,7 +63,7 @@ def test_trained_and_tested_at_home_is_an_ordinary_benchmark(liquid, slower, tmp
     }  # fmt: skip
     ordinary = benchmark(
         validate(BenchmarkExperiment, record, tmp_path / "b.yaml"), tmp_path / "ordinary"
-    )
+    ).scores
     at_home = scores.select(dataset="cold", model="lr/cold")
     np.testing.assert_array_equal([r.value for r in at_home], [r.value for r in ordinary])
 

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from glasscast.cli.options import ModelFolder, Out, Overrides, Threads, console, show, workspace_for
+from glasscast.cli.options import (
+    ModelFolder,
+    Out,
+    Overrides,
+    Threads,
+    command_line,
+    console,
+    show,
+    workspace_for,
+)
 
 
 def import_weights(
@@ -114,9 +123,11 @@ def benchmark(
 
     settings = read_experiment(BenchmarkExperiment, experiment, overrides or [])
     with workspace_for(threads) as workspace:
-        table = workflow.benchmark(settings, out, workspace)
-        page = report_benchmark(out, settings, table, title=experiment.stem)
-    show(table)
+        result = workflow.benchmark(settings, out, workspace)
+        page = report_benchmark(
+            out, settings, result, title=experiment.stem, command=command_line()
+        )
+    show(result.scores)
     console.print(f"report in {page}", highlight=False, soft_wrap=True)
 
 
@@ -143,6 +154,6 @@ def demo(out: Out = Path("demo"), threads: Threads = 0) -> None:
     from glasscast.workflows.demo import demo as workflow
 
     with workspace_for(threads) as workspace:
-        page = workflow(out, workspace)
+        page = workflow(out, workspace, command_line())
     show(read_scores(out / "scores.json"))
     console.print(f"open {page} in a browser", highlight=False, soft_wrap=True)

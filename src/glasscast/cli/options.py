@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -47,6 +49,11 @@ def workspace_for(threads: int) -> Iterator[Workspace]:
     logging.getLogger("glasscast").setLevel(logging.INFO)
     with progress_display(console) as progress:
         yield Workspace(threads or os.cpu_count() or 1, progress=progress)
+
+
+def command_line() -> str:
+    """Return the command as it was typed, quoted for a shell."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def shard_of(text: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Models side by side: scores, share of the noise ceiling, and what they cost."""
+"""Models side by side: scores, collective motion, share of the noise ceiling, and costs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from glasscast.evaluation.published import METRICS, PublishedScore
+from glasscast.evaluation.published import METRICS, SIMULATION, PublishedScore
 from glasscast.evaluation.score_table import ScoreTable
+from glasscast.evaluation.smoothness_scores import SmoothnessScore
+from glasscast.evaluation.susceptibility import SusceptibilityScore
 from glasscast.evaluation.table_text import (
     csv_text,
     escape_latex,
@@ -46,7 +48,12 @@ class Compared:
     Parameters
     ----------
     model : label in the experiment, or name in the publication.
-    origin : ``this run``, or ``published:`` and the citation.
+    origin : ``this run``, or ``published:`` and the citations.
+    pearson_mean, low, high, pearson_pooled, ceiling, share : see :class:`Score`; ceiling and
+        share of ``pearson_mean``.
+    smoothness_pearson : ``local_pearson`` of :class:`SmoothnessScore`; of A particles only.
+    chi4_true, chi4_predicted, chi4_ratio, chi4_low, chi4_high : see :class:`SusceptibilityScore`.
+    parameters, fit_seconds, predict_seconds, peak_mb : see :class:`Cost`.
     """
 
     model: str
@@ -60,6 +67,12 @@ class Compared:
     pearson_pooled: float = math.nan
     ceiling: float = math.nan
     share: float = math.nan
+    smoothness_pearson: float = math.nan
+    chi4_true: float = math.nan
+    chi4_predicted: float = math.nan
+    chi4_ratio: float = math.nan
+    chi4_low: float = math.nan
+    chi4_high: float = math.nan
     parameters: float = math.nan
     fit_seconds: float = math.nan
     predict_seconds: float = math.nan
@@ -86,7 +99,7 @@ class Comparison:
     def to_latex(self) -> str:
         """Write a booktabs ``tabular``, rounded for reading."""
         rows = (_cells(row, escape_latex) for row in self.rows)
-        return latex_text("lllrlrrrrrrrl", _HEADS, rows)
+        return latex_text("lllrlrrrrlrrrrl", _HEADS, rows)
 
     def write(self, path: Path) -> None:
         """Write atomically in the format that the ending names: csv, md or tex.
@@ -100,7 +113,12 @@ class Comparison:
 
 
 def compare(
-    scores: ScoreTable, costs: Mapping[str, Cost], published: Sequence[PublishedScore] = ()
+    scores: ScoreTable,
+    costs: Mapping[str, Cost],
+    published: Sequence[PublishedScore] = (),
+    *,
+    smoothness: Sequence[SmoothnessScore] = (),
+    susceptibility: Sequence[SusceptibilityScore] = (),
 ) -> Comparison:
     """Put models beside one another and, where times agree, beside published scores.
 
@@ -112,22 +130,35 @@ def compare(
     scores : of any number of models on one data set.
     costs : by model.
     published : scores on the published data set that ours is a sample of.
+    smoothness, susceptibility : of the same models, as far as known.
     """
+    more: dict[tuple[str, str, str, float], dict[str, float]] = {}
+    for smooth in smoothness:
+        found = more.setdefault((smooth.model, smooth.target, "A", smooth.time), {})
+        found["smoothness_pearson"] = smooth.local_pearson
+    for chi4 in susceptibility:
+        found = more.setdefault((chi4.model, chi4.target, chi4.species, chi4.time), {})
+        found |= {
+            f"chi4_{name}": getattr(chi4, name)
+            for name in ("true", "predicted", "ratio", "low", "high")
+        }
     rows: list[Compared] = []
     groups = dict.fromkeys((row.target, row.species, row.time) for row in scores)
     for target, species, time in sorted(groups):
         here = scores.select(target=target, species=species, time=time)
-        rows += [_measured(here, model, costs) for model in here.values_of("model")]
+        for model in here.values_of("model"):
+            known = asdict(costs.get(model, Cost())) | more.get((model, target, species, time), {})
+            rows.append(_measured(here.select(model=model), known))
         if target == "propensity" and species == "A":
             rows += _published(published, time)
     return Comparison(tuple(rows))
 
 
-def _measured(scores: ScoreTable, model: str, costs: Mapping[str, Cost]) -> Compared:
-    by_metric = {row.metric: row for row in scores.select(model=model)}
+def _measured(scores: ScoreTable, known: Mapping[str, float]) -> Compared:
+    by_metric = {row.metric: row for row in scores}
     mean, pooled = by_metric["pearson_mean"], by_metric["pearson_pooled"]
     return Compared(
-        model=model,
+        model=mean.model,
         origin=MEASURED,
         target=mean.target,
         species=mean.species,
@@ -138,29 +169,37 @@ def _measured(scores: ScoreTable, model: str, costs: Mapping[str, Cost]) -> Comp
         pearson_pooled=pooled.value,
         ceiling=mean.ceiling,
         share=mean.share,
-        **asdict(costs.get(model, Cost())),
+        **known,
     )
 
 
 def _published(published: Sequence[PublishedScore], time: float) -> list[Compared]:
     """Rows of the published models that have a score at this time."""
-    found: dict[tuple[str, str], dict[str, float]] = {}
+    found: dict[str, dict[str, float]] = {}
+    sources: dict[str, dict[str, None]] = {}
     for score in published:
         ours = next((m for m, theirs in METRICS.items() if theirs == score.metric), None)
         if ours is not None and _is_time(score.time, time):
-            found.setdefault((score.model, score.citation), {})[ours] = score.value
-    return [
-        Compared(
-            model=model,
-            origin=f"published: {citation}",
-            target="propensity",
-            species="A",
-            time=time,
-            pearson_mean=values.get("pearson_mean", math.nan),
-            pearson_pooled=values.get("pearson_pooled", math.nan),
+            found.setdefault(score.model, {})[ours] = score.value
+            sources.setdefault(score.model, {})[score.citation] = None
+    simulated = found.pop(SIMULATION, {}).get("chi4_predicted", math.nan)
+    rows = []
+    for model, values in found.items():
+        if "chi4_predicted" in values:
+            values["chi4_true"] = simulated
+            if simulated > 0:
+                values["chi4_ratio"] = values["chi4_predicted"] / simulated
+        rows.append(
+            Compared(
+                model=model,
+                origin=f"published: {'; '.join(sources[model])}",
+                target="propensity",
+                species="A",
+                time=time,
+                **values,
+            )
         )
-        for (model, citation), values in found.items()
-    ]
+    return rows
 
 
 def _is_time(text: str, time: float) -> bool:
@@ -179,6 +218,8 @@ _HEADS = (
     "Pearson pooled",
     "ceiling",
     "share",
+    "smoothness r",
+    "chi4 ratio",
     "parameters",
     "training s",
     "forecast s",
@@ -188,18 +229,17 @@ _HEADS = (
 
 
 def _cells(row: Compared, escape: Callable[[str], str]) -> list[str]:
-    mean = _number(row.pearson_mean, ".3f")
-    if not math.isnan(row.low):
-        mean += f" ({row.low:.3f} to {row.high:.3f})"
     return [
         escape(row.model),
         escape(row.target),
         escape(row.species),
         f"{row.time:g}",
-        mean,
+        _with_interval(row.pearson_mean, row.low, row.high, ".3f"),
         _number(row.pearson_pooled, ".3f"),
         _number(row.ceiling, ".3f"),
         _number(row.share, ".3f"),
+        _number(row.smoothness_pearson, ".3f"),
+        _with_interval(row.chi4_ratio, row.chi4_low, row.chi4_high, ".2f"),
         _number(row.parameters, ".0f"),
         _number(row.fit_seconds, ".3g"),
         _number(row.predict_seconds, ".3g"),
@@ -210,3 +250,8 @@ def _cells(row: Compared, escape: Callable[[str], str]) -> list[str]:
 
 def _number(value: float, form: str) -> str:
     return "–" if math.isnan(value) else format(value, form)
+
+
+def _with_interval(value: float, low: float, high: float, form: str) -> str:
+    text = _number(value, form)
+    return text if math.isnan(low) else f"{text} ({low:{form}} to {high:{form}})"

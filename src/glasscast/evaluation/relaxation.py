@@ -1,4 +1,4 @@
-"""How a liquid relaxes and how it is built: means over samples, tau_alpha, chi_4, g(r), S(k)."""
+"""How a liquid relaxes and how it is built: means over samples, tau_alpha, g(r), S(k)."""
 
 from __future__ import annotations
 
@@ -120,34 +120,6 @@ def crossing_time(times: FloatArray, values: FloatArray, level: float = np.exp(-
     k = int(below[0])
     share = (values[k - 1] - level) / (values[k - 1] - values[k])
     return float(np.exp(np.log(times[k - 1]) + share * np.log(times[k] / times[k - 1])))
-
-
-def four_point_susceptibility(counted: NDArray[np.bool_] | FloatArray) -> FloatArray:
-    r"""Fluctuations of the number of mobile (or immobile) particles between samples.
-
-    .. math:: \chi_4 = \frac{\langle S^2 \rangle - \langle S \rangle^2}{N},
-        \quad S = \sum_i s_i
-
-    Parameters
-    ----------
-    counted : (C, ..., N) s_i of each sample (configuration or trajectory), such as the
-        propensity of species A past a threshold (GlassBench), or the overlap
-        :math:`\Theta(a - |\Delta r|)` of a trajectory.
-
-    Returns
-    -------
-    (...) float64.
-
-    Raises
-    ------
-    ShapeError : with fewer than two samples.
-    """
-    counted = np.asarray(counted, dtype=np.float64)
-    if len(counted) < 2:
-        raise ShapeError(
-            f"chi_4 is a variance between samples: needs 2 or more, got {len(counted)}"
-        )
-    return np.asarray(counted.sum(axis=-1).var(axis=0) / counted.shape[-1])
 
 
 def radial_distribution(

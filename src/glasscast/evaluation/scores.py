@@ -191,12 +191,7 @@ def _measured(forecast: Forecast, truth: Configuration) -> NDArray[np.float32]:
 
 def _common_rows(forecast: Forecast, truth: Configuration) -> list[tuple[int, int]]:
     """Rows of the forecast and of the truth at the times both have."""
-    rows = []
-    for row, time in enumerate(forecast.times):
-        try:
-            rows.append((row, truth.time_index(float(time))))
-        except ShapeError:
-            continue
+    rows = forecast.shared_rows(truth)
     if not rows:
         known = ", ".join(f"{t:g}" for t in truth.times)
         asked = ", ".join(f"{t:g}" for t in forecast.times)

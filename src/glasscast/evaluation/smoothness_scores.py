@@ -73,10 +73,9 @@ class SmoothnessEvaluation:
         mine = truth.types == 0
         if forecast.target != "propensity" or truth.propensity is None or not mine.any():
             return
-        shared = np.isclose(forecast.times[:, None], truth.times, rtol=1e-3, atol=0).any(axis=1)
-        complete = np.isfinite(forecast.values[:, mine]).all(axis=1)
-        rows = np.flatnonzero(shared & complete)
-        if not len(rows):
+        shared = [row for row, _ in forecast.shared_rows(truth)]
+        rows = [row for row in shared if np.isfinite(forecast.values[row, mine]).all()]
+        if not rows:
             return
         part = Forecast(
             configuration=truth,

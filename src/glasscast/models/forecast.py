@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,3 +41,11 @@ class Forecast:
         shape = (len(self.times), self.configuration.size)
         if self.values.shape != shape:
             raise ShapeError(f"forecast values must have shape {shape}, got {self.values.shape}")
+
+    def shared_rows(self, truth: Configuration) -> list[tuple[int, int]]:
+        """Rows of the forecast and of the truth at the times both have, see ``time_index``."""
+        rows = []
+        for row, time in enumerate(self.times):
+            with suppress(ShapeError):  # a time that was not measured
+                rows.append((row, truth.time_index(float(time))))
+        return rows

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from glasscast.evaluation.score_table import METRICS, ScoreTable
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
+from glasscast.evaluation.susceptibility import SusceptibilityScore
 from glasscast.report.examples import Example, measured_values
 from glasscast.report.learning_curve_figure import learning_curve_figure
 from glasscast.report.particle_figures import density_figure, distribution_figure
@@ -18,6 +19,7 @@ from glasscast.report.score_figures import SelectionCurve, score_figure, selecti
 from glasscast.report.slice_figures import slice_figure
 from glasscast.report.smoothness_figures import local_smoothness_figure, rayleigh_figure
 from glasscast.report.style import SavedFigure, format_time, save_figure
+from glasscast.report.susceptibility_figure import susceptibility_figure
 from glasscast.report.transfer_figure import TransferAxes, transfer_figure
 
 
@@ -178,6 +180,25 @@ def draw_smoothness(
             "correlation of predicted and true values.",
             local_smoothness_figure(series),
         ),
+    ]
+
+
+def draw_susceptibility(folder: Path, scores: Sequence[SusceptibilityScore]) -> list[Illustration]:
+    """Draw and save the susceptibility against time, where there are times to draw it against."""
+    known = [r for r in scores if r.time > 0 and (r.true > 0 or r.predicted > 0)]
+    if len({row.time for row in known}) < 2:
+        return []
+    return [
+        illustrate(
+            folder,
+            "susceptibility",
+            "Do whole configurations differ as they should?",
+            "Variance between configurations of the number of particles whose propensity exceeds "
+            f"{known[0].threshold:g} σ, per particle. Look at the peak: a model below the dashed "
+            "line makes configurations more alike than they are. A variance between "
+            f"{known[0].n_configurations} configurations is uncertain; intervals are in the table.",
+            susceptibility_figure(known),
+        )
     ]
 
 

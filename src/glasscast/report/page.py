@@ -18,10 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from glasscast.datasets.files import write_atomically
+from glasscast.evaluation.comparison import Comparison
 from glasscast.evaluation.score_table import METRICS, ScoreTable
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
+from glasscast.evaluation.susceptibility import SusceptibilityScore
 from glasscast.liquid.species import species_name
 from glasscast.report import html
+from glasscast.report.comparison_table import comparison_table
 from glasscast.report.examples import Example, measured_values
 from glasscast.report.figures import (
     draw_examples,
@@ -29,6 +32,7 @@ from glasscast.report.figures import (
     draw_scores,
     draw_selection,
     draw_smoothness,
+    draw_susceptibility,
     draw_transfer,
     nearest_time,
 )
@@ -54,6 +58,9 @@ def write_report(
     transfer: TransferAxes | None = None,
     smoothness: SmoothnessEvaluation | None = None,
     learning_curve: Mapping[int, ScoreTable] | None = None,
+    comparison: Comparison | None = None,
+    susceptibility: Sequence[SusceptibilityScore] = (),
+    command: str = "",
 ) -> Path:
     """Write ``report.html``, ``figures/*.png`` and ``*.pdf``, and the scores as files.
 
@@ -73,6 +80,9 @@ def write_report(
     transfer : what was trained and tested where; its figures stand in for those against time.
     learning_curve : number of training configurations -> scores of all models.
     smoothness : of truth and forecasts; figures show the model of the first example.
+    comparison : models side by side, with costs; the page's first table.
+    susceptibility : of the same models.
+    command : that makes the page again.
 
     Returns
     -------
@@ -98,17 +108,25 @@ def write_report(
     smooth = SmoothnessEvaluation() if smoothness is None else smoothness
     shown = examples[0][0].model if examples else ""
     fields = [html.figure(f) for f in draw_smoothness(figures, smooth, shown)]
+    compared = comparison_table(
+        comparison or Comparison(()),
+        tau_alpha,
+        susceptibility[0].threshold if susceptibility else None,
+    )
+    collective = [html.figure(f) for f in draw_susceptibility(figures, susceptibility)]
     parts = [
         html.section("What was done", _done(summary, scores, examples)),
+        html.section("Models side by side", compared),
         html.section("Data", html.facts(_state(examples) | dict(data or {}))),
         html.section("Scores", score_part),
         html.section("What more data would bring", *learned),
         html.section("Particle by particle", *pictures),
         html.section("Turn it around", _view(examples)),
         html.section("Smoothness", html.smoothness_table(smooth.scores()), *fields),
+        html.section("Collective motion", *collective),
         html.section("What the forecast rests on", *chosen),
         html.section("Limits", html.bullets([*_limits(scores, examples), *notes])),
-        html.section("Provenance", _provenance(settings or {})),
+        html.section("Provenance", _provenance(settings or {}, command)),
     ]
     path = folder / "report.html"
     write_atomically(path, _page(title, _headline(scores, tau_alpha), parts, examples).encode())
@@ -284,9 +302,10 @@ def _limits(scores: ScoreTable, examples: Sequence[Example]) -> list[str]:
     return limits
 
 
-def _provenance(settings: Mapping[str, Any]) -> str:
+def _provenance(settings: Mapping[str, Any], command: str) -> str:
     table = html.facts(
         {
+            **({"command": command} if command else {}),
             "written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             "system": f"{sys.platform} {platform.machine()}",
             **versions(),

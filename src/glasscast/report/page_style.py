@@ -33,6 +33,7 @@ th, td { text-align: left; padding: .3rem .8rem .3rem 0; vertical-align: top; }
 .scores tbody th { font-weight: 500; overflow-wrap: normal; }
 .scores [scope=rowgroup] { color: var(--soft); padding-top: 1rem; }
 .scores small { display: block; color: var(--soft); white-space: nowrap; font-size: .8rem; }
+.published th, .published td { color: var(--soft); }
 .ceiling th, .ceiling td { color: var(--soft); font-style: italic; }
 details { margin: .8rem 0; }
 summary { cursor: pointer; color: var(--accent); }

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from glasscast.config import BenchmarkExperiment
-from glasscast.evaluation.comparison import compare
+from glasscast.evaluation.comparison import Comparison, compare
 from glasscast.evaluation.published import PublishedScore, published_scores
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation, write_smoothness
+from glasscast.evaluation.susceptibility import SusceptibilityEvaluation, SusceptibilityScore
 from glasscast.progress import task
 from glasscast.structure.workspace import Workspace
 from glasscast.workflows.learning_curve import (
+    LearningCurve,
     forecast_sizes,
     score_sizes,
     sizes_of,
@@ -22,9 +25,20 @@ from glasscast.workflows.parts import Part, cost_of, forecast_part, parts_of, re
 from glasscast.workflows.runs import RunFolder
 
 
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """Everything that a benchmark found; its files and its report say the same."""
+
+    scores: ScoreTable
+    comparison: Comparison
+    smoothness: SmoothnessEvaluation
+    susceptibility: list[SusceptibilityScore]
+    learning_curve: LearningCurve
+
+
 def benchmark(
     experiment: BenchmarkExperiment, out: Path, workspace: Workspace | None = None
-) -> ScoreTable:
+) -> BenchmarkResult:
     """Train and forecast every part with every model, then score each model as a whole.
 
     Forecasts are kept, one file a configuration; what is on disk is not made again, so a killed
@@ -34,12 +48,12 @@ def benchmark(
     ----------
     experiment : what to compare.
     out : run folder; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``, ``.tex``, and
-        ``comparison.csv``, ``.md``, ``.tex`` with costs and published scores, and
-        ``smoothness.json``, ``.csv``; with ``training_sizes`` also ``learning_curve.csv``.
+        ``comparison.csv``, ``.md``, ``.tex`` with susceptibilities, costs and published scores,
+        and ``smoothness.json``, ``.csv``; with ``training_sizes`` also ``learning_curve.csv``.
 
     Returns
     -------
-    Scores of all models.
+    What was found of all models.
     """
     workspace = workspace or Workspace()
     literature = published_of(experiment)
@@ -53,19 +67,10 @@ def benchmark(
                     forecast_part(label, settings, part, experiment.seed, out, workspace)
                     progress.advance(label)
         forecast_sizes(experiment, parts, out, workspace)
-        table = _score(experiment, parts, out)
-        write_smoothness(out, compare_smoothness(experiment, parts, out).scores())
-        curve = score_sizes(experiment, parts, out)
-        if curve:
-            write_learning_curve(out / "learning_curve.csv", curve)
-        for suffix in ("json", "csv", "md", "tex"):
-            table.write(out / f"scores.{suffix}")
-        costs = {label: cost_of(out, label, parts) for label in experiment.models}
-        comparison = compare(table, costs, literature)
-        for suffix in ("csv", "md", "tex"):
-            comparison.write(out / f"comparison.{suffix}")
+        result = _evaluate(experiment, parts, out, literature)
+        _write(result, out)
         run.finish({"seed": experiment.seed, "parts": [part.test.names for part in parts]})
-    return table
+    return result
 
 
 def published_of(experiment: BenchmarkExperiment) -> list[PublishedScore]:
@@ -80,23 +85,37 @@ def published_of(experiment: BenchmarkExperiment) -> list[PublishedScore]:
     return published_scores(experiment.published.dataset, experiment.published.temperature)
 
 
-def _score(experiment: BenchmarkExperiment, parts: list[Part], out: Path) -> ScoreTable:
-    name = parts[0].test.name
-    evaluation = Evaluation(name, seed=experiment.seed)
+def _evaluate(
+    experiment: BenchmarkExperiment, parts: list[Part], out: Path, literature: list[PublishedScore]
+) -> BenchmarkResult:
+    """Judge the kept forecasts, one configuration at a time."""
+    evaluation = Evaluation(parts[0].test.name, seed=experiment.seed)
+    smoothness = SmoothnessEvaluation()
+    susceptibility = SusceptibilityEvaluation(experiment.chi4_threshold, seed=experiment.seed)
     for label in experiment.models:
         for part in parts:
             for forecast in read_forecasts(out, label, part.test):
-                evaluation.add(forecast, forecast.configuration)
-    return evaluation.table()
+                for each in (evaluation, smoothness, susceptibility):
+                    each.add(forecast, forecast.configuration)
+    scores, chi4 = evaluation.table(), susceptibility.scores()
+    costs = {label: cost_of(out, label, parts) for label in experiment.models}
+    return BenchmarkResult(
+        scores=scores,
+        comparison=compare(
+            scores, costs, literature, smoothness=smoothness.scores(), susceptibility=chi4
+        ),
+        smoothness=smoothness,
+        susceptibility=chi4,
+        learning_curve=score_sizes(experiment, parts, out),
+    )
 
 
-def compare_smoothness(
-    experiment: BenchmarkExperiment, parts: list[Part], out: Path
-) -> SmoothnessEvaluation:
-    """Smoothness of the kept forecasts beside the truth."""
-    evaluation = SmoothnessEvaluation()
-    for label in experiment.models:
-        for part in parts:
-            for forecast in read_forecasts(out, label, part.test):
-                evaluation.add(forecast, forecast.configuration)
-    return evaluation
+def _write(result: BenchmarkResult, out: Path) -> None:
+    """Write the tables as files, each whole or not at all."""
+    write_smoothness(out, result.smoothness.scores())
+    if result.learning_curve:
+        write_learning_curve(out / "learning_curve.csv", result.learning_curve)
+    for suffix in ("json", "csv", "md", "tex"):
+        result.scores.write(out / f"scores.{suffix}")
+    for suffix in ("csv", "md", "tex"):
+        result.comparison.write(out / f"comparison.{suffix}")

@@ -18,8 +18,13 @@ def sample_folder() -> Path:
     return Path(str(files("glasscast.datasets") / "sample"))
 
 
-def demo(out: Path, workspace: Workspace | None = None) -> Path:
+def demo(out: Path, workspace: Workspace | None = None, command: str = "") -> Path:
     """Train linear models on the bundled sample, forecast its test half, write the report.
+
+    Parameters
+    ----------
+    out : run folder.
+    command : that makes the page again, for the page.
 
     Returns
     -------
@@ -32,5 +37,5 @@ def demo(out: Path, workspace: Workspace | None = None) -> Path:
         models={f"LR({n})": LinearHyperparameters(order=n) for n in (0, 1, 2)},
         tau_alpha=Dataset.open(sample).state.get("tau_alpha"),
     )
-    scores = benchmark(experiment, out, workspace)
-    return report_benchmark(out, experiment, scores, title="glasscast demo")
+    result = benchmark(experiment, out, workspace)
+    return report_benchmark(out, experiment, result, title="glasscast demo", command=command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,7 @@ from glasscast.evaluation.score_table import ScoreTable
 from glasscast.models.files import read_record
 from glasscast.models.forecast import Forecast
 from glasscast.report.page import write_report
-from glasscast.workflows.benchmark import compare_smoothness
-from glasscast.workflows.learning_curve import score_sizes
+from glasscast.workflows.benchmark import BenchmarkResult
 from glasscast.workflows.parts import parts_of, read_forecasts
 from glasscast.workflows.predicting import model_folder
 
@@ -21,20 +20,27 @@ _EXAMPLES = 4  # configurations drawn in figures: enough to see, few enough to l
 
 
 def report_benchmark(
-    out: Path, experiment: BenchmarkExperiment, scores: ScoreTable, *, title: str
+    out: Path,
+    experiment: BenchmarkExperiment,
+    result: BenchmarkResult,
+    *,
+    title: str,
+    command: str = "",
 ) -> Path:
     """Write the page of a finished benchmark; particle figures show the best model.
 
     Parameters
     ----------
     out : run folder of the benchmark.
+    result : what it found.
+    command : that makes the page again.
 
     Returns
     -------
     The HTML page.
     """
     parts = parts_of(experiment)
-    best = best_model(scores)
+    best = best_model(result.scores)
     examples = [
         (forecast, forecast.configuration)
         for part in parts
@@ -44,17 +50,25 @@ def report_benchmark(
         how = f"trained on {len(parts[0].train)} and scored on {len(parts[0].test)} configurations"
     else:
         how = f"cross-validated by configuration in {len(parts)} folds"
+    sources = [data.datasets for data in (experiment.data, experiment.test) if data is not None]
     return write_report(
         out,
         title=title,
-        scores=scores,
+        scores=result.scores,
         examples=examples,
         settings=experiment.model_dump(mode="json"),
         summary=f"{', '.join(experiment.models)}: {how}. Particle figures show {best}.",
-        data={"training configurations": len(parts[0].train)},
-        learning_curve=score_sizes(experiment, parts, out),
+        data={
+            "data sets": [str(path) for path in dict.fromkeys(chain.from_iterable(sources))],
+            "training configurations": len(parts[0].train),
+            "scored configurations": sum(len(part.test) for part in parts),
+        },
+        learning_curve=result.learning_curve,
         tau_alpha=experiment.tau_alpha,
-        smoothness=compare_smoothness(experiment, parts, out),
+        smoothness=result.smoothness,
+        comparison=result.comparison,
+        susceptibility=result.susceptibility,
+        command=command,
     )
 
 

@@ -9,6 +9,8 @@ from glasscast.errors import SettingsError
 from glasscast.evaluation.comparison import MEASURED, Cost, compare
 from glasscast.evaluation.published import all_published, published_scores
 from glasscast.evaluation.score_table import Score, ScoreTable
+from glasscast.evaluation.smoothness_scores import SmoothnessScore
+from glasscast.evaluation.susceptibility import SusceptibilityScore
 
 
 def score(metric, value, **changes):
@@ -60,6 +62,53 @@ def test_published_rows_follow_ours_only_where_they_are_comparable():
         assert len(compare(table(**apart), costs, literature).rows) == 1
 
 
+def susceptibility(model="ours", species="A", time=4120.0, true=8.0, predicted=2.0, interval=True):
+    low, high = (0.125, 0.5) if interval else (math.nan, math.nan)
+    return SusceptibilityScore(
+        model=model, target="propensity", species=species, time=time, true=true,
+        predicted=predicted, ratio=predicted / true, low=low, high=high, n_configurations=10,
+        threshold=0.3,
+    )  # fmt: skip
+
+
+def test_smoothness_and_susceptibility_stand_with_their_model_species_and_time():
+    scores = table() + table(species="B") + table(model="other") + table(time=5.0)
+    found = compare(
+        scores,
+        {},
+        smoothness=[SmoothnessScore("ours", "propensity", 4120.0, 0.61, 0.3, 0.1, 10)],
+        susceptibility=[susceptibility(), susceptibility(species="B", predicted=16.0)],
+    )
+    rows = {(row.model, row.species, row.time): row for row in found.rows}
+    mine = rows["ours", "A", 4120.0]
+    assert mine.smoothness_pearson == 0.61
+    assert (mine.chi4_true, mine.chi4_predicted, mine.chi4_ratio) == (8.0, 2.0, 0.25)
+    assert (mine.chi4_low, mine.chi4_high) == (0.125, 0.5)
+    assert (mine.low, mine.high) == (0.4, 0.6)
+    assert rows["ours", "B", 4120.0].chi4_ratio == 2.0
+    assert math.isnan(rows["ours", "B", 4120.0].smoothness_pearson)
+    for key in (("other", "A", 4120.0), ("ours", "A", 5.0)):
+        assert math.isnan(rows[key].chi4_ratio)
+        assert math.isnan(rows[key].smoothness_pearson)
+
+
+def test_published_susceptibilities_are_laid_over_the_published_simulation():
+    literature = published_scores("GlassBench-KA3D", 0.44)
+    at_peak = {row.model: row for row in compare(table(time=1300.0), {}, literature).rows}
+    assert "simulation" not in at_peak
+    assert at_peak["BOTAN"].chi4_true == pytest.approx(43.3, abs=0.05)
+    assert at_peak["BOTAN"].chi4_ratio == pytest.approx(6.959 / 43.305, rel=1e-3)
+    assert at_peak["SE3-GNN"].chi4_ratio > 1
+    assert {"Jiang et al.", "Jung et al."} == {
+        name for name in ("Jiang et al.", "Jung et al.") if name in at_peak["BOTAN"].origin
+    }
+    assert at_peak["BOTAN"].pearson_pooled > 0.5  # one row holds all that is known of a model
+    assert math.isnan(at_peak["EIGNN_Cage"].chi4_ratio)
+    late = {row.model: row for row in compare(table(time=130000.0), {}, literature).rows}
+    assert late["BOTAN"].chi4_true == 0
+    assert math.isnan(late["BOTAN"].chi4_ratio)
+
+
 def test_the_three_formats_say_the_same(tmp_path):
     found = compare(table(model="a_b|c"), {}, published_scores("GlassBench-KA3D", 0.44))
     for suffix in ("csv", "md", "tex"):
@@ -75,5 +124,20 @@ def test_the_three_formats_say_the_same(tmp_path):
     latex = (tmp_path / "c.tex").read_text()
     assert latex.count(r"\\") == 1 + len(rows)
     assert latex.count("published") == len(rows) - 1
+    assert len({line.count(" & ") for line in latex.splitlines() if " & " in line}) == 1
     with pytest.raises(SettingsError, match="written as"):
         found.write(tmp_path / "c.txt")
+
+
+def test_what_is_not_known_is_a_dash_or_an_empty_cell():
+    scores = table() + table(model="other")
+    found = compare(
+        scores, {}, susceptibility=[susceptibility(), susceptibility("other", interval=False)]
+    )
+    first, second = found.to_markdown().splitlines()[2:]
+    assert "| – | 0.25 (0.12 to 0.50) |" in first
+    assert "| – | 0.25 |" in second
+    rows = list(csv.DictReader(found.to_csv().splitlines()))
+    assert [row["chi4_ratio"] for row in rows] == ["0.25", "0.25"]
+    assert [row["chi4_low"] for row in rows] == ["0.125", ""]
+    assert rows[0]["smoothness_pearson"] == ""

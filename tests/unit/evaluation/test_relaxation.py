@@ -7,7 +7,6 @@ from glasscast.errors import ShapeError
 from glasscast.evaluation.relaxation import (
     crossing_time,
     fit_relaxation,
-    four_point_susceptibility,
     radial_distribution,
     standard_error,
     structure_factor,
@@ -44,21 +43,6 @@ def test_fit_refuses_what_holds_no_decay():
 def test_crossing_is_exact_for_a_line_in_log_time_and_nan_without_one():
     assert crossing_time(np.array([1.0, 100.0]), np.array([1.0, 0.0]), 0.5) == pytest.approx(10)
     assert np.isnan(crossing_time(np.array([1.0, 2]), np.array([0.9, 0.8])))
-
-
-def test_chi_4_of_independent_particles_is_the_variance_of_one(rng):
-    flags = rng.random((4000, 2, 50)) < np.array([0.5, 0.1])[:, None]
-    np.testing.assert_allclose(four_point_susceptibility(flags), [0.25, 0.09], rtol=0.08)
-
-
-def test_chi_4_of_particles_that_move_together_is_their_number_times_that(rng):
-    flags = np.repeat(rng.random((4000, 1)) < 0.5, 30, axis=1)
-    assert four_point_susceptibility(flags) == pytest.approx(30 * 0.25, rel=0.02)
-
-
-def test_chi_4_needs_two_samples():
-    with pytest.raises(ShapeError, match="needs 2 or more, got 1"):
-        four_point_susceptibility(np.ones((1, 5)))
 
 
 @pytest.mark.parametrize("dimension", [2, 3])

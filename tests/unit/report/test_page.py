@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.evaluation.comparison import compare
 from glasscast.evaluation.score_table import ScoreTable, read_scores
 from glasscast.evaluation.scores import evaluate
+from glasscast.evaluation.susceptibility import SusceptibilityEvaluation
 from glasscast.report.interactive import view_data
 from glasscast.report.page import write_report
 from glasscast.report.score_figures import SelectionCurve
@@ -56,7 +58,18 @@ def labelled(folder, name="d", model="lr", **fields):
     forecasts = [forecast(c, m) for m in (model, "gnn") for c in truths]
     scores = evaluate(forecasts, truths, dataset=name)
     examples = list(zip(forecasts[:3], truths, strict=True))
-    given = {"title": "A title", "scores": scores, "examples": examples, "settings": {"seed": 7}}
+    susceptibility = SusceptibilityEvaluation()
+    for each in forecasts:
+        susceptibility.add(each, each.configuration)
+    given = {
+        "title": "A title",
+        "scores": scores,
+        "examples": examples,
+        "settings": {"seed": 7},
+        "comparison": compare(scores, {}, susceptibility=susceptibility.scores()),
+        "susceptibility": susceptibility.scores(),
+        "command": "glasscast benchmark some.yaml -o out",
+    }
     return Page(write_report(folder, **given | fields)), scores
 
 
@@ -82,7 +95,7 @@ def test_everything_is_inside_the_page(report):
     assert "link" not in page.tags
     images = [v.split(",", 1)[1] for v in page.values("img", "src")]
     assert all(base64.b64decode(image).startswith(b"\x89PNG") for image in images)
-    assert len(images) == 7
+    assert len(images) == 8
     assert sum("Plotly" in source for kind, source in page.scripts if kind is None) == 2
     assert sum(len(source) > 1_000_000 for _, source in page.scripts) == 1
 
@@ -121,6 +134,7 @@ def test_headline_is_the_best_model_near_tau_alpha(report):
 
 def test_provenance_and_limits(report):
     _, page, _ = report
+    assert "glasscast benchmark some.yaml -o out" in page.text
     for expected in ('"seed": 7', "numpy", "Only a test.", "training", "0.44", "60 (48 A, 12 B)"):
         assert expected in page.text
     assert "bootstrap intervals from so few are too narrow" in page.text
@@ -138,6 +152,7 @@ def test_names_cannot_become_markup(report, tmp_path):
         notes=[EVIL],
         data={EVIL: EVIL},
         settings={EVIL: [EVIL]},
+        command=EVIL,
         selection=[SelectionCurve([1, 2], [0.1, 0.2], EVIL, names=[EVIL])],
     )
     # The same elements with the same attributes: no text made a tag, a script or a handler.

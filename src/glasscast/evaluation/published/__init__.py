@@ -10,7 +10,13 @@ from importlib.resources import files
 from glasscast.errors import SettingsError
 
 #: Metric of ours -> metric of the file, for the propensity of A particles.
-METRICS = {"pearson_mean": "pcc_mean_md_A", "pearson_pooled": "pcc_all_md_A"}
+METRICS = {
+    "pearson_mean": "pcc_mean_md_A",
+    "pearson_pooled": "pcc_all_md_A",
+    "chi4_predicted": "chi4_md_A",
+}
+#: Whose susceptibility is the measured one.
+SIMULATION = "simulation"
 
 #: Where the collections of the file were published.
 CITATIONS = {
