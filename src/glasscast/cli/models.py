@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from glasscast.cli.options import ModelFolder, Out, Overrides, Threads, console, show, workspace_for
+from glasscast.cli.options import ModelName, Out, Overrides, Threads, console, show, workspace_for
 
 
 def import_weights(
@@ -47,7 +47,7 @@ def train(
 
 def predict(
     snapshots: Annotated[list[Path], typer.Argument(help="snapshot files or dataset folders")],
-    model: ModelFolder,
+    model: ModelName,
     out: Out = Path("forecast"),
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="xyz, gsd or npz, repeatable")
@@ -56,10 +56,11 @@ def predict(
         float | None, typer.Option(help="number density, for files without a box", min=0)
     ] = None,
     liquid: Annotated[
-        str | None, typer.Option(help="for equilibrium positions, where files do not tell")
+        str | None, typer.Option(help="where files do not tell; default: the model's")
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="for cage states, where files do not tell", min=0)
+        float | None,
+        typer.Option(help="for cage states, where files do not tell; default: the model's", min=0),
     ] = None,
     report: Annotated[bool, typer.Option(help="write report.html as well")] = True,
     threads: Threads = 0,
@@ -86,7 +87,7 @@ def predict(
 
 def evaluate(
     dataset: Annotated[Path, typer.Argument(help="dataset folder")],
-    model: ModelFolder,
+    model: ModelName,
     split: Annotated[str | None, typer.Option(help="only this split of the dataset")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for tables")] = None,
     threads: Threads = 0,
