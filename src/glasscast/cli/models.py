@@ -85,6 +85,27 @@ def predict(
     console.print(f"{len(forecasts)} forecasts in {out}", highlight=False, soft_wrap=True)
 
 
+def export(
+    run: Annotated[Path, typer.Argument(help="folder of a finished training")],
+    out: Annotated[Path, typer.Argument(help="folder to write; its name is the model's")],
+    scores: Annotated[
+        list[Path] | None,
+        typer.Option(help="scores.json of an evaluation to show as well, repeatable"),
+    ] = None,
+    note: Annotated[
+        list[str] | None, typer.Option(help="a further limit for the card, repeatable")
+    ] = None,
+) -> None:
+    """Turn a training run into a ready model: weights in single precision, and a model card."""
+    from glasscast.workflows.export import export as workflow
+    from glasscast.workflows.ready import size_of
+
+    workflow(run, out, scores=scores or (), notes=note or ())
+    console.print(
+        f"ready model in {out}, {size_of(out) / 1e6:.2f} MB", highlight=False, soft_wrap=True
+    )
+
+
 def evaluate(
     dataset: Annotated[Path, typer.Argument(help="dataset folder")],
     model: ModelName,
