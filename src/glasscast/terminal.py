@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from glasscast.simulation.run import Progress as SimulationProgress
 
 
+class _Lines(logging.Formatter):
+    """Marks what needs attention; other lines stand for themselves."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return f"warning: {text}" if record.levelno >= logging.WARNING else text
+
+
 class TerminalProgress:
     """Draws nested tasks as bars; implements :class:`glasscast.progress.Progress`."""
 
@@ -57,6 +65,7 @@ def progress_display(console: Console) -> Iterator[TerminalProgress]:
     log = logging.getLogger("glasscast")
     with Progress(*columns, console=console, transient=True) as bars:
         handler = RichHandler(console=bars.console, show_path=False, show_level=False)
+        handler.setFormatter(_Lines("%(message)s"))
         log.addHandler(handler)
         try:
             yield TerminalProgress(bars)

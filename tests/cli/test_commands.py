@@ -323,12 +323,16 @@ def test_a_snapshot_without_the_equilibrium_positions_of_the_model_gets_them(
     bare = {key: getattr(minimum, key) for key in ("positions", "types", "box")}
     np.savez(tmp_path / "bare.npz", **bare)
     call = ("predict", tmp_path / "bare.npz", "-m", run, "-o", tmp_path / "f", "--format", "npz")
-    refused(*call, says=["bare.npz", "--liquid"])
-    done(*call, "--liquid", "ka")
     wanted = load_model(run / "model").predict(minimum).values
+    assert "assumed liquid ka" in done(*call)  # that of the training
     with np.load(tmp_path / "f" / "bare.npz") as arrays:
         np.testing.assert_allclose(arrays[COLUMNS[1]], wanted[1], atol=1e-6)
 
+    record = json.loads((run / "model" / "model.json").read_text())
+    (run / "model" / "model.json").write_text(json.dumps(record | {"state_points": []}))
+    refused(*call, says=["bare.npz", "--liquid"])
+    assert "assumed" not in done(*call, "--liquid", "ka")
 
-def test_a_misspelt_model_is_no_folder(refused, tmp_path, liquid):
-    refused("predict", liquid, "-m", "no-such-model", says=["no-such-model", "holds no model"])
+
+def test_a_misspelt_model_is_no_folder(refused, liquid):
+    refused("predict", liquid, "-m", "no-such-model", says=["no-such-model", "nor a ready model"])

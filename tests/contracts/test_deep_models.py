@@ -131,6 +131,8 @@ def test_save_load_predict_is_bitwise(fitted, tmp_path):
     record = json.loads((tmp_path / "model.json").read_text())
     assert record["parameters"] == fitted.parameter_count()
     assert record["provenance"]["trained_on"] == ["liquid-1", "liquid-2"]
+    assert loaded.state_points_ == fitted.state_points_
+    assert fitted.state_points_[0].liquid is None
 
 
 def test_load_refuses_another_model(fitted, tmp_path):

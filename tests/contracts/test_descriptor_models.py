@@ -79,6 +79,8 @@ def test_saved_and_loaded_it_forecasts_the_same_bits(fitted, tmp_path):
     model.save(tmp_path)
     again, snapshot = load_model(tmp_path, model.workspace), relaxed(4, dimension)
     assert again.hyperparameters == model.hyperparameters
+    assert again.state_points_ == model.state_points_
+    assert (model.state_points_[0].temperature, len(model.state_points_)) == (0.5, 1)
     np.testing.assert_array_equal(again.predict(snapshot).values, model.predict(snapshot).values)
     assert again.parameter_count() == model.parameter_count() > 0
 

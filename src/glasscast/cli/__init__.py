@@ -30,6 +30,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "analyse": data.analyse,
     "info": data.info,
     "train": models.train,
+    "export": models.export,
     "import-weights": models.import_weights,
     "predict": models.predict,
     "evaluate": models.evaluate,

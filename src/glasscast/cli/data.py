@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.table import Table
 
 from glasscast.cli.options import (
@@ -200,13 +201,41 @@ def analyse(
 
 
 def info(
-    path: Annotated[Path, typer.Argument(help="dataset, model, run or snapshot file")],
+    path: Annotated[
+        str | None,
+        typer.Argument(
+            help="dataset, model, run, snapshot file or ready model; without it: list the latter",
+        ),
+    ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="check all checksums")] = False,
 ) -> None:
-    """Say what a file or folder holds."""
-    from glasscast.workflows.info import describe
+    """Say what a file or folder holds; list the ready models, or show the card of one."""
+    from glasscast.workflows import info as workflow
+    from glasscast.workflows.ready import overview
 
+    if path is None:
+        _show_ready(overview())
+        return
+    card = workflow.card_of(path)
+    if card is not None:
+        console.print(card, end="", markup=False, highlight=False, soft_wrap=True)
+        return
     table = Table(show_header=False, box=None)
-    for heading, value in describe(path, verify):
+    for heading, value in workflow.describe(Path(path), verify):
         table.add_row(f"[bold]{heading}[/]", value)
     console.print(table, highlight=False)
+
+
+def _show_ready(models: list[dict[str, str]]) -> None:
+    if not models:
+        console.print("this installation has no ready models")
+        return
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for heading in models[0]:
+        table.add_column(heading, no_wrap=heading in ("name", "score"))
+    for model in models:
+        table.add_row(*model.values())
+    console.print(table, highlight=False)
+    console.print(
+        "score: Pearson correlation on test data, lowest to highest; info NAME shows the card"
+    )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from glasscast.cli.options import (
-    ModelFolder,
+    ModelName,
     Out,
     Overrides,
     Threads,
@@ -56,7 +56,7 @@ def train(
 
 def predict(
     snapshots: Annotated[list[Path], typer.Argument(help="snapshot files or dataset folders")],
-    model: ModelFolder,
+    model: ModelName,
     out: Out = Path("forecast"),
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="xyz, gsd or npz, repeatable")
@@ -65,10 +65,11 @@ def predict(
         float | None, typer.Option(help="number density, for files without a box", min=0)
     ] = None,
     liquid: Annotated[
-        str | None, typer.Option(help="for equilibrium positions, where files do not tell")
+        str | None, typer.Option(help="where files do not tell; default: the model's")
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="for cage states, where files do not tell", min=0)
+        float | None,
+        typer.Option(help="for cage states, where files do not tell; default: the model's", min=0),
     ] = None,
     report: Annotated[bool, typer.Option(help="write report.html as well")] = True,
     threads: Threads = 0,
@@ -93,9 +94,30 @@ def predict(
     console.print(f"{len(forecasts)} forecasts in {out}", highlight=False, soft_wrap=True)
 
 
+def export(
+    run: Annotated[Path, typer.Argument(help="folder of a finished training")],
+    out: Annotated[Path, typer.Argument(help="folder to write; its name is the model's")],
+    scores: Annotated[
+        list[Path] | None,
+        typer.Option(help="scores.json of an evaluation to show as well, repeatable"),
+    ] = None,
+    note: Annotated[
+        list[str] | None, typer.Option(help="a further limit for the card, repeatable")
+    ] = None,
+) -> None:
+    """Turn a training run into a ready model: weights in single precision, and a model card."""
+    from glasscast.workflows.export import export as workflow
+    from glasscast.workflows.ready import size_of
+
+    workflow(run, out, scores=scores or (), notes=note or ())
+    console.print(
+        f"ready model in {out}, {size_of(out) / 1e6:.2f} MB", highlight=False, soft_wrap=True
+    )
+
+
 def evaluate(
     dataset: Annotated[Path, typer.Argument(help="dataset folder")],
-    model: ModelFolder,
+    model: ModelName,
     split: Annotated[str | None, typer.Option(help="only this split of the dataset")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for tables")] = None,
     threads: Threads = 0,

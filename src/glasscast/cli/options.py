@@ -32,8 +32,8 @@ Cluster = Annotated[
     list[str] | None,
     typer.Option(help="key=value for Slurm jobs, such as queue, cores, memory, walltime"),
 ]
-ModelFolder = Annotated[
-    Path, typer.Option("--model", "-m", help="folder of a model or training run")
+ModelName = Annotated[
+    str, typer.Option("--model", "-m", help="folder of a model or run, or a ready model's name")
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="key=value on top of the file, repeatable")

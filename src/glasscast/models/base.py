@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from glasscast.errors import ModelError, ShapeError
 from glasscast.liquid.species import species_name
 from glasscast.models.forecast import Forecast
 from glasscast.models.hyperparameters import Hyperparameters
+from glasscast.models.state_points import StatePoint, merged
 from glasscast.structure.workspace import Workspace
 
 
@@ -32,6 +33,8 @@ class Model(ABC):
     species_ : species seen in training; set by ``fit``.
     times_ : (T,) times of the labels in training; set by ``fit``.
     dimension_ : of the training configurations; set by ``fit``.
+    state_points_ : liquids, temperatures, densities, mixtures trained on; set by ``fit``, empty
+        where they were not recorded.
     """
 
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)
@@ -40,6 +43,7 @@ class Model(ABC):
     species_: tuple[int, ...]
     times_: NDArray[np.float64]
     dimension_: int
+    state_points_: tuple[StatePoint, ...] = ()
 
     def __init__(
         self, hyperparameters: Hyperparameters, workspace: Workspace | None = None
@@ -116,22 +120,41 @@ class Model(ABC):
         InputError : naming the file and key that cannot be used.
         """
 
+    def common_record(self) -> dict[str, Any]:
+        """Return what the record of every saved model begins with, as JSON values."""
+        return {
+            "model": self.name,
+            "hyperparameters": self.hyperparameters.model_dump(mode="json"),
+            "dimension": self.dimension_,
+            "species": list(self.species_),
+            "times": self.times_.tolist(),
+            "state_points": [point.record() for point in self.state_points_],
+        }
+
+    def restore_common(self, record: dict[str, Any]) -> None:
+        """Take up what :meth:`common_record` gave; records of old name no state points.
+
+        Raises
+        ------
+        KeyError, ValueError, TypeError : if it cannot be.
+        """
+        self.dimension_ = int(record["dimension"])
+        self.species_ = tuple(int(s) for s in record["species"])
+        self.times_ = np.array(record["times"], dtype=np.float64)
+        points = record.get("state_points", ())
+        self.state_points_ = tuple(StatePoint.from_record(point) for point in points)
+
     def check_labels(self, configuration: Configuration) -> NDArray[np.float32]:
         """Labels (T, N) of a training configuration, once sure that it suits the others.
 
-        The first configuration seen sets species, times and dimension.
+        The first configuration seen sets species, times and dimension; each adds to the state
+        points.
 
         Raises
         ------
         ModelError : if the target is missing or the configuration differs from the first.
         """
-        target = self.hyperparameters.target
-        labels: NDArray[np.float32] | None = getattr(configuration, target)
-        if labels is None or len(labels) == 0:
-            raise ModelError(
-                f"{configuration.name} has no '{target}' to learn from; import trajectories or "
-                "labels, or simulate an ensemble"
-            )
+        labels = self._labels(configuration)
         if not hasattr(self, "times_"):
             if configuration.dimension not in self.dimensions:
                 known = " or ".join(str(d) for d in self.dimensions)
@@ -142,13 +165,40 @@ class Model(ABC):
             self.species_ = configuration.species
             self.times_ = configuration.times
             self.dimension_ = configuration.dimension
+            self.state_points_ = ()
+        self._check_times(configuration)
+        self.check_structure(configuration)
+        self.state_points_ = merged([*self.state_points_, StatePoint.of(configuration)])
+        return labels
+
+    def labels_to_score(self, configuration: Configuration) -> NDArray[np.float32]:
+        """Labels (T, N) of a configuration that the fitted model is tried on.
+
+        Raises
+        ------
+        ModelError : if the target is missing, times differ, or the snapshot does not suit.
+        """
+        labels = self._labels(configuration)
+        self.check_structure(configuration)
+        self._check_times(configuration)
+        return labels
+
+    def _labels(self, configuration: Configuration) -> NDArray[np.float32]:
+        target = self.hyperparameters.target
+        labels: NDArray[np.float32] | None = getattr(configuration, target)
+        if labels is None or len(labels) == 0:
+            raise ModelError(
+                f"{configuration.name} has no '{target}' to learn from; import trajectories or "
+                "labels, or simulate an ensemble"
+            )
+        return labels
+
+    def _check_times(self, configuration: Configuration) -> None:
         if not np.allclose(self.times_, configuration.times, rtol=1e-3, atol=0):
             raise ModelError(
                 f"{configuration.name} has labels at t = {configuration.times.tolist()}, the "
                 f"configurations before it at {self.times_.tolist()}"
             )
-        self.check_structure(configuration)
-        return labels
 
     def check_structure(self, configuration: Configuration) -> None:
         """Refuse a snapshot the fitted model knows nothing about.

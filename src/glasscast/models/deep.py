@@ -303,11 +303,7 @@ class DeepModel(Model):
         if not hasattr(self, "network_"):
             raise ModelError("cannot save a model that is not fitted")
         record = {
-            "model": self.name,
-            "hyperparameters": self.hyperparameters.model_dump(mode="json"),
-            "dimension": self.dimension_,
-            "species": list(self.species_),
-            "times": self.times_.tolist(),
+            **self.common_record(),
             "statistics": self.statistics_.to_json(),
             "parameters": self.parameter_count(),
             "provenance": self.provenance_,
@@ -326,9 +322,7 @@ class DeepModel(Model):
         arrays = read_weights(folder, record)
         try:
             model = cls(cls.settings_class(**record["hyperparameters"]), workspace)
-            model.dimension_ = int(record["dimension"])
-            model.species_ = tuple(int(s) for s in record["species"])
-            model.times_ = np.array(record["times"], dtype=np.float64)
+            model.restore_common(record)
             model.statistics_ = TargetStatistics.from_json(record["statistics"])
             model.provenance_ = dict(record["provenance"])
             model.restore(record)

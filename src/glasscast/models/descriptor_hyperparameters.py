@@ -56,6 +56,11 @@ class StructuralHyperparameters(RidgeHyperparameters):
         wanted = {self.structure, self.quantity.removesuffix("-distance")}
         return tuple(key for key in ("inherent", "cage") if key in wanted)
 
+    @property
+    def reads_liquid(self) -> bool:
+        """For energies, unless the settings name it."""
+        return self.quantity == "energy" and self.liquid is None
+
     @model_validator(mode="after")
     def _density_needs_a_length(self) -> Self:
         if self.quantity == "density" and self.length == 0:
@@ -142,6 +147,11 @@ class GlassMlpHyperparameters(NetworkHyperparameters):
         default=TrainingSettings(clip_norm=None, validation_fraction=0.25),
         description="epochs, learning rate and patience are those of the stages",
     )
+
+    @property
+    def reads_liquid(self) -> bool:
+        """For energies, unless the settings name it."""
+        return self.liquid is None
 
     @model_validator(mode="after")
     def _targets_are_standardised(self) -> Self:

@@ -24,6 +24,11 @@ class Hyperparameters(BaseModel):
         structure = getattr(self, "structure", "positions")
         return () if structure == "positions" else (structure,)
 
+    @property
+    def reads_liquid(self) -> bool:
+        """Whether a forecast asks the snapshot which liquid it is of, for its interactions."""
+        return False
+
 
 class RidgeHyperparameters(Hyperparameters):
     """How a ridge regression is fitted; the same for every table of descriptors."""

@@ -112,7 +112,7 @@ class LinearModel(LinearForecaster):
         members = fold_indices(parents, parts, seed) if parts > 1 else [list(range(len(train)))]
         fold_of = {index: fold for fold, held in enumerate(members) for index in held}
         state = _FitState(checkpoint)
-        self.trained_on_ = []
+        self.trained_on_, self.state_points_ = [], ()
         reading = track(self.workspace.progress, f"fit {self.name}", train, len(train))
         for index, configuration in enumerate(reading):
             labels = self.check_labels(configuration)

@@ -31,7 +31,7 @@ class LinearForecaster(Model):
     trained_on_ : names of the training configurations.
     """
 
-    #: Arrays that are saved, without the underscore at their ends.
+    #: Arrays that are saved, without the underscore at their ends; float64 in memory.
     arrays: ClassVar[tuple[str, ...]] = ("weights", "origin", "intercept")
     weights_: FloatArray
     origin_: FloatArray
@@ -70,21 +70,12 @@ class LinearForecaster(Model):
 
     def record(self) -> dict[str, Any]:
         """Say what is saved as JSON."""
-        return {
-            "model": self.name,
-            "hyperparameters": self.hyperparameters.model_dump(mode="json"),
-            "dimension": self.dimension_,
-            "species": list(self.species_),
-            "times": self.times_.tolist(),
-            "penalty": self.penalty_.tolist(),
-            "trained_on": self.trained_on_,
-        }
+        own = {"penalty": self.penalty_.tolist(), "trained_on": self.trained_on_}
+        return self.common_record() | own
 
     def restore(self, record: dict[str, Any]) -> None:
         """Take up what :meth:`record` gave; KeyError, ValueError or TypeError if it cannot be."""
-        self.dimension_ = int(record["dimension"])
-        self.species_ = tuple(record["species"])
-        self.times_ = np.array(record["times"], dtype=np.float64)
+        self.restore_common(record)
         self.penalty_ = np.array(record["penalty"], dtype=np.float64)
         self.trained_on_ = list(record["trained_on"])
 
@@ -103,7 +94,7 @@ class LinearForecaster(Model):
             model = cls(cls.settings_class(**record["hyperparameters"]), workspace)
             model.restore(record)
             for key in cls.arrays:
-                setattr(model, f"{key}_", arrays[key])
+                setattr(model, f"{key}_", arrays[key].astype(np.float64))
         except (KeyError, ValueError, TypeError) as error:
             raise InputError(folder, f"holds no complete linear model ({error!r})") from None
         expected = (len(model.species_), len(model.feature_names()), len(model.times_))

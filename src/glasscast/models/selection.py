@@ -57,7 +57,7 @@ def selection_scores(
         raise ModelError("fit the model with 'select' before scoring its selection")
     held: dict[tuple[int, int], list[Moments]] = {key: [] for key in model.selection_}
     for configuration in test:
-        labels, features = model.check_labels(configuration), model.features(configuration)
+        labels, features = model.labels_to_score(configuration), model.features(configuration)
         for (s, t), chosen in model.selection_.items():
             mine = configuration.types == model.species_[s]
             columns = features[np.ix_(mine, chosen.indices)]

@@ -103,7 +103,7 @@ class SupportVectorMachine(LinearForecaster):
             )
         rng, quota = np.random.default_rng(seed), -(-self.hyperparameters.examples // len(train))
         kept: dict[tuple[int, int], list[_Sample]] = {}
-        self.trained_on_ = []
+        self.trained_on_, self.state_points_ = [], ()
         reading = track(self.workspace.progress, f"fit {self.name}", train, len(train))
         for parent, configuration in zip(parents, reading, strict=True):
             labels, features = self.check_labels(configuration), self.features(configuration)

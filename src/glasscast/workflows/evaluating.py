@@ -9,12 +9,12 @@ from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.smoothness_scores import write_smoothness
 from glasscast.models.registry import load_model
 from glasscast.structure.workspace import Workspace
-from glasscast.workflows.predicting import model_folder
+from glasscast.workflows.ready import model_folder
 from glasscast.workflows.train import score
 
 
 def evaluate_model(
-    model: Path,
+    model: Path | str,
     dataset: Dataset,
     out: Path | None = None,
     workspace: Workspace | None = None,
@@ -23,7 +23,7 @@ def evaluate_model(
 
     Parameters
     ----------
-    model : folder of a model or of a training run.
+    model : folder of a model or of a training run, or the name of a ready model.
     dataset : labelled; configurations the model was trained on are the caller's concern.
     out : folder for ``scores.json``, ``.csv``, ``.md`` and ``smoothness.json``, ``.csv``; nothing
         is written without it.

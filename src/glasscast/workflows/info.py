@@ -7,7 +7,39 @@ from pathlib import Path
 from glasscast.datasets.dataset import MANIFEST, Dataset
 from glasscast.liquid.species import species_name
 from glasscast.models.files import RECORD, read_record
-from glasscast.workflows.predicting import model_folder, read
+from glasscast.workflows.predicting import read
+from glasscast.workflows.ready import (
+    CARD,
+    inner_folder,
+    ready_models,
+    state_points,
+    unknown_name,
+)
+
+
+def card_of(path: Path | str, folder: Path | None = None) -> str | None:
+    """Card of a model, given its folder or, where nothing is there, the name of a ready model.
+
+    Parameters
+    ----------
+    folder : of the ready models; by default that of the installation.
+
+    Returns
+    -------
+    Markdown; None when the path holds something else, or a model without a card.
+
+    Raises
+    ------
+    InputError : if there is neither such a path nor such a ready model.
+    """
+    found = Path(path)
+    if not found.exists():
+        ready = ready_models(folder)
+        if str(path) not in ready:
+            raise unknown_name(found, folder)
+        found = ready[str(path)]
+    card = found / CARD
+    return card.read_text(encoding="utf-8") if (found / RECORD).exists() and card.exists() else None
 
 
 def describe(path: Path, verify: bool = False) -> list[tuple[str, str]]:
@@ -28,8 +60,8 @@ def describe(path: Path, verify: bool = False) -> list[tuple[str, str]]:
     """
     if (path / MANIFEST).exists():
         return _describe_dataset(Dataset.open(path), verify)
-    if (model_folder(path) / RECORD).exists():
-        return _describe_model(model_folder(path))
+    if (inner_folder(path) / RECORD).exists():
+        return _describe_model(inner_folder(path))
     if path.is_dir():
         Dataset.open(path)  # there is none: it says why
     snapshots = read(path)
@@ -70,6 +102,7 @@ def _describe_model(folder: Path) -> list[tuple[str, str]]:
         ("times", ", ".join(f"{t:g}" for t in record["times"])),
         ("dimension", str(record["dimension"])),
         ("trained on", f"{len(trained_on)} configurations"),
+        *(("state point", str(point)) for point in state_points(record)),
         *((key, str(value)) for key, value in record["hyperparameters"].items()),
     ]
 

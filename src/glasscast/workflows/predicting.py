@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from glasscast.datasets.configuration import Configuration
@@ -13,18 +14,14 @@ from glasscast.models.forecast import Forecast
 from glasscast.models.registry import load_model
 from glasscast.progress import track
 from glasscast.report.forecast_files import write_forecast
-from glasscast.simulation.equilibrium import completed
 from glasscast.structure.workspace import Workspace
-from glasscast.workflows.train import MODEL
-
-
-def model_folder(path: Path) -> Path:
-    """Return the folder of a model, given it or the run folder around it."""
-    return path / MODEL if (path / MODEL).is_dir() else path
+from glasscast.workflows.ready import model_folder
+from glasscast.workflows.runs import log
+from glasscast.workflows.suiting import suited
 
 
 def predict(
-    model: Path,
+    model: Path | str,
     snapshots: Sequence[Path],
     out: Path,
     *,
@@ -37,11 +34,12 @@ def predict(
     """Forecast every snapshot in some files and write each forecast.
 
     A model that reads inherent structures or cage states gets them made where a snapshot carries
-    none.
+    none. Liquid and temperature are those of the file or the options, else those the model was
+    trained on; the log says so, and where a snapshot is unlike what the model was trained on.
 
     Parameters
     ----------
-    model : folder of a model or of a training run.
+    model : folder of a model or of a training run, or the name of a ready model.
     snapshots : files of any readable format, or dataset folders.
     out : folder for the forecasts, one file a snapshot and format.
     formats : of ``xyz``, ``gsd``, ``npz``.
@@ -50,19 +48,18 @@ def predict(
 
     Raises
     ------
-    InputError, ModelError, ShapeError : if a file or snapshot does not suit the model.
+    InputError, ModelError, ShapeError : if a file or snapshot does not suit the model, by its
+        dimension or species for example.
     SettingsError : if equilibrium positions are needed of a liquid or temperature not known.
     """
     fitted = load_model(model_folder(model), workspace)
-    forecasts = []
+    forecasts: list[Forecast] = []
+    said: set[str] = set()
     for path in snapshots:
+        say = partial(_say, said, path)
         for found in track(fitted.workspace.progress, path.name, read(path, density), None):
             try:
-                missing = [
-                    key for key in fitted.hyperparameters.equilibrium if getattr(found, key) is None
-                ]
-                fitted.check_structure(found)
-                configuration = completed(found, missing, liquid, temperature)
+                configuration = suited(fitted, found, liquid, temperature, say)
                 forecast = fitted.predict(configuration)
             except (ModelError, ShapeError, SettingsError) as error:
                 raise type(error)(f"{path}: {error}") from None
@@ -72,6 +69,14 @@ def predict(
                 write_forecast(out / f"{name}.{suffix}", forecast, truth)
             forecasts.append(forecast)
     return forecasts
+
+
+def _say(said: set[str], path: Path, level: int, text: str) -> None:
+    """Log a line unless it was said of an earlier frame of the same file."""
+    line = f"{path}: {text}"
+    if line not in said:
+        said.add(line)
+        log.log(level, "%s", line)
 
 
 def read(path: Path, density: float | None = None) -> Sequence[Configuration]:

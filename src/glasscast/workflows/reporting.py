@@ -14,7 +14,7 @@ from glasscast.models.forecast import Forecast
 from glasscast.report.page import write_report
 from glasscast.workflows.benchmark import BenchmarkResult
 from glasscast.workflows.parts import parts_of, read_forecasts
-from glasscast.workflows.predicting import model_folder
+from glasscast.workflows.ready import model_folder
 
 _EXAMPLES = 4  # configurations drawn in figures: enough to see, few enough to load at once
 
@@ -81,7 +81,7 @@ def best_model(scores: ScoreTable) -> str:
     return max(totals, key=lambda model: sum(totals[model]) / len(totals[model]))
 
 
-def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Path) -> Path:
+def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Path | str) -> Path:
     """Write the page of forecasts; truth is shown where a configuration carries it.
 
     Returns

@@ -58,19 +58,6 @@ class RunFolder:
         """Write the record that marks the run as complete."""
         write_json(self.folder / RECORD, {"versions": versions(), **record})
 
-    def record(self) -> dict[str, Any]:
-        """Read the record of a finished run.
-
-        Raises
-        ------
-        InputError : if the run is not finished.
-        """
-        path = self.folder / RECORD
-        try:
-            return dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise InputError(path, f"is no record of a finished run ({error})") from None
-
     @contextmanager
     def logging(self) -> Iterator[None]:
         """Send the log to the folder as well, while the run is at work."""
@@ -82,6 +69,25 @@ class RunFolder:
         finally:
             log.removeHandler(handler)
             handler.close()
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Read the record of a finished run.
+
+    Raises
+    ------
+    InputError : if the run is not finished.
+    """
+    path = folder / RECORD
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"is no record of a finished run ({error})") from None
+
+
+def about(data: Dataset) -> dict[str, Any]:
+    """Say for the record which data were used."""
+    return {"data": data.name, "configurations": len(data)}
 
 
 def open_data(data: Data) -> Dataset:

@@ -21,7 +21,7 @@ from glasscast.models.base import Model
 from glasscast.models.registry import build, load_model
 from glasscast.progress import track
 from glasscast.structure.workspace import Workspace
-from glasscast.workflows.runs import RunFolder, log, open_data
+from glasscast.workflows.runs import RunFolder, about, log, open_data
 
 MODEL, CHECKPOINT, SCORES = "model", "checkpoint.npz", "scores"
 
@@ -66,7 +66,15 @@ def train(
             report_selection(model, test, out)
             scores.write(out / f"{SCORES}.json")
             scores.write(out / f"{SCORES}.csv")
-        run.finish({"seed": experiment.seed, "trained_on": data.names, "fit_seconds": seconds})
+        used = {"train": data, "validation": validation, "test": test}
+        run.finish(
+            {
+                "seed": experiment.seed,
+                "trained_on": data.names,
+                "data": {part: about(d) for part, d in used.items() if isinstance(d, Dataset)},
+                "fit_seconds": seconds,
+            }
+        )
         log.info("finished in %.1f s", seconds)
     return model
 
