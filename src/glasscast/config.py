@@ -46,10 +46,13 @@ class _Settings(BaseModel):
 
 
 class Data(_Settings):
-    """Which configurations: dataset folders, joined; one of their splits; some of their times."""
+    """Which configurations: dataset folders, joined; a split or some by name; some times."""
 
     datasets: tuple[Path, ...] = Field(min_length=1, description="dataset folders, joined")
     split: str | None = Field(None, description="named split to take; all when absent")
+    configurations: tuple[str, ...] | None = Field(
+        None, min_length=1, description="names of those to take; all when absent"
+    )
     times: tuple[float, ...] | None = Field(None, description="times to keep; all when absent")
 
 
@@ -57,6 +60,9 @@ class TrainExperiment(_Settings):
     """Train one model."""
 
     train: Data
+    copies: Data | None = Field(
+        None, description="thermal copies; those of training configurations are trained on too"
+    )
     validation: Data | None = None
     test: Data | None = Field(None, description="scored after training, never trained on")
     model: ModelSettings

@@ -25,6 +25,8 @@ from glasscast.workflows.runs import RECORD as RUN_RECORD
 from glasscast.workflows.train import MODEL, SCORES
 
 _METRIC = "pearson_mean"
+#: Data of a run, in the order of the card.
+_PARTS = ("train", "copies", "validation", "test")
 #: What the card takes from ``run.json`` as it stands.
 _COPIED = ("seed", "versions", "fit_seconds")
 
@@ -97,17 +99,17 @@ def _data(
 ) -> dict[str, dict[str, Any]]:
     """Name, split and number of configurations of each part of the data."""
     parts: dict[str, dict[str, Any]] = {}
-    for part in ("train", "validation", "test"):
+    for part in _PARTS:
         asked: Data | None = getattr(experiment, part)
         if asked is not None:
             known = made.get("data", {}).get(part) or about(_opened(run, asked))
             parts[part] = {**known, "split": asked.split}
     origin = record.get("provenance", record)
-    if "validation" not in parts and origin.get("validated_on"):
+    if "validation" not in parts and "copies" not in parts and origin.get("validated_on"):
         aside = len(origin["validated_on"])
         parts["validation"] = {**parts["train"], "configurations": aside}
         parts["train"]["configurations"] -= aside
-    return {part: parts[part] for part in ("train", "validation", "test") if part in parts}
+    return {part: parts[part] for part in _PARTS if part in parts}
 
 
 def _scores(run: Path, others: Sequence[Path]) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from glasscast.models.hyperparameters import Hyperparameters
 from glasscast.models.registry import build
 from glasscast.structure.workspace import Workspace
 from glasscast.workflows.memory import forget_peak, peak_mb
-from glasscast.workflows.runs import log, open_data
+from glasscast.workflows.runs import log, open_data, with_copies
 from glasscast.workflows.train import refuse_overlap
 
 FORECASTS = "forecasts"
@@ -53,9 +53,7 @@ class Part:
         """Training configurations of a model, and those copies that descend from them."""
         if self.copies is None or (self.copies_for is not None and label not in self.copies_for):
             return self.train
-        joined = Dataset.join([self.train, self.copies])
-        parents = {entry.parent for entry in joined.entries[: len(self.train)]}
-        return joined.subset([e.name for e in joined.entries if e.parent in parents])
+        return with_copies(self.train, self.copies)
 
 
 def parts_of(experiment: BenchmarkExperiment) -> list[Part]:

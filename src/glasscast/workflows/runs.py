@@ -95,10 +95,24 @@ def open_data(data: Data) -> Dataset:
 
     Raises
     ------
-    InputError : if a folder is no dataset, or lacks the split or a time.
+    InputError : if a folder is no dataset, or lacks the split, a configuration or a time.
     """
     opened = [Dataset.open(folder) for folder in data.datasets]
     if data.split is not None:
         opened = [dataset.split(data.split) for dataset in opened]
     joined = Dataset.join(opened)
+    if data.configurations is not None:
+        joined = joined.subset(data.configurations)
     return joined if data.times is None else joined.at_times(data.times)
+
+
+def with_copies(train: Dataset, copies: Dataset | None) -> Dataset:
+    """Training configurations, and those thermal copies that descend from them.
+
+    Copies of other configurations are left out: these may be test data.
+    """
+    if copies is None:
+        return train
+    joined = Dataset.join([train, copies])
+    parents = {entry.parent for entry in joined.entries[: len(train)]}
+    return joined.subset([e.name for e in joined.entries if e.parent in parents])

@@ -21,7 +21,7 @@ from glasscast.models.base import Model
 from glasscast.models.registry import build, load_model
 from glasscast.progress import track
 from glasscast.structure.workspace import Workspace
-from glasscast.workflows.runs import RunFolder, about, log, open_data
+from glasscast.workflows.runs import RunFolder, about, log, open_data, with_copies
 
 MODEL, CHECKPOINT, SCORES = "model", "checkpoint.npz", "scores"
 
@@ -54,10 +54,12 @@ def train(
     test = open_data(experiment.test) if experiment.test else None
     if test is not None:
         refuse_overlap(data, test)
+    copies = None if experiment.copies is None else open_data(experiment.copies)
+    seen = with_copies(data, copies)
     with run.logging():
-        log.info("training %s on %d configurations", experiment.model.name, len(data))
+        log.info("training %s on %d configurations", experiment.model.name, len(seen))
         model, started = build(experiment.model, workspace), perf_counter()
-        model.fit(data, validation, seed=experiment.seed, checkpoint=out / CHECKPOINT)
+        model.fit(seen, validation, seed=experiment.seed, checkpoint=out / CHECKPOINT)
         seconds = perf_counter() - started
         model.save(out / MODEL)
         if test is not None:
@@ -66,11 +68,11 @@ def train(
             report_selection(model, test, out)
             scores.write(out / f"{SCORES}.json")
             scores.write(out / f"{SCORES}.csv")
-        used = {"train": data, "validation": validation, "test": test}
+        used = {"train": data, "copies": copies, "validation": validation, "test": test}
         run.finish(
             {
                 "seed": experiment.seed,
-                "trained_on": data.names,
+                "trained_on": seen.names,
                 "data": {part: about(d) for part, d in used.items() if isinstance(d, Dataset)},
                 "fit_seconds": seconds,
             }

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from tests.cli.material import contents
 
-from glasscast.config import BenchmarkExperiment
+from glasscast.config import BenchmarkExperiment, Data, TrainExperiment
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.splits import parents_of
 from glasscast.datasets.writer import DatasetWriter
-from glasscast.errors import SettingsError
+from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.definition import load_liquid
 from glasscast.simulation import thermal_copies
@@ -20,6 +20,8 @@ from glasscast.simulation.equilibrate import first_snapshot
 from glasscast.simulation.settings import EquilibrationSettings
 from glasscast.simulation.thermal_copies import make_copies
 from glasscast.workflows.parts import parts_of
+from glasscast.workflows.runs import open_data, read_run
+from glasscast.workflows.train import train
 
 pytestmark = pytest.mark.lammps
 SIZE = 300
@@ -116,6 +118,19 @@ def test_copies_stay_with_their_snapshot_in_every_fold(source, tmp_path):
         assert not [name for name in trained.names if name.startswith(held_out)]
         assert len(set(parents_of(trained))) == 2
         assert len(part.trained_on("plain")) == 2
+
+
+def test_training_takes_named_configurations_and_their_copies(source, tmp_path):
+    make_copies(source, tmp_path / "copies", copies=2, time=0.1)
+    wanted = {"datasets": [source], "times": [10.0], "configurations": ["c0", "c2"]}
+    experiment = TrainExperiment(
+        train=wanted, copies={"datasets": [tmp_path / "copies"]}, model={"name": "lr", "order": 0}
+    )
+    train(experiment, tmp_path / "run")
+    record = read_run(tmp_path / "run")
+    assert sorted(name[:2] for name in record["trained_on"]) == ["c0"] * 3 + ["c2"] * 3
+    with pytest.raises(InputError, match="no configuration 'c7'"):
+        open_data(Data(datasets=[source], configurations=["c7"]))
 
 
 def test_copies_of_other_data_are_refused(source, tmp_path):
