@@ -123,8 +123,9 @@ def test_copies_stay_with_their_snapshot_in_every_fold(source, tmp_path):
 def test_training_takes_named_configurations_and_their_copies(source, tmp_path):
     make_copies(source, tmp_path / "copies", copies=2, time=0.1)
     wanted = {"datasets": [source], "times": [10.0], "configurations": ["c0", "c2"]}
+    model = {"name": "structural", "quantity": "inherent-distance", "length": 0}
     experiment = TrainExperiment(
-        train=wanted, copies={"datasets": [tmp_path / "copies"]}, model={"name": "lr", "order": 0}
+        train=wanted, copies={"datasets": [tmp_path / "copies"]}, model=model
     )
     train(experiment, tmp_path / "run")
     record = read_run(tmp_path / "run")
