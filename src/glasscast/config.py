@@ -77,9 +77,14 @@ class PublishedData(_Settings):
 
 
 class Copies(Data):
-    """Thermal copies, and the models that are trained on them."""
+    """Thermal copies, and what the models use them for."""
 
-    models: tuple[Label, ...] | None = Field(None, description="labels; all when absent")
+    models: tuple[Label, ...] | None = Field(
+        None, description="labels of those trained on them; all when absent"
+    )
+    averaged: tuple[Label, ...] = Field(
+        (), description="labels of those that forecast the mean over a snapshot and its copies"
+    )
 
 
 class BenchmarkExperiment(_Settings):
@@ -92,7 +97,7 @@ class BenchmarkExperiment(_Settings):
     data: Data
     copies: Copies | None = Field(
         None,
-        description="thermal copies of `data`: trained on beside their snapshots, never forecast",
+        description="thermal copies of `data`, trained on or averaged over beside the snapshots",
     )
     test: Data | None = None
     folds: int | Literal["each"] = Field(
@@ -115,10 +120,10 @@ class BenchmarkExperiment(_Settings):
 
     @model_validator(mode="after")
     def _known_labels(self) -> BenchmarkExperiment:
-        labels = () if self.copies is None else self.copies.models or ()
-        unknown = set(labels) - set(self.models)
-        if unknown:
-            raise ValueError(f"copies.models names '{min(unknown)}', which is not among the models")
+        if self.copies is not None:
+            unknown = {*(self.copies.models or ()), *self.copies.averaged} - set(self.models)
+            if unknown:
+                raise ValueError(f"copies names '{min(unknown)}', which is not among the models")
         return self
 
 

@@ -71,6 +71,12 @@ def predict(
         float | None,
         typer.Option(help="for cage states, where files do not tell; default: the model's", min=0),
     ] = None,
+    copies: Annotated[
+        int, typer.Option(help="forecast the mean over so many thermal copies as well", min=0)
+    ] = 0,
+    copy_time: Annotated[
+        float, typer.Option(help="between the snapshot and its copies, far below the model's times")
+    ] = 5.0,
     report: Annotated[bool, typer.Option(help="write report.html as well")] = True,
     threads: Threads = 0,
 ) -> None:
@@ -86,6 +92,8 @@ def predict(
             density=density,
             liquid=liquid,
             temperature=temperature,
+            copies=copies,
+            copy_time=copy_time,
             workspace=workspace,
         )
         if report:

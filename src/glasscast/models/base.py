@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -89,6 +90,21 @@ class Model(ABC):
         ------
         ModelError : if the model is not fitted, or a species or dimension is new to it.
         """
+
+    def predict_mean(self, snapshots: Iterable[Configuration], since: float = 0.0) -> Forecast:
+        """Forecast the first snapshot by the mean over all, thermal copies of it, without pairs.
+
+        The vibrations, which say little of the motion at long times, average out. Times before
+        ``since`` are forecast from the first snapshot alone.
+        """
+        forecasts = [self.predict(snapshot) for snapshot in snapshots]
+        first = forecasts[0]
+        if len(forecasts) == 1:
+            return first
+        mean = np.mean([f.values for f in forecasts], axis=0, dtype=np.float64)
+        late = first.times[:, None] >= since * (1 - 1e-9)
+        values = np.where(late, mean, first.values).astype(np.float32)
+        return replace(first, values=values, bonds=None, bond_change=None, uncertainty=None)
 
     def parameter_count(self) -> int:
         """Numbers learned in ``fit``; none unless a model says otherwise."""

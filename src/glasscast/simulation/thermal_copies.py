@@ -174,6 +174,32 @@ def make_copies(
     return result
 
 
+def copies_of(
+    snapshot: Configuration,
+    copies: int,
+    time: float,
+    liquid: str | None = None,
+    temperature: float | None = None,
+    seed: int = 1,
+) -> list[Configuration]:
+    """Thermal copies of one snapshot, for a forecast; see :func:`make_copies`.
+
+    Raises
+    ------
+    SettingsError : if liquid or temperature are unknown or contradict the metadata.
+    InputError : if the snapshot does not suit the liquid.
+    """
+    check_engine(EngineSettings())
+    settings = liquid_of(snapshot.name, snapshot.metadata, liquid)
+    warm = temperature_of(snapshot.name, snapshot.metadata, temperature, "the velocities")
+    assert warm is not None
+    check_snapshot(
+        snapshot.name, settings.liquid(), snapshot.positions, snapshot.types, snapshot.box, None
+    )
+    found = CopyPlan(settings, warm, copies, time, seed).run(snapshot)
+    return [snapshot.with_fields(positions=positions) for positions in found]
+
+
 def _checked(entry: Entry, plan: CopyPlan) -> Configuration:
     """Read a snapshot that the liquid can run from."""
     snapshot = read_configuration(entry.path, entry.checksum)

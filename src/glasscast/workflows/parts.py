@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from time import perf_counter
@@ -40,33 +40,44 @@ class Part:
     Parameters
     ----------
     copies : thermal copies, of any configurations.
-    copies_for : labels of the models trained on them; None for all.
+    trained_with : labels of the models trained on them; None for all.
+    averaged : labels of the models that forecast the mean over a snapshot and its copies.
     """
 
     number: int
     train: Dataset
     test: Dataset
     copies: Dataset | None = None
-    copies_for: tuple[str, ...] | None = None
+    trained_with: tuple[str, ...] | None = None
+    averaged: tuple[str, ...] = ()
 
     def trained_on(self, label: str) -> Dataset:
         """Training configurations of a model, and those copies that descend from them."""
-        if self.copies is None or (self.copies_for is not None and label not in self.copies_for):
+        if self.copies is None or (
+            self.trained_with is not None and label not in self.trained_with
+        ):
             return self.train
         return with_copies(self.train, self.copies)
+
+    def forecast_from(self, name: str, label: str) -> Dataset:
+        """Test configuration of a name, and its copies if the model averages over them."""
+        alone = self.test.subset([name])
+        return with_copies(alone, self.copies if label in self.averaged else None)
 
 
 def parts_of(experiment: BenchmarkExperiment) -> list[Part]:
     """Folds of the benchmark; one part when it has test data of its own."""
     data = open_data(experiment.data)
     copies = None if experiment.copies is None else open_data(experiment.copies)
-    copies_for = None if experiment.copies is None else experiment.copies.models
-    if copies is not None:
+    use: dict[str, Any] = {}
+    if copies is not None and experiment.copies is not None:
         _refuse_strangers(data, copies)
+        wanted = experiment.copies
+        use = {"copies": copies, "trained_with": wanted.models, "averaged": wanted.averaged}
     if experiment.test is not None:
         test = open_data(experiment.test)
         refuse_overlap(data, test)
-        return [Part(0, data, test, copies, copies_for)]
+        return [Part(0, data, test, **use)]
     parents = [entry.parent for entry in data.entries]
     count = len(set(parents)) if experiment.folds == "each" else experiment.folds
     held_out = fold_indices(parents, count, experiment.seed)
@@ -76,7 +87,7 @@ def parts_of(experiment: BenchmarkExperiment) -> list[Part]:
         test_names = [names[i] for i in held]
         rest = [name for name in names if name not in set(test_names)]
         train, test = data.subset(rest), data.subset(test_names)
-        parts.append(Part(number, train, test, copies, copies_for))
+        parts.append(Part(number, train, test, **use))
     return parts
 
 
@@ -106,8 +117,10 @@ def forecast_part(
     workspace: Workspace,
 ) -> None:
     """Train a model and forecast those configurations of one part that have no forecast yet."""
-    train = part.trained_on(label.partition(SIZE_MARK)[0])
-    fingerprint = _fingerprint(settings, train, part.test, seed)
+    plain_label = label.partition(SIZE_MARK)[0]
+    train = part.trained_on(plain_label)
+    sources = {name: part.forecast_from(name, plain_label) for name in part.test.names}
+    fingerprint = _fingerprint(settings, train, sources, seed)
     missing = [
         name
         for name in part.test.names
@@ -124,11 +137,11 @@ def forecast_part(
     )
     fitted = perf_counter() - started
     log.info("%s, part %d: fitted in %.1f s", label, part.number, fitted)
-    for configuration in part.test.subset(missing):
+    for name in missing:
         # Nothing remembered from training: the time of a forecast is that of a new snapshot.
         model.workspace = Workspace(workspace.threads, workspace.limit, workspace.progress)
         started = perf_counter()
-        forecast = model.predict(configuration)
+        forecast = model.predict_mean(sources[name])
         cost = Cost(model.parameter_count(), fitted, perf_counter() - started, peak_mb())
         arrays: dict[str, NDArray[Any]] = {
             "times": forecast.times,
@@ -137,17 +150,19 @@ def forecast_part(
                 json.dumps({"target": forecast.target, "fingerprint": fingerprint, **asdict(cost)})
             ),
         }
-        write_atomically(forecast_path(out, label, configuration.name), npz_bytes(arrays))
+        write_atomically(forecast_path(out, label, name), npz_bytes(arrays))
 
 
-def _fingerprint(settings: Hyperparameters, train: Dataset, test: Dataset, seed: int) -> str:
+def _fingerprint(
+    settings: Hyperparameters, train: Dataset, sources: Mapping[str, Dataset], seed: int
+) -> str:
     """Identity of a fit and of what it forecasts: settings, seed, times, and data."""
     data = [
         __version__,
         settings.model_dump_json(),
         seed,
         [(e.checksum, e.kept_times, e.stages) for e in train.entries],
-        [e.checksum for e in test.entries],
+        [e.checksum for source in sources.values() for e in source.entries],
     ]
     return sha256(json.dumps(data).encode())
 

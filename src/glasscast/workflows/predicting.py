@@ -14,6 +14,7 @@ from glasscast.models.forecast import Forecast
 from glasscast.models.registry import load_model
 from glasscast.progress import track
 from glasscast.report.forecast_files import write_forecast
+from glasscast.simulation.thermal_copies import SEPARATION
 from glasscast.structure.workspace import Workspace
 from glasscast.workflows.ready import model_folder
 from glasscast.workflows.runs import log
@@ -29,6 +30,8 @@ def predict(
     density: float | None = None,
     liquid: str | None = None,
     temperature: float | None = None,
+    copies: int = 0,
+    copy_time: float = 5.0,
     workspace: Workspace | None = None,
 ) -> list[Forecast]:
     """Forecast every snapshot in some files and write each forecast.
@@ -45,6 +48,8 @@ def predict(
     formats : of ``xyz``, ``gsd``, ``npz``.
     density : number density, for files without a box.
     liquid, temperature : to find equilibrium positions with, where a file does not tell.
+    copies, copy_time : forecast the mean over so many thermal copies as well, this long after the
+        snapshot; only at times far longer.
 
     Raises
     ------
@@ -59,8 +64,11 @@ def predict(
         say = partial(_say, said, path)
         for found in track(fitted.workspace.progress, path.name, read(path, density), None):
             try:
-                configuration = suited(fitted, found, liquid, temperature, say)
-                forecast = fitted.predict(configuration)
+                suiting = suited(fitted, found, liquid, temperature, say, copies, copy_time)
+                configuration, forecast = (
+                    suiting[0],
+                    fitted.predict_mean(suiting, SEPARATION * copy_time),
+                )
             except (ModelError, ShapeError, SettingsError) as error:
                 raise type(error)(f"{path}: {error}") from None
             for suffix in formats:

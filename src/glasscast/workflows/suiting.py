@@ -14,6 +14,7 @@ from glasscast.liquid.species import species_name
 from glasscast.models.base import Model
 from glasscast.models.state_points import StatePoint, always_there, departures
 from glasscast.simulation.equilibrium import completed
+from glasscast.simulation.thermal_copies import copies_of
 
 Value = TypeVar("Value")
 
@@ -24,7 +25,9 @@ def suited(
     liquid: str | None,
     temperature: float | None,
     say: Callable[[int, str], None],
-) -> Configuration:
+    copies: int = 0,
+    time: float = 5.0,
+) -> list[Configuration]:
     """Make sure that a model can read a snapshot, and complete what it lacks.
 
     Parameters
@@ -48,12 +51,13 @@ def suited(
     settings, known, assumed = model.hyperparameters, snapshot.metadata, []
     missing = [key for key in settings.equilibrium if getattr(snapshot, key) is None]
     nameless = known.get("liquid") is None
-    if nameless and liquid is None and (missing or settings.reads_liquid):
+    if nameless and liquid is None and (missing or settings.reads_liquid or copies):
         # A liquid of one's own is a file, which the model does not carry.
         liquid = _only(p.liquid if p.liquid in BUILT_IN else None for p in model.state_points_)
         if liquid is not None:
             assumed.append(f"liquid {liquid}")
-    if "cage" in missing and temperature is None and known.get("temperature") is None:
+    warm = "cage" in missing or copies > 0
+    if warm and temperature is None and known.get("temperature") is None:
         temperature = _only(p.temperature for p in model.state_points_)
         if temperature is not None:
             assumed.append(f"T = {temperature:g}")
@@ -62,7 +66,9 @@ def suited(
     snapshot = completed(snapshot, missing, liquid, temperature)
     if nameless and liquid is not None and settings.reads_liquid:
         snapshot = snapshot.with_fields(metadata={**known, "liquid": liquid})
-    return snapshot
+    if not copies:
+        return [snapshot]
+    return [snapshot, *copies_of(snapshot, copies, time, liquid, temperature)]
 
 
 def _compare(

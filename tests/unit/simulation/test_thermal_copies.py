@@ -15,10 +15,12 @@ from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.definition import load_liquid
+from glasscast.models.descriptor_hyperparameters import StructuralHyperparameters
+from glasscast.models.structural import StructuralBaseline
 from glasscast.simulation import thermal_copies
 from glasscast.simulation.equilibrate import first_snapshot
 from glasscast.simulation.settings import EquilibrationSettings
-from glasscast.simulation.thermal_copies import make_copies
+from glasscast.simulation.thermal_copies import copies_of, make_copies
 from glasscast.workflows.parts import parts_of
 from glasscast.workflows.runs import open_data, read_run
 from glasscast.workflows.train import train
@@ -73,6 +75,46 @@ def test_copies_move_a_little_and_keep_their_labels(source, tmp_path):
         assert copy.propensity_halves is None
     first, second = made[0], made[1]
     assert np.abs(minimum_image(first.positions - second.positions, first.box)).max() > 0.05
+
+
+def test_copies_for_a_forecast_are_those_of_the_dataset(source, tmp_path):
+    made = make_copies(source, tmp_path / "copies", copies=2, time=0.1)
+    again = copies_of(Dataset.open(source)[1], 2, 0.1)
+    for copy, expected in zip(again, made[2:4], strict=True):
+        np.testing.assert_array_equal(copy.positions, expected.positions)
+
+
+def test_mean_forecast_leaves_early_times_to_the_snapshot(source, tmp_path):
+    rng = np.random.default_rng(0)
+    varied = []
+    for c in Dataset.open(source):
+        step = rng.random((SIZE, 3))
+        labels = np.stack([np.linalg.norm(step, axis=1)] * 2)
+        inherent = (c.positions + step) % c.box
+        varied.append(c.with_fields(inherent=inherent, propensity=labels, propensity_halves=None))
+    snapshot = varied[0]
+    settings = StructuralHyperparameters(quantity="inherent-distance", length=0)
+    model = StructuralBaseline(settings).fit(varied)
+    moved = [snapshot, *copies_of(snapshot, 3, 0.1)]
+    single = np.array([model.predict(c).values for c in moved])
+    together = model.predict_mean(moved, since=5.0).values
+    np.testing.assert_array_equal(together[0], single[0, 0])
+    np.testing.assert_allclose(together[1], single[:, 1].mean(0), rtol=1e-5)
+    assert np.abs(together[1] - single[0, 1]).max() > 1e-3
+
+
+def test_benchmark_averages_only_where_asked(source, tmp_path):
+    make_copies(source, tmp_path / "copies", copies=2, time=0.1)
+    experiment = BenchmarkExperiment(
+        data={"datasets": [source], "times": [10.0]},
+        copies={"datasets": [tmp_path / "copies"], "averaged": ["mean"]},
+        folds="each",
+        models={"LR": "lr", "mean": "lr"},
+    )
+    part = parts_of(experiment)[0]
+    (name,) = part.test.names
+    assert part.forecast_from(name, "LR").names == [name]
+    assert part.forecast_from(name, "mean").names == [name, f"{name}-copy-01", f"{name}-copy-02"]
 
 
 def test_interrupted_copies_go_on_to_the_same_bytes(source, tmp_path, monkeypatch):
