@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from os import cpu_count
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.progress import Progress, Silent
+
+
+def _memory() -> int:
+    """Bytes of the machine's memory; 8 GB where it does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 8 * 1024**3
 
 
 @dataclass
@@ -21,12 +29,13 @@ class Workspace:
     Parameters
     ----------
     threads : for blocks of one configuration, or processes for several of them.
-    limit : bytes kept; the least recently used results go first.
+    limit : bytes kept; the least recently used results go first. A quarter of the machine's
+        memory by default: cross-validation comes back to every configuration in every fold.
     progress : what long work reports to.
     """
 
-    threads: int = field(default_factory=lambda: cpu_count() or 1)
-    limit: int = 2 * 1024**3
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    limit: int = field(default_factory=lambda: _memory() // 4)
     progress: Progress = field(default_factory=Silent)
     _kept: OrderedDict[Hashable, NDArray[np.float64]] = field(default_factory=OrderedDict)
     _bytes: int = 0
