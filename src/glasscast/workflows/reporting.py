@@ -57,7 +57,8 @@ def report_benchmark(
         scores=result.scores,
         examples=examples,
         settings=experiment.model_dump(mode="json"),
-        summary=f"{', '.join(experiment.models)}: {how}. Particle figures show {best}.",
+        summary=f"{', '.join(experiment.models)}: {how}. {_copies(experiment)}"
+        f"Particle figures show {best}.",
         data={
             "data sets": [str(path) for path in dict.fromkeys(chain.from_iterable(sources))],
             "training configurations": len(parts[0].train),
@@ -70,6 +71,19 @@ def report_benchmark(
         susceptibility=result.susceptibility,
         command=command,
     )
+
+
+def _copies(experiment: BenchmarkExperiment) -> str:
+    """Say which models used thermal copies; '' if none did."""
+    if experiment.copies is None:
+        return ""
+    trained = experiment.copies.models
+    text = "Thermal copies were trained on"
+    if trained is not None:
+        text += f" by {', '.join(trained)}"
+    if experiment.copies.averaged:
+        text += f" and averaged over by {', '.join(experiment.copies.averaged)}"
+    return f"{text}. "
 
 
 def best_model(scores: ScoreTable) -> str:
