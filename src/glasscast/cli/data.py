@@ -12,8 +12,10 @@ from rich.table import Table
 from glasscast.cli.options import (
     Address,
     Cluster,
+    Liquid,
     Out,
     Scheduler,
+    Temperature,
     Threads,
     Workers,
     console,
@@ -94,12 +96,8 @@ def equilibrium(
     dataset: Annotated[Path, typer.Argument(help="dataset folder, changed in place")],
     inherent: Annotated[bool, typer.Option("--inherent", help="add inherent structures")] = False,
     cage: Annotated[bool, typer.Option("--cage", help="add cage states")] = False,
-    liquid: Annotated[
-        str | None, typer.Option(help="where the dataset does not tell: a name or a YAML file")
-    ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(help="where the dataset does not tell, for the cage state")
-    ] = None,
+    liquid: Liquid = None,
+    temperature: Temperature = None,
     radius: Annotated[
         float | None, typer.Option(help="R_cage in sigma of species A", show_default="0.45")
     ] = None,
@@ -153,12 +151,8 @@ def thermal_copies(
     time: Annotated[
         float, typer.Option(help="between a snapshot and its copies; long against vibrations")
     ] = 5.0,
-    liquid: Annotated[
-        str | None, typer.Option(help="where the dataset does not tell: a name or a YAML file")
-    ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(help="where the dataset does not tell, for the velocities")
-    ] = None,
+    liquid: Liquid = None,
+    temperature: Temperature = None,
     seed: Annotated[int, typer.Option(help="of the velocities", min=0)] = 1,
     workers: Workers = 1,
     scheduler: Scheduler = "processes",

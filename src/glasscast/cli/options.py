@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 console = Console()
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="folder for the results")]
+Liquid = Annotated[
+    str | None, typer.Option(help="where the dataset does not tell: a name or a YAML file")
+]
+Temperature = Annotated[
+    float | None, typer.Option(help="of Monte Carlo or velocities, where the dataset does not tell")
+]
 Threads = Annotated[int, typer.Option(help="0 takes all cores", min=0)]
 Workers = Annotated[int, typer.Option(help="configurations made side by side", min=1)]
 Scheduler = Annotated[str, typer.Option(help="inline, processes, dask or slurm")]

@@ -19,10 +19,10 @@ from glasscast.datasets.files import remove_partials, sha256
 from glasscast.errors import SettingsError
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.liquid.interactions import check_temperature
-from glasscast.progress import Progress, Silent, task
+from glasscast.progress import Progress, Silent
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.checks import check_engine, check_snapshot
-from glasscast.simulation.executors import each_done, open_executor, work_off
+from glasscast.simulation.executors import finish
 from glasscast.simulation.inherent import find_inherent
 from glasscast.simulation.plan import fingerprint_of, load, matches, save
 from glasscast.simulation.settings import CageSettings, EngineSettings, InherentSettings
@@ -136,26 +136,20 @@ def add_equilibrium(
     if parts_folder.is_dir():
         remove_partials(parts_folder)
     todo = [entry for entry in wanted if _missing(parts_folder, entry, wanted[entry])]
-    if todo:
-        if inherent is not None:
-            check_engine(EngineSettings())
-        with task(progress or Silent(), "equilibrium positions", len(todo)) as steps:
-
-            def attempt(left: list[Entry]) -> dict[Entry, Exception]:
-                failures = {}
-                calls = {entry: (_find, plan, parts_folder, entry, wanted[entry]) for entry in left}
-                with open_executor(scheduler, workers, address, cluster) as executor:
-                    for entry, error in each_done(executor, calls):
-                        if error is None:
-                            steps.advance(entry.name)
-                        else:
-                            failures[entry] = error
-                return failures
-
-            def done(entry: Entry) -> bool:
-                return not _missing(parts_folder, entry, wanted[entry])
-
-            work_off(todo, attempt, done, lambda entry: entry.name, retries)
+    if todo and inherent is not None:
+        check_engine(EngineSettings())
+    finish(
+        "equilibrium positions",
+        {entry: (_find, plan, parts_folder, entry, wanted[entry]) for entry in todo},
+        lambda entry: not _missing(parts_folder, entry, wanted[entry]),
+        lambda entry: entry.name,
+        scheduler=scheduler,
+        workers=workers,
+        address=address,
+        cluster=cluster,
+        retries=retries,
+        progress=progress or Silent(),
+    )
     if wanted:
         dataset = amend(folder, _merged(parts_folder, wanted))
     shutil.rmtree(parts_folder, ignore_errors=True)
@@ -290,6 +284,7 @@ def temperature_of(
         raise SettingsError(f"{name}: the metadata say temperature {known:g}, not {given:g}")
     if needed_by is not None and given is None and known is None:
         raise SettingsError(
-            f"{name}: no temperature in the metadata, and {needed_by} need one; give --temperature"
+            f"{name}: {needed_by} need a temperature, which the metadata do not tell; give "
+            "--temperature"
         )
     return known if given is None else given

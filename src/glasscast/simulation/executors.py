@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from glasscast.errors import GlasscastError, MissingExtraError, SettingsError, SimulationError
+from glasscast.progress import Progress, task
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -97,6 +98,43 @@ def work_off(
         f"{len(left)} of {len(todo)} configurations failed; {name(first)}: "
         f"{failures.get(first, 'its result does not read back')}"
     ) from failures.get(first)
+
+
+def finish(
+    title: str,
+    calls: Mapping[Key, tuple[Any, ...]],
+    done: Callable[[Key], bool],
+    name: Callable[[Key], str],
+    *,
+    scheduler: str,
+    workers: int,
+    address: str | None,
+    cluster: dict[str, Any] | None,
+    retries: int,
+    progress: Progress,
+) -> None:
+    """Run independent calls wherever asked until all are done; see :func:`work_off`.
+
+    Parameters
+    ----------
+    title : of the progress display, which advances by one a call.
+    calls : what to run: a function and its arguments by key.
+    """
+    if not calls:
+        return
+    with task(progress, title, len(calls)) as steps:
+
+        def attempt(left: list[Key]) -> dict[Key, Exception]:
+            failures = {}
+            with open_executor(scheduler, workers, address, cluster) as executor:
+                for key, error in each_done(executor, {key: calls[key] for key in left}):
+                    if error is None:
+                        steps.advance(name(key))
+                    else:
+                        failures[key] = error
+            return failures
+
+        work_off(list(calls), attempt, done, name, retries)
 
 
 @contextmanager

@@ -18,13 +18,13 @@ from glasscast.datasets.writer import STATE_KEYS, DatasetWriter
 from glasscast.errors import SettingsError
 from glasscast.liquid.box import wrap
 from glasscast.liquid.definition import LiquidSettings
-from glasscast.progress import Progress, Silent, task
+from glasscast.progress import Progress, Silent
 from glasscast.simulation.checks import check_engine, check_snapshot
 from glasscast.simulation.commands import steps_of, time_step
 from glasscast.simulation.engine import maxwell_boltzmann
 from glasscast.simulation.ensembles import NVE
 from glasscast.simulation.equilibrium import identity_of, liquid_of, temperature_of
-from glasscast.simulation.executors import each_done, open_executor, work_off
+from glasscast.simulation.executors import finish
 from glasscast.simulation.external import open_engine
 from glasscast.simulation.plan import fingerprint_of, load, matches, save
 from glasscast.simulation.settings import EngineSettings
@@ -146,22 +146,18 @@ def make_copies(
             before.has(*_name_and_mark(entry, number, prints[entry])) for number in range(copies)
         )
 
-    todo = [entry for entry in dataset.entries if not done(entry)]
-    if todo:
-        with task(progress or Silent(), "thermal copies", len(todo)) as steps:
-
-            def attempt(left: list[Entry]) -> dict[Entry, Exception]:
-                failures = {}
-                calls = {entry: (_run, plan, parts, entry, prints[entry]) for entry in left}
-                with open_executor(scheduler, workers, address, cluster) as executor:
-                    for entry, error in each_done(executor, calls):
-                        if error is None:
-                            steps.advance(entry.name)
-                        else:
-                            failures[entry] = error
-                return failures
-
-            work_off(todo, attempt, done, lambda entry: entry.name, retries)
+    finish(
+        "thermal copies",
+        {e: (_run, plan, parts, e, prints[e]) for e in dataset.entries if not done(e)},
+        done,
+        lambda entry: entry.name,
+        scheduler=scheduler,
+        workers=workers,
+        address=address,
+        cluster=cluster,
+        retries=retries,
+        progress=progress or Silent(),
+    )
     for entry, snapshot in zip(dataset.entries, dataset.at_times(late), strict=True):
         for number in range(copies):
             name, mark = _name_and_mark(entry, number, prints[entry])

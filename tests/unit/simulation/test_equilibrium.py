@@ -204,7 +204,7 @@ def test_liquid_and_temperature_come_from_somewhere_and_never_contradict(
     silent = write(tmp_path / "silent", snapshots)
     known = write(tmp_path / "known", snapshots, liquid="ka", temperature=1.0)
     own = write(tmp_path / "own", snapshots, liquid="mine", temperature=1.0)
-    monkeypatch.setattr(equilibrium, "open_executor", None)  # nothing may be computed
+    monkeypatch.setattr(equilibrium, "finish", None)  # nothing may be computed
     for folder, options, message in [
         (silent, {"temperature": 1.0}, "the metadata name no liquid; give --liquid"),
         (silent, {"liquid": "ka"}, "do not tell; give --temperature"),
