@@ -44,7 +44,8 @@ def test_interaction_network(settings, dimension):
 @pytest.mark.parametrize(("layers", "dimension"), [(0, 3), (1, 3), (3, 3), (3, 2)])
 def test_geo_network(layers, dimension):
     torch.manual_seed(0)
-    network = GeoNetwork(GeoHyperparameters(hidden=8, triplet_layers=layers), 2, 2).double()
+    settings = GeoHyperparameters(hidden=8, triplet_layers=layers, feature_norm="none")
+    network = GeoNetwork(settings, 2, 2).double()
     snapshot = liquid(1, dimension=dimension)
     graph = batch_graph(build_graph(snapshot, CUTOFF), triplets=True, dtype=torch.float64)
     first, second = triplets(graph.index)
