@@ -68,12 +68,15 @@ def train(
             report_selection(model, test, out)
             scores.write(out / f"{SCORES}.json")
             scores.write(out / f"{SCORES}.csv")
-        used = {"train": data, "copies": copies, "validation": validation, "test": test}
+        parts = {"train": data, "validation": validation, "test": test}
+        used = {part: about(d) for part, d in parts.items() if isinstance(d, Dataset)}
+        if copies is not None:
+            used["copies"] = {**about(copies), "configurations": len(seen) - len(data)}
         run.finish(
             {
                 "seed": experiment.seed,
                 "trained_on": seen.names,
-                "data": {part: about(d) for part, d in used.items() if isinstance(d, Dataset)},
+                "data": used,
                 "fit_seconds": seconds,
             }
         )

@@ -172,6 +172,7 @@ def test_training_takes_named_configurations_and_their_copies(source, tmp_path):
     train(experiment, tmp_path / "run")
     record = read_run(tmp_path / "run")
     assert sorted(name[:2] for name in record["trained_on"]) == ["c0"] * 3 + ["c2"] * 3
+    assert record["data"]["copies"]["configurations"] == 4
     with pytest.raises(InputError, match="no configuration 'c7'"):
         open_data(Data(datasets=[source], configurations=["c7"]))
 
