@@ -92,7 +92,12 @@ def parts_of(experiment: BenchmarkExperiment) -> list[Part]:
 
 
 def _refuse_strangers(data: Dataset, copies: Dataset) -> None:
-    """Refuse copies of configurations that are not in the data: these could be in a test set."""
+    """Refuse copies of configurations that are not in the data, or not valid at all its times."""
+    if copies.state.get("times") != data.state.get("times"):
+        raise SettingsError(
+            f"'copies' has labels at {copies.state.get('times')}, the data at {data.state.get('times')}: "
+            "choose the same 'times' for both"
+        )
     joined = Dataset.join([data, copies]).entries
     known = {entry.parent for entry in joined[: len(data)]}
     strangers = [entry for entry in joined[len(data) :] if entry.parent not in known]

@@ -193,6 +193,18 @@ def test_copies_of_other_data_are_refused(source, tmp_path):
         parts_of(experiment)
 
 
+def test_copies_are_not_used_at_times_they_do_not_hold_for(source, tmp_path):
+    make_copies(source, tmp_path / "copies", copies=1, time=0.1)
+    experiment = BenchmarkExperiment(
+        data={"datasets": [source]},  # at 1 and 10; the copies are valid at 10
+        copies={"datasets": [tmp_path / "copies"]},
+        folds="each",
+        models={"LR": "lr"},
+    )
+    with pytest.raises(SettingsError, match="choose the same 'times' for both"):
+        parts_of(experiment)
+
+
 def test_what_cannot_be_copied_is_refused(source, tmp_path):
     with pytest.raises(SettingsError, match="shorten --time"):
         make_copies(source, tmp_path / "copies", time=1.0)
