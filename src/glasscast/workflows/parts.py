@@ -93,10 +93,10 @@ def parts_of(experiment: BenchmarkExperiment) -> list[Part]:
 
 def _refuse_strangers(data: Dataset, copies: Dataset) -> None:
     """Refuse copies of configurations that are not in the data, or not valid at all its times."""
-    if copies.state.get("times") != data.state.get("times"):
+    theirs, ours = copies.state.get("times"), data.state.get("times")
+    if theirs != ours:
         raise SettingsError(
-            f"'copies' has labels at {copies.state.get('times')}, the data at {data.state.get('times')}: "
-            "choose the same 'times' for both"
+            f"'copies' has labels at {theirs}, the data at {ours}: choose the same 'times' for both"
         )
     joined = Dataset.join([data, copies]).entries
     known = {entry.parent for entry in joined[: len(data)]}
