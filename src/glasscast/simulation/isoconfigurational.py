@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from glasscast.liquid.correlations import (
 )
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.commands import steps_of, time_step
-from glasscast.simulation.engine import maxwell_boltzmann
+from glasscast.simulation.engine import Sample, maxwell_boltzmann
 from glasscast.simulation.ensembles import NVE
 from glasscast.simulation.external import open_engine
 from glasscast.simulation.settings import EngineSettings
@@ -132,28 +132,28 @@ def run_isoconfigurational(
     scattering, squared = np.zeros(len(steps)), np.zeros(len(steps))
     energies = np.empty((runs, len(steps) + 1))
     state = np.empty((runs, len(steps), 2))
-    with open_engine(liquid, types, box, engine) as running:
-        for run in range(runs):
-            rng = np.random.default_rng([*seed, run])
-            masses = liquid.masses[types]
-            running.place(start, maxwell_boltzmann(temperature, masses, liquid.dimension, rng))
-            before = running.work
-            for index, sample in enumerate(running.integrate(NVE(), [0, *steps])):
-                energies[run, index] = sample.energy
-                if index == 0:
-                    continue
-                displacements = sample.positions - start
-                sums.add(index - 1, run, displacements)
-                state[run, index - 1] = sample.temperature, sample.pressure
-                moved = displacements[a]
-                scattering[index - 1] += self_intermediate_scattering(moved, wavenumber) / runs
-                squared[index - 1] += mean_squared_displacement(moved) / runs
-                if kept is not None:
-                    kept[run, index - 1] = displacements
-            _check_energy(energies[run], run)
-            if progress is not None:
-                progress(running.work - before)
-        work = running.work
+    work = 0
+
+    def count(done: int) -> None:
+        nonlocal work
+        work += done
+        if progress is not None:
+            progress(done)
+
+    for run, index, sample in nve_runs(
+        liquid, start, types, box, temperature, steps, runs, seed, engine, count
+    ):
+        energies[run, index] = sample.energy
+        if index == 0:
+            continue
+        displacements = sample.positions - start
+        sums.add(index - 1, run, displacements)
+        state[run, index - 1] = sample.temperature, sample.pressure
+        moved = displacements[a]
+        scattering[index - 1] += self_intermediate_scattering(moved, wavenumber) / runs
+        squared[index - 1] += mean_squared_displacement(moved) / runs
+        if kept is not None:
+            kept[run, index - 1] = displacements
     change = energies[:, 1:] - energies[:, :1]
     return Production(
         fields=dict(sums.result()) | {"times": realised},
@@ -166,6 +166,49 @@ def run_isoconfigurational(
         trajectories=kept,
         particle_steps=work,
     )
+
+
+def nve_runs(
+    liquid: Liquid,
+    start: FloatArray,
+    types: NDArray[np.int8],
+    box: FloatArray,
+    temperature: float,
+    steps: Sequence[int],
+    runs: int,
+    seed: Sequence[int],
+    engine: EngineSettings,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[tuple[int, int, Sample]]:
+    """Integrate runs with fresh velocities from one configuration, thermostat off.
+
+    Parameters
+    ----------
+    start : (N, d), wrapped.
+    steps : at which samples are taken after the start.
+    seed : run k draws its velocities with the seed sequence ``[*seed, k]``.
+    progress : called with the particle-steps of each finished run.
+
+    Yields
+    ------
+    Run, number of the sample (0 at the start), and the sample with unwrapped positions.
+
+    Raises
+    ------
+    SimulationError : if a run breaks down, or its energy drifts by more than 1e-2 per particle.
+    """
+    masses = liquid.masses[types]
+    with open_engine(liquid, types, box, engine) as running:
+        for run in range(runs):
+            rng = np.random.default_rng([*seed, run])
+            running.place(start, maxwell_boltzmann(temperature, masses, liquid.dimension, rng))
+            before, energies = running.work, []
+            for index, sample in enumerate(running.integrate(NVE(), [0, *steps])):
+                energies.append(sample.energy)
+                yield run, index, sample
+            _check_energy(np.array(energies), run)
+            if progress is not None:
+                progress(running.work - before)
 
 
 def _check_energy(energies: FloatArray, run: int) -> None:

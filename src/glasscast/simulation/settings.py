@@ -179,16 +179,23 @@ class SimulationSettings(_Strict):
 
 
 def load_settings(path: Path) -> SimulationSettings:
-    """Read and check a settings file.
+    """Read and check a settings file; paths in it are relative to it, as in experiment files.
 
     Raises
     ------
     InputError : if the file is missing, is not YAML, or breaks the schema; names the key.
     """
     try:
-        return check_settings(read_mapping(path))
+        settings = check_settings(read_mapping(path))
     except SettingsError as error:
         raise InputError(path, str(error)) from None
+    beside = path.resolve().parent
+    update: dict[str, Any] = {}
+    if settings.starts is not None:
+        update["starts"] = tuple(str(beside / start) for start in settings.starts)
+    if settings.liquid.endswith((".yaml", ".yml")):
+        update["liquid"] = str(beside / settings.liquid)
+    return settings.model_copy(update=update)
 
 
 def check_settings(content: dict[str, Any]) -> SimulationSettings:

@@ -21,11 +21,9 @@ from glasscast.liquid.definition import LiquidSettings
 from glasscast.progress import Progress, Silent
 from glasscast.simulation.checks import check_engine, check_snapshot
 from glasscast.simulation.commands import steps_of, time_step
-from glasscast.simulation.engine import maxwell_boltzmann
-from glasscast.simulation.ensembles import NVE
 from glasscast.simulation.equilibrium import identity_of, liquid_of, temperature_of
 from glasscast.simulation.executors import finish
-from glasscast.simulation.external import open_engine
+from glasscast.simulation.isoconfigurational import nve_runs
 from glasscast.simulation.plan import fingerprint_of, load, matches, save
 from glasscast.simulation.settings import EngineSettings
 
@@ -65,16 +63,12 @@ class CopyPlan:
         liquid, engine = self.liquid.liquid(), EngineSettings()
         steps = steps_of([self.time], time_step(liquid, engine))
         seed = [self.seed, int(identity_of(snapshot)[:12], 16)]
-        found = np.empty((self.copies, *snapshot.positions.shape))
-        with open_engine(liquid, snapshot.types, snapshot.box, engine) as running:
-            for copy in range(self.copies):
-                rng = np.random.default_rng([*seed, copy])
-                masses = liquid.masses[snapshot.types]
-                velocities = maxwell_boltzmann(self.temperature, masses, liquid.dimension, rng)
-                running.place(snapshot.positions, velocities)
-                for sample in running.integrate(NVE(), steps):
-                    found[copy] = wrap(sample.positions, snapshot.box)
-        return found
+        types, box = snapshot.types, snapshot.box
+        start = wrap(snapshot.positions, box)
+        runs = nve_runs(
+            liquid, start, types, box, self.temperature, steps, self.copies, seed, engine
+        )
+        return np.stack([wrap(sample.positions, box) for _, index, sample in runs if index > 0])
 
 
 def make_copies(

@@ -452,6 +452,21 @@ def test_settings_files(tmp_path):
     assert settings.cage is None
 
 
+def test_paths_of_a_settings_file_are_seen_from_the_file(tmp_path, monkeypatch):
+    (tmp_path / "settings").mkdir()
+    file = tmp_path / "settings" / "run.yaml"
+    file.write_text(
+        "temperature: 0.5\ntimes: [1.0]\nliquid: own.yaml\nstarts: [../data, /absolute]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(Path("settings/run.yaml"))
+    assert settings.liquid == str(file.with_name("own.yaml"))
+    assert [Path(start).resolve() for start in settings.starts] == [
+        (tmp_path / "data").resolve(),
+        Path("/absolute"),
+    ]
+
+
 def test_missing_starts_and_small_systems_are_refused(tmp_path):
     content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles")}
     with pytest.raises(InputError, match=r"no\.npz: does not exist"):
