@@ -186,6 +186,25 @@ def test_a_learning_curve_trains_on_nested_parts(done, refused, tmp_path, liquid
     refused("benchmark", path, "-o", tmp_path / "new", says=["'training_sizes' asks for 4", "3"])
 
 
+def test_deep_models_train_as_many_steps_on_fewer_configurations(done, tmp_path, liquid):
+    path, out = tmp_path / "b.yaml", tmp_path / "out"
+    training = {"epochs": 2, "validation_fraction": 0, "device": "cpu"}
+    network = {"name": "cnn", "spacing": 1.0, "channels": 2, "blocks": 1, "training": training}
+    record = {
+        "data": {"datasets": [str(liquid)], "split": "train"},
+        "test": {"datasets": [str(liquid)], "split": "test"},
+        "models": {"CNN": network},
+        "training_sizes": [1],
+    }
+    path.write_text(yaml.safe_dump(record))
+    done("benchmark", path, "-o", out)
+    epochs = {
+        label: len((out / f"checkpoint-{label}-0.csv").read_text().splitlines()) - 1
+        for label in ("CNN", "CNN--1")
+    }
+    assert epochs == {"CNN": 2, "CNN--1": 6}
+
+
 def test_the_demo_trains_forecasts_and_reports(done, tmp_path, liquid, monkeypatch):
     """The demo on the tiny dataset and quick descriptors; the real one is `make demo`."""
     from glasscast.models.hyperparameters import LinearHyperparameters

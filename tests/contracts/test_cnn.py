@@ -10,7 +10,7 @@ from glasscast.models.hyperparameters import CnnHyperparameters
 from glasscast.models.layers.batch import box_symmetries
 from glasscast.models.layers.grids import VoxelBatch
 from glasscast.models.registry import load_model
-from glasscast.structure.voxels import corner_weights, grid_shape
+from glasscast.structure.voxels import grid_shape, smeared_weights
 from glasscast.structure.workspace import Workspace
 from tests.relaxed import relaxed
 
@@ -54,16 +54,31 @@ def test_every_symmetry_of_the_box_maps_the_grid_as_it_maps_the_particles(dimens
         uneven.transformed(torch.eye(dimension).roll(1, 0))
 
 
-def test_a_linear_field_is_read_exactly_and_shares_add_up():
+def test_shares_are_the_gaussian_of_the_nearest_image():
     rng = np.random.default_rng(0)
-    box, shape = np.array([5.0, 7.0]), (10, 14)
-    positions = rng.uniform(0, 1, (40, 2)) * (box - 0.5)  # away from where the field jumps
-    voxels, weights = corner_weights(positions, box, shape)
+    box, shape, width = np.array([5.0, 7.0]), (10, 14), 0.4
+    positions = rng.uniform(0, 1, (40, 2)) * box
+    voxels, weights = smeared_weights(positions, box, shape, width)
+    centres = np.stack(np.meshgrid(np.arange(10) * 0.5, np.arange(14) * 0.5, indexing="ij"), -1)
+    apart = positions[:, None] - centres.reshape(-1, 2)
+    apart -= box * np.round(apart / box)
+    dense = np.exp(-0.5 * (apart**2).sum(-1) / width**2)
+    dense /= dense.sum(axis=1, keepdims=True)
+    found = np.zeros_like(dense)
+    np.put_along_axis(found, voxels, weights, axis=1)
     np.testing.assert_allclose(weights.sum(axis=1), 1)
-    x, y = np.meshgrid(np.arange(10) * 0.5, np.arange(14) * 0.5, indexing="ij")
-    field = (2 * x - y + 1).ravel()
-    read = (field[voxels] * weights).sum(axis=1)
-    np.testing.assert_allclose(read, 2 * positions[:, 0] - positions[:, 1] + 1)
+    np.testing.assert_allclose(found, dense, atol=0.01 * dense.max())
+
+
+def test_smeared_particles_do_not_feel_the_grid():
+    rng = np.random.default_rng(1)
+    box, shape = np.full(3, 3.0), (10, 10, 10)
+    positions = rng.uniform(0, 3, (200, 3))
+    wave = np.sin(2 * np.pi * np.arange(10) / 10)  # along x
+    voxels, weights = smeared_weights(positions, box, shape, 0.25)
+    read = (wave[voxels // 100] * weights).sum(axis=1)
+    damping = np.exp(-0.5 * (2 * np.pi / 3 * 0.25) ** 2)
+    np.testing.assert_allclose(read, damping * np.sin(2 * np.pi / 3 * positions[:, 0]), atol=2e-3)
 
 
 def test_batched_equals_one_by_one(fitted):

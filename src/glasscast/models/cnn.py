@@ -1,12 +1,13 @@
 r"""CNN: convolutions over a voxel grid of the whole box.
 
 Bapst et al., Nat. Phys. 16, 448 (2020), compare their graph network with a convolutional one
-whose architecture is not public. Here the densities of the species lie on one periodic grid of the
-box, residual blocks of 3^d convolutions run over it once, and each particle reads its forecast
-from the voxels around it. A grid centred on each particle, which is the usual form, would repeat
-the same convolutions some hundred times, far beyond a CPU.
+whose architecture is not public. Here the smeared densities of the species lie on one periodic
+grid of the box, residual blocks of 3^d convolutions run over it once, and each particle reads its
+forecast from the voxels it is smeared over. A grid centred on each particle, which is the usual
+form, would repeat the same convolutions some hundred times, far beyond a CPU.
 
-The network is equivariant under shifts by whole voxels. Rotations and reflections of a cubic box
+The network is equivariant under shifts by whole voxels and nearly so under others, since smeared
+particles do not feel the grid. Rotations and reflections of a cubic box
 are learned from augmentation, others are not known to it.
 """
 
@@ -24,7 +25,7 @@ from glasscast.errors import ModelError
 from glasscast.models.deep import DeepModel
 from glasscast.models.hyperparameters import CnnHyperparameters, NetworkHyperparameters
 from glasscast.models.layers.grids import VoxelBatch
-from glasscast.structure.voxels import corner_weights, grid_shape
+from glasscast.structure.voxels import grid_shape, smeared_weights
 
 
 class VoxelNetwork(nn.Module):
@@ -45,13 +46,21 @@ class VoxelNetwork(nn.Module):
         convolution = nn.Conv3d if dimension == 3 else nn.Conv2d
         width, self.species = settings.channels, species
 
-        def layer(inputs: int) -> nn.Module:
-            return convolution(inputs, width, 3, padding=1, padding_mode="circular")
+        normalise = nn.InstanceNorm3d if dimension == 3 else nn.InstanceNorm2d
+
+        def layer(inputs: int, far: int = 1) -> nn.Module:
+            return nn.Sequential(
+                convolution(
+                    inputs, width, 3, padding=far, dilation=far, padding_mode="circular", bias=False
+                ),
+                normalise(width, affine=True),
+                nn.SiLU(),
+            )
 
         self.first = layer(len(species))
         self.blocks = nn.ModuleList(
-            nn.Sequential(layer(width), nn.SiLU(), layer(width), nn.SiLU())
-            for _ in range(settings.blocks)
+            nn.Sequential(layer(width, 1 + block % 2), layer(width, 1 + block % 2))
+            for block in range(settings.blocks)
         )
         self.types = nn.Embedding(max(species) + 1, width)
         self.mix = nn.Linear(2 * width, width)
@@ -59,7 +68,7 @@ class VoxelNetwork(nn.Module):
 
     def forward(self, batch: VoxelBatch) -> tuple[Tensor, None]:
         """Forecast every particle: (N, T)."""
-        field = silu(self.first(batch.density(self.species)))
+        field = self.first(batch.density(self.species))
         for block in self.blocks:
             field = field + block(field)
         near = torch.cat([batch.read(field), self.types(batch.types)], dim=1)
@@ -92,7 +101,7 @@ class Cnn(DeepModel):
             raise ModelError(
                 f"{configuration.name}: the box is not cubic; set training.augment to false"
             )
-        voxels, weights = corner_weights(positions, box, shape)
+        voxels, weights = smeared_weights(positions, box, shape, options.smearing)
         return VoxelBatch(
             torch.from_numpy(configuration.types.astype(np.int64)),
             torch.from_numpy(voxels),

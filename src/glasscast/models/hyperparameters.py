@@ -225,11 +225,14 @@ class CnnHyperparameters(NetworkHyperparameters):
 
     name: Literal["cnn"] = "cnn"
     spacing: float = Field(
-        default=0.4, gt=0, description="largest side of a voxel, in sigma; the box holds whole ones"
+        default=0.3, gt=0, description="largest side of a voxel, in sigma; the box holds whole ones"
+    )
+    smearing: float = Field(
+        default=0.25, gt=0, description="standard deviation of a particle's density, in sigma"
     )
     channels: int = Field(default=16, ge=1, description="width of every layer")
     blocks: int = Field(
-        default=4, ge=1, description="residual blocks of two convolutions; each sees 4 voxels more"
+        default=4, ge=1, description="residual blocks of two convolutions, every second one dilated"
     )
     training: TrainingSettings = TrainingSettings(
         epochs=100, learning_rate=2e-3, schedule="cosine", augment=True

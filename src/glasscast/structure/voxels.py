@@ -2,12 +2,13 @@ r"""Densities of the species on a periodic voxel grid."""
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+
+#: Where a Gaussian is cut, in standard deviations.
+REACH = 3.0
 
 
 def grid_shape(box: FloatArray, spacing: float) -> tuple[int, ...]:
@@ -15,28 +16,39 @@ def grid_shape(box: FloatArray, spacing: float) -> tuple[int, ...]:
     return tuple(int(np.ceil(side / spacing - 1e-9)) for side in box)
 
 
-def corner_weights(
-    positions: FloatArray, box: FloatArray, shape: tuple[int, ...]
+def smeared_weights(
+    positions: FloatArray, box: FloatArray, shape: tuple[int, ...], width: float
 ) -> tuple[NDArray[np.int64], FloatArray]:
-    """Voxels around each position, and their shares in it by (bi-, tri-)linear interpolation.
+    r"""Voxels around each position, and their shares in a Gaussian centred on it.
+
+    .. math:: w_{iv} \propto \prod_{k=1}^d \exp[-(x_{ik} - x_{vk})^2 / 2 s^2]
+
+    over the voxels within about 3 s along each axis. From s = 0.8 sides of a voxel on, where
+    between voxel centres a particle lies no longer matters to the density.
 
     Parameters
     ----------
     positions : (N, d) wrapped into the box, in sigma.
     box : (d,) sides in sigma.
     shape : voxels along each axis.
+    width : s, in sigma.
 
     Returns
     -------
-    (N, 2^d) flat indices of voxels and (N, 2^d) shares that add up to 1. Voxel centres lie at
+    (N, V) flat indices of voxels and (N, V) shares that add up to 1. Voxel centres lie at
     multiples of the voxel's sides, so a symmetry of the box maps the grid to itself.
     """
-    scaled = positions / box * np.array(shape)
-    low = np.floor(scaled).astype(np.int64)
-    part = scaled - low
-    indices, weights = [], []
-    for corner in product((0, 1), repeat=len(shape)):
-        place = np.mod(low + corner, shape)
-        indices.append(np.ravel_multi_index(tuple(place.T), shape))
-        weights.append(np.prod(np.where(corner, part, 1 - part), axis=1))
-    return np.stack(indices, axis=1), np.stack(weights, axis=1)
+    sides = box / np.array(shape)
+    low = np.floor(positions / sides).astype(np.int64)
+    places, shares = [], []
+    for axis, side in enumerate(sides):
+        reach = max(1, int(np.ceil(REACH * width / side)))
+        along = low[:, axis, None] + np.arange(1 - reach, reach + 1)  # as many on either side
+        share = np.exp(-0.5 * ((positions[:, axis, None] - along * side) / width) ** 2)
+        places.append(np.mod(along, shape[axis]))
+        shares.append(share / share.sum(axis=1, keepdims=True))
+    indices, weights = places[0], shares[0]
+    for place, share, voxels in zip(places[1:], shares[1:], shape[1:], strict=True):
+        indices = (indices[:, :, None] * voxels + place[:, None, :]).reshape(len(positions), -1)
+        weights = (weights[:, :, None] * share[:, None, :]).reshape(len(positions), -1)
+    return indices, weights

@@ -13,6 +13,7 @@ from glasscast.errors import SettingsError
 from glasscast.evaluation.score_table import COLUMNS, ScoreTable
 from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.table_text import csv_text
+from glasscast.models.hyperparameters import Hyperparameters, NetworkHyperparameters
 from glasscast.progress import task
 from glasscast.structure.workspace import Workspace
 from glasscast.workflows.parts import SIZE_MARK, Part, forecast_part, read_forecasts
@@ -51,15 +52,19 @@ def smaller(part: Part, size: int, seed: int) -> Part:
 def forecast_sizes(
     experiment: BenchmarkExperiment, parts: list[Part], out: Path, workspace: Workspace
 ) -> None:
-    """Train and forecast every part with every model and size that has no forecast yet."""
+    """Train and forecast every part with every model and size that has no forecast yet.
+
+    Deep models train as many steps as with all configurations, in more epochs.
+    """
     sizes = sizes_of(experiment, parts)[:-1]  # the last are the benchmark's own
     for label, settings in experiment.models.items():
         with task(workspace.progress, f"sizes {label}", len(sizes) * len(parts)) as progress:
             for size in sizes:
                 for part in parts:
                     fewer = smaller(part, size, experiment.seed)
+                    same = _as_many_steps(settings, len(part.train) / size)
                     name = _name(label, size)
-                    forecast_part(name, settings, fewer, experiment.seed, out, workspace)
+                    forecast_part(name, same, fewer, experiment.seed, out, workspace)
                     progress.advance(f"{size}")
 
 
@@ -83,6 +88,15 @@ def write_learning_curve(path: Path, curve: LearningCurve) -> None:
     first = "training_configurations"
     rows = ({first: size, **asdict(row)} for size, table in curve.items() for row in table)
     write_atomically(path, csv_text([first, *COLUMNS], rows).encode())
+
+
+def _as_many_steps(settings: Hyperparameters, ratio: float) -> Hyperparameters:
+    """Multiply the epochs, if the model has any, by how many fewer configurations there are."""
+    if not isinstance(settings, NetworkHyperparameters):
+        return settings
+    training = settings.training
+    epochs = {"epochs": round(ratio * training.epochs)}
+    return settings.model_copy(update={"training": training.model_copy(update=epochs)})
 
 
 def _name(label: str, size: int) -> str:

@@ -16,8 +16,8 @@ class VoxelBatch:
     Parameters
     ----------
     types : (N,) int64 species.
-    voxels : (N, 2^d) int64, flat indices into the grids one after the other.
-    weights : (N, 2^d) float32, shares of the voxels.
+    voxels : (N, V) int64, flat indices into the grids one after the other.
+    weights : (N, V) float32, shares of the voxels in a particle's density.
     shape : voxels along each axis.
     counts : particles of each configuration, in order.
     """
@@ -48,7 +48,7 @@ class VoxelBatch:
         return out.view(len(self.counts), len(species), *self.shape)
 
     def read(self, field: Tensor) -> Tensor:
-        """Interpolate a field (configurations, F, and the shape) at the particles: (N, F)."""
+        """Average a field (configurations, F, and the shape) over each particle: (N, F)."""
         flat = field.movedim(1, -1).reshape(-1, field.shape[1])
         return torch.einsum("nkf,nk->nf", flat[self.voxels], self.weights)
 
