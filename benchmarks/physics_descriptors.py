@@ -17,8 +17,7 @@ import numpy as np
 import torch
 
 from glasscast.datasets.dataset import Dataset
-from glasscast.liquid.definition import load_liquid
-from glasscast.liquid.species import diameters
+from glasscast.liquid.definition import diameters, load_liquid
 from glasscast.models.registry import build, hyperparameter_class
 from glasscast.structure.descriptors.physics import PhysicsDescriptors
 from glasscast.structure.descriptors.shells import ShellDescriptors
@@ -98,7 +97,7 @@ class Measured:
 
     def voronoi(self) -> np.ndarray:
         c = self.configuration
-        return voronoi_cells(c.inherent, c.box, diameters(c.types) / 2).surface
+        return voronoi_cells(c.inherent, c.box, diameters(c.types, "ka") / 2).surface
 
     def coarse_graining(self) -> np.ndarray:
         c = self.configuration

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from glasscast.errors import InputError, SettingsError
@@ -117,6 +118,21 @@ def load_liquid(name_or_path: str | Path) -> Liquid:
     InputError : if the file cannot be read or breaks the format; names the key.
     """
     return load_liquid_settings(name_or_path).liquid()
+
+
+def diameters(types: NDArray[np.int8], liquid: str | Path) -> NDArray[np.float64]:
+    """sigma_aa of each particle in a liquid: (N,), in sigma_AA.
+
+    Raises
+    ------
+    SettingsError, InputError : as :func:`load_liquid`; SettingsError too for a species it lacks.
+    """
+    table = np.diag(load_liquid(liquid).sigma)
+    if types.max(initial=0) >= len(table):
+        raise SettingsError(
+            f"the liquid '{liquid}' has {len(table)} species, the configuration more"
+        )
+    return table[types]
 
 
 def load_liquid_settings(name_or_path: str | Path) -> LiquidSettings:

@@ -25,10 +25,21 @@ def particle_energies(
     ------
     ModelError : if neither the settings nor the configuration name a liquid.
     """
+    known = load_liquid(liquid_name(configuration, liquid))
+    return known.energies(positions, configuration.types, configuration.box)
+
+
+def liquid_name(configuration: Configuration, liquid: str | None) -> str:
+    """Name or file of the liquid in the settings, else of the configuration's own.
+
+    Raises
+    ------
+    ModelError : if neither the settings nor the configuration name a liquid.
+    """
     name = liquid or configuration.metadata.get("liquid")
     if not name:
         raise ModelError(
             f"{configuration.name} does not say which liquid it is of; set 'liquid' in the model's "
             "settings to a built-in name or a liquid file"
         )
-    return load_liquid(str(name)).energies(positions, configuration.types, configuration.box)
+    return str(name)

@@ -20,7 +20,7 @@ from torch.nn.functional import elu
 from glasscast.datasets.configuration import Configuration
 from glasscast.models.deep import DeepModel
 from glasscast.models.descriptor_hyperparameters import GlassMlpHyperparameters
-from glasscast.models.energies import particle_energies
+from glasscast.models.energies import liquid_name, particle_energies
 from glasscast.models.hyperparameters import NetworkHyperparameters
 from glasscast.models.layers.tables import DescriptorTable
 from glasscast.structure.cells import cell_surfaces, find_cells
@@ -104,18 +104,24 @@ class GlassMlp(DeepModel):
         types, box = configuration.types, configuration.box
 
         def compute() -> NDArray[np.float64]:
-            radical = options.cells == "radical"
+            liquid = self._cell_liquid(configuration)
             return descriptors.compute(
                 positions,
                 types,
                 box,
                 self._energies(configuration),
-                cell_surfaces(configuration, options.structure, radical, self.workspace),
+                cell_surfaces(configuration, options.structure, liquid, self.workspace),
                 self.workspace.threads,
             )
 
         key = (structure_key(configuration, options.structure), descriptors, options.cells)
         return self.workspace.remember((*key, options.liquid), compute)
+
+    def _cell_liquid(self, configuration: Configuration) -> str | None:
+        """Liquid whose diameters the Voronoi cells mind; None if they do not."""
+        options = self.hyperparameters
+        radical = options.cells == "radical"
+        return liquid_name(configuration, options.liquid) if radical else None
 
     def _energies(self, configuration: Configuration) -> NDArray[np.float64]:
         """Potential energy of every particle: (N,) float64."""
@@ -209,6 +215,6 @@ class GlassMlp(DeepModel):
                 self._energies(configuration)  # this process is idle while the workers are not
                 yield configuration
 
-        radical, workers = options.cells == "radical", self.workspace.threads
-        workers //= announced_processes()  # each of them describes all configurations
-        find_cells(reading(), options.structure, radical, self.workspace, workers)
+        # Each of the processes describes all configurations.
+        workers = self.workspace.threads // announced_processes()
+        find_cells(reading(), options.structure, self._cell_liquid, self.workspace, workers)

@@ -20,8 +20,9 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import npz_bytes, replacing, write_atomically
 from glasscast.errors import SettingsError, ShapeError
 from glasscast.liquid.box import minimum_image
-from glasscast.liquid.species import diameters, species_name
+from glasscast.liquid.species import species_name
 from glasscast.models.forecast import Forecast
+from glasscast.report.style import drawn_diameters
 
 Columns = dict[str, NDArray[np.float32]]
 
@@ -123,7 +124,7 @@ def _write_extxyz(path: Path, forecast: Forecast, columns: Columns) -> None:
     ]
     lines = [str(configuration.size), " ".join(comment)]
     names = [species_name(s) for s in range(int(configuration.types.max(initial=0)) + 1)]
-    radii = diameters(configuration.types) / 2
+    radii = drawn_diameters(configuration) / 2
     values = np.array(list(columns.values())).reshape(len(columns), configuration.size).T
     for species, position, radius, row in zip(
         configuration.types, _three(configuration), radii, values, strict=True
@@ -169,7 +170,7 @@ def _gsd_frame(forecast: Forecast, columns: Columns) -> Any:
     frame.particles.typeid = configuration.types.astype(np.uint32)
     frame.particles.position = _centred(configuration.positions, configuration.box)
     # Without a diameter OVITO draws type B as boron.
-    frame.particles.diameter = diameters(configuration.types).astype(np.float32)
+    frame.particles.diameter = drawn_diameters(configuration).astype(np.float32)
     for name, values in columns.items():
         frame.log[f"particles/{name}"] = np.asarray(values, dtype=np.float32)
     return frame

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.liquid.species import DIAMETERS, species_name
+from glasscast.liquid.species import species_name
 from glasscast.models.forecast import Forecast
 from glasscast.report.examples import FloatArray, measured_values, rank_within_species
-from glasscast.report.style import format_time, target_label
+from glasscast.report.style import drawn_diameters, format_time, target_label
 
 #: Width of the box on the screen, in pixels, that particle sizes are reckoned from.
 _BOX_PIXELS = {2: 500.0, 3: 105.0}
@@ -102,6 +102,10 @@ def view_data(forecast: Forecast, truth: Configuration) -> str:
     """
     configuration = forecast.configuration
     pixels = _BOX_PIXELS[configuration.dimension] / float(configuration.box.max())
+    sizes = drawn_diameters(configuration)
+    species = [
+        (kind, np.flatnonzero(configuration.types == kind)) for kind in configuration.species
+    ]
     content = {
         "dimension": configuration.dimension,
         "label": target_label(forecast.target),
@@ -109,10 +113,10 @@ def view_data(forecast: Forecast, truth: Configuration) -> str:
         "species": [
             {
                 "name": species_name(kind),
-                "size": pixels * (DIAMETERS[kind] if kind < len(DIAMETERS) else 1.0),
-                "members": np.flatnonzero(configuration.types == kind).tolist(),
+                "size": pixels * float(sizes[members[0]]),
+                "members": members.tolist(),
             }
-            for kind in configuration.species
+            for kind, members in species
         ],
         "fields": list(_fields(forecast, truth)),
         "frame": _frame(configuration.box),

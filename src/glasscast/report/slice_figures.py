@@ -11,7 +11,6 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.liquid.species import diameters
 from glasscast.models.forecast import Forecast
 from glasscast.report.examples import (
     FloatArray,
@@ -19,7 +18,14 @@ from glasscast.report.examples import (
     rank_within_species,
     robust_limits,
 )
-from glasscast.report.style import ERROR_MAP, MOBILITY_MAP, new_figure, styled, target_label
+from glasscast.report.style import (
+    ERROR_MAP,
+    MOBILITY_MAP,
+    drawn_diameters,
+    new_figure,
+    styled,
+    target_label,
+)
 
 
 @styled
@@ -152,7 +158,7 @@ def _draw_slice(
     from matplotlib.patches import Rectangle
 
     box = configuration.box[:2]
-    sizes = diameters(configuration.types)[index]
+    sizes = drawn_diameters(configuration)[index]
     inside = np.all((points >= 0) & (points < box), axis=1)
     image = None
     for chosen, alpha in ((~inside, 0.35), (inside, 1.0)):

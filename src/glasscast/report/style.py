@@ -14,12 +14,17 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import NDArray
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import write_atomically
+from glasscast.errors import GlasscastError
+from glasscast.liquid.definition import diameters
 
 #: Okabe and Ito's colours that stay apart for every common form of colour blindness.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -146,3 +151,11 @@ def save_figure(figure: Figure, folder: Path, name: str, *, dpi: int = 200) -> S
     return SavedFigure(
         folder / f"{name}.png", folder / f"{name}.pdf", contents["png"], figure.get_figwidth()
     )
+
+
+def drawn_diameters(configuration: Configuration) -> NDArray[np.float64]:
+    """Size to draw each particle with: (N,), of its liquid; where that is not known, 1."""
+    try:
+        return diameters(configuration.types, str(configuration.metadata.get("liquid")))
+    except GlasscastError:
+        return np.ones(configuration.size)

@@ -7,14 +7,14 @@ cells. Only positions go to a worker and one number a particle comes back; it im
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.liquid.species import diameters
+from glasscast.liquid.definition import diameters
 from glasscast.structure.descriptors.voronoi import voronoi_cells
 from glasscast.structure.workspace import Workspace, structure_key
 
@@ -31,29 +31,30 @@ _LINGER = 60
 
 
 def cell_surfaces(
-    configuration: Configuration, structure: str, radical: bool, workspace: Workspace
+    configuration: Configuration, structure: str, liquid: str | None, workspace: Workspace
 ) -> FloatArray:
     """Surface (perimeter in 2D) of every particle's cell: (N,) float64, in sigma^(d-1).
 
     Parameters
     ----------
     structure : ``positions``, ``inherent`` or ``cage``.
-    radical : cells that mind the particles' diameters; ordinary ones else.
+    liquid : whose diameters radical cells mind, a built-in name or a file; ordinary cells if None.
     workspace : remembers the result.
 
     Raises
     ------
     ShapeError : if the configuration lacks the structure.
+    SettingsError, InputError : if there is no such liquid, or it lacks a species.
     MissingExtraError : if the library for Voronoi cells is not installed.
     """
-    key, arguments = _job(configuration, structure, radical)
+    key, arguments = _job(configuration, structure, liquid)
     return workspace.remember(key, lambda: _surfaces(*arguments))
 
 
 def find_cells(
     configurations: Iterable[Configuration],
     structure: str,
-    radical: bool,
+    liquid_of: Callable[[Configuration], str | None],
     workspace: Workspace,
     workers: int,
 ) -> None:
@@ -65,12 +66,13 @@ def find_cells(
 
     Parameters
     ----------
-    structure, radical, workspace : as in :func:`cell_surfaces`, whose errors are these.
+    structure, workspace : as in :func:`cell_surfaces`, whose errors are these.
+    liquid_of : what it takes as ``liquid``, for each configuration.
     workers : processes; fewer than two do nothing.
     """
     if workers < 2:
         return
-    jobs = (_job(configuration, structure, radical) for configuration in configurations)
+    jobs = (_job(c, structure, liquid_of(c)) for c in configurations)
     keys: list[Hashable] = []
     found: Iterator[FloatArray] = iter(())
     for chunk in _chunks((job for job in jobs if job[0] not in workspace), workers):
@@ -79,9 +81,9 @@ def find_cells(
     _remember(workspace, keys, found)
 
 
-def _job(configuration: Configuration, structure: str, radical: bool) -> _Job:
-    radii = diameters(configuration.types) / 2 if radical else None
-    key = (structure_key(configuration, structure), "cells", radical)
+def _job(configuration: Configuration, structure: str, liquid: str | None) -> _Job:
+    radii = None if liquid is None else diameters(configuration.types, liquid) / 2
+    key = (structure_key(configuration, structure), "cells", liquid)
     return key, (configuration.structure(structure), configuration.box, radii)
 
 

@@ -12,7 +12,7 @@ from glasscast.report.figures import draw_examples, draw_scores, nearest_time
 from glasscast.report.particle_figures import density_figure, distribution_figure
 from glasscast.report.score_figures import SelectionCurve, score_figure, selection_figure
 from glasscast.report.slice_figures import slice_figure, slice_with_images
-from glasscast.report.style import format_time, save_figure
+from glasscast.report.style import drawn_diameters, format_time, save_figure
 
 from .material import configuration, forecast
 
@@ -108,7 +108,7 @@ def test_slice_images_repeat_the_particles_across_the_boundary():
 
 
 def test_slice_panels_share_a_scale_and_draw_true_sizes():
-    c = configuration(dimension=2)
+    c = configuration(dimension=2).with_fields(metadata={"liquid": "ka"})
     f = forecast(c)
     figure = slice_figure(f, c, time=100.0, scale="value")
     panels = {axes.get_title(): axes for axes in figure.axes}
@@ -123,6 +123,12 @@ def test_slice_panels_share_a_scale_and_draw_true_sizes():
         np.asarray(error.get_array()), f.values[1] - c.propensity[1], atol=1e-6
     )
     np.testing.assert_allclose(true.get_widths(), np.array([1.0, 0.88])[c.types])
+
+
+def test_particles_of_an_unknown_liquid_are_drawn_alike():
+    c = configuration(dimension=2)
+    for metadata in ({}, {"liquid": "not here.yaml"}):
+        np.testing.assert_array_equal(drawn_diameters(c.with_fields(metadata=metadata)), 1)
 
 
 def test_slice_without_truth_has_one_panel():

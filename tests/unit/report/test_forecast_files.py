@@ -27,6 +27,7 @@ def snapshot(dimension=3, labels=True, name="c", size=20):
         box=box,
         times=np.array([0.13, 4120.0]) if labels else np.empty(0),
         propensity=rng.uniform(0, 1, (2, size)) if labels else None,
+        metadata={"liquid": "ka2d"},
     )
 
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from glasscast.errors import ShapeError
+from glasscast.errors import SettingsError, ShapeError
 from glasscast.models.descriptor_hyperparameters import GlassMlpHyperparameters
 from glasscast.models.glass_mlp import GlassMlp
 from glasscast.structure import cells
@@ -24,6 +24,14 @@ def always(monkeypatch):
     monkeypatch.setattr(cells, "_AHEAD", 2)
 
 
+def own(configuration):
+    return configuration.metadata["liquid"]
+
+
+def ordinary(configuration):
+    return None
+
+
 def inline(chunk, workers):
     return iter([cells._surfaces(*arguments) for _, arguments in chunk])
 
@@ -37,12 +45,14 @@ def test_workers_do_not_change_a_bit(radical, always, monkeypatch):
     """In three chunks of two workers, the last one not full, in both dimensions."""
     mixed = [relaxed(seed, 2 + seed % 2) for seed in range(9)]
     alone, several = Workspace(threads=1), Workspace(threads=2)
-    find_cells(iter(mixed), "inherent", radical, several, 2)
+    find_cells(iter(mixed), "inherent", own if radical else ordinary, several, 2)
     monkeypatch.setattr(cells, "_surfaces", refuse)  # all is remembered
-    found = [cell_surfaces(c, "inherent", radical, several) for c in mixed]
+    liquids = [own(c) if radical else None for c in mixed]
+    pairs = list(zip(mixed, liquids, strict=True))
+    found = [cell_surfaces(c, "inherent", liquid, several) for c, liquid in pairs]
     monkeypatch.undo()
-    for configuration, surfaces in zip(mixed, found, strict=True):
-        expected = cell_surfaces(configuration, "inherent", radical, alone)
+    for (configuration, liquid), surfaces in zip(pairs, found, strict=True):
+        expected = cell_surfaces(configuration, "inherent", liquid, alone)
         np.testing.assert_array_equal(surfaces, expected)
 
 
@@ -73,7 +83,7 @@ def test_few_configurations_are_held_at_a_time(always, monkeypatch):
             held.append(number - len(workspace._kept))
             yield relaxed(number, 2)
 
-    find_cells(reading(), "positions", True, workspace, 2)
+    find_cells(reading(), "positions", own, workspace, 2)
     assert len(workspace._kept) == 40
     assert max(held) < 8
 
@@ -82,19 +92,31 @@ def test_few_particles_start_no_workers(monkeypatch):
     monkeypatch.setattr(cells, "_side_by_side", refuse)
     workspace = Workspace()
     few = [relaxed(seed) for seed in range(3)]
-    find_cells(few, "inherent", True, workspace, 8)
+    find_cells(few, "inherent", own, workspace, 8)
     monkeypatch.setattr(cells, "_WORTH", 1)
-    find_cells(few, "inherent", True, workspace, 1)
+    find_cells(few, "inherent", own, workspace, 1)
     assert not workspace._kept
     for configuration in few:
-        cell_surfaces(configuration, "inherent", True, workspace)
-    find_cells(few, "inherent", True, workspace, 8)  # nothing is left to be found
+        cell_surfaces(configuration, "inherent", "ka", workspace)
+    find_cells(few, "inherent", own, workspace, 8)  # nothing is left to be found
+
+
+def test_radical_cells_have_the_sizes_of_the_liquid():
+    snapshot, workspace = relaxed(1), Workspace()
+    b = snapshot.types == 1
+    kob_andersen, hard = (
+        cell_surfaces(snapshot, "inherent", name, workspace)[b].mean()
+        for name in ("ka", "hard-spheres")  # B: 0.88 and 0.85
+    )
+    assert hard < kob_andersen < cell_surfaces(snapshot, "inherent", None, workspace)[b].mean()
+    with pytest.raises(SettingsError, match="has 2 species"):
+        cell_surfaces(snapshot.with_fields(types=2 * snapshot.types), "inherent", "ka", workspace)
 
 
 def test_a_missing_structure_is_named(always):
     bare = [relaxed(seed).with_fields(inherent=None) for seed in range(4)]
     with pytest.raises(ShapeError, match="has no 'inherent' positions"):
-        find_cells(bare, "inherent", True, Workspace(), 2)
+        find_cells(bare, "inherent", own, Workspace(), 2)
 
 
 SCRIPT = """
@@ -105,7 +127,7 @@ from glasscast.structure.workspace import Workspace
 from tests.relaxed import relaxed
 cells._WORTH = cells._AHEAD = 1
 workspace = Workspace()
-cells.find_cells([relaxed(s) for s in range(3)], "inherent", True, workspace, 2)
+cells.find_cells([relaxed(s) for s in range(3)], "inherent", lambda _: "ka", workspace, 2)
 print(len(workspace._kept))
 """
 
