@@ -224,8 +224,10 @@ def test_a_snapshot_of_other_species_is_refused(refused, stocked, liquid, tmp_pa
 def test_the_liquid_of_the_training_is_assumed_and_said(done, refused, liquid, bare, tmp_path):
     run = tmp_path / "run"
     done("train", experiment(tmp_path / "e.yaml", liquid, model=ENERGY), "-o", run)
-    call = ("predict", bare, "-m", run, "--no-report", "--format", "npz", "-o")
-    assert "assumed liquid ka, as the model was trained" in unwrapped(done(*call, tmp_path / "a"))
+    call = ("predict", bare, "-m", run, "--format", "npz", "-o")
+    remark = "assumed liquid ka, as the model was trained"
+    assert remark in unwrapped(done(*call, tmp_path / "a"))
+    assert remark in (tmp_path / "a" / "report.html").read_text()  # among the limits
     assert "assumed" not in done(*call, tmp_path / "b", "--liquid", "ka")
     a, b = (np.load(tmp_path / k / "bare.npz")["propensity_t16p5"] for k in ("a", "b"))
     np.testing.assert_array_equal(a, b)

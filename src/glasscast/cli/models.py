@@ -84,7 +84,7 @@ def predict(
     from glasscast.workflows import predicting, reporting
 
     with workspace_for(threads) as workspace:
-        forecasts = predicting.predict(
+        found = predicting.predict(
             model,
             snapshots,
             out,
@@ -97,9 +97,9 @@ def predict(
             workspace=workspace,
         )
         if report:
-            page = reporting.report_forecasts(out, forecasts, model)
+            page = reporting.report_forecasts(out, found, model)
             console.print(f"report in {page}", highlight=False, soft_wrap=True)
-    console.print(f"{len(forecasts)} forecasts in {out}", highlight=False, soft_wrap=True)
+    console.print(f"{len(found.forecasts)} forecasts in {out}", highlight=False, soft_wrap=True)
 
 
 def export(

@@ -82,6 +82,11 @@ def qualified(dataset: str, parent: str) -> str:
     return parent if "/" in parent else f"{dataset}/{parent}"
 
 
+def file_stem(name: str) -> str:
+    """File name for a configuration; the names in joined datasets have a slash."""
+    return name.replace("/", "__")
+
+
 @dataclass(frozen=True)
 class Dataset(Sequence[Configuration]):
     """Configurations on disk, read one at a time and checked against their checksums.

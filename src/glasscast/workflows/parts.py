@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from glasscast import __version__
 from glasscast.config import BenchmarkExperiment
-from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.dataset import Dataset, file_stem
 from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
 from glasscast.datasets.splits import fold_indices
 from glasscast.errors import InputError, SettingsError
@@ -109,8 +109,8 @@ def _refuse_strangers(data: Dataset, copies: Dataset) -> None:
 
 
 def forecast_path(out: Path, label: str, name: str) -> Path:
-    """File of one forecast; joined datasets have names with a slash."""
-    return out / FORECASTS / label / f"{name.replace('/', '__')}.npz"
+    """File of one forecast."""
+    return out / FORECASTS / label / f"{file_stem(name)}.npz"
 
 
 def forecast_part(

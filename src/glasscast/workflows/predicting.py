@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import MANIFEST, Dataset
+from glasscast.datasets.dataset import MANIFEST, Dataset, file_stem
 from glasscast.datasets.formats.registry import read_snapshot
 from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
 from glasscast.models.forecast import Forecast
@@ -19,6 +20,20 @@ from glasscast.structure.workspace import Workspace
 from glasscast.workflows.ready import model_folder
 from glasscast.workflows.runs import log
 from glasscast.workflows.suiting import suited
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What :func:`predict` found.
+
+    Parameters
+    ----------
+    forecasts : of all snapshots, in order.
+    remarks : what was assumed of the snapshots and how they differ from the training set.
+    """
+
+    forecasts: list[Forecast]
+    remarks: list[str]
 
 
 def predict(
@@ -33,7 +48,7 @@ def predict(
     copies: int = 0,
     copy_time: float = 5.0,
     workspace: Workspace | None = None,
-) -> list[Forecast]:
+) -> Predictions:
     """Forecast every snapshot in some files and write each forecast.
 
     A model that reads inherent structures or cage states gets them made where a snapshot carries
@@ -59,9 +74,9 @@ def predict(
     """
     fitted = load_model(model_folder(model), workspace)
     forecasts: list[Forecast] = []
-    said: set[str] = set()
+    remarks: list[str] = []
     for path in snapshots:
-        say = partial(_say, said, path)
+        say = partial(_say, remarks, path)
         for found in track(fitted.workspace.progress, path.name, read(path, density), None):
             try:
                 suiting = suited(fitted, found, liquid, temperature, say, copies, copy_time)
@@ -72,18 +87,17 @@ def predict(
             except (ModelError, ShapeError, SettingsError) as error:
                 raise type(error)(f"{path}: {error}") from None
             for suffix in formats:
-                name = configuration.name.replace("/", "__")
                 truth = configuration if len(configuration.times) else None
-                write_forecast(out / f"{name}.{suffix}", forecast, truth)
+                write_forecast(out / f"{file_stem(configuration.name)}.{suffix}", forecast, truth)
             forecasts.append(forecast)
-    return forecasts
+    return Predictions(forecasts, remarks)
 
 
-def _say(said: set[str], path: Path, level: int, text: str) -> None:
+def _say(remarks: list[str], path: Path, level: int, text: str) -> None:
     """Log a line unless it was said of an earlier frame of the same file."""
     line = f"{path}: {text}"
-    if line not in said:
-        said.add(line)
+    if line not in remarks:
+        remarks.append(line)
         log.log(level, "%s", line)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 from glasscast.config import BenchmarkExperiment
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.models.files import read_record
-from glasscast.models.forecast import Forecast
 from glasscast.report.page import write_report
 from glasscast.workflows.benchmark import BenchmarkResult
 from glasscast.workflows.parts import parts_of, read_forecasts
+from glasscast.workflows.predicting import Predictions
 from glasscast.workflows.ready import model_folder
 
 _EXAMPLES = 4  # configurations drawn in figures: enough to see, few enough to load at once
@@ -95,8 +94,10 @@ def best_model(scores: ScoreTable) -> str:
     return max(totals, key=lambda model: sum(totals[model]) / len(totals[model]))
 
 
-def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Path | str) -> Path:
+def report_forecasts(out: Path, found: Predictions, model: Path | str) -> Path:
     """Write the page of forecasts; truth is shown where a configuration carries it.
+
+    What was assumed of the snapshots stands among the limits.
 
     Returns
     -------
@@ -106,7 +107,8 @@ def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Path | str
     return write_report(
         out,
         title=f"Forecast by {record['model']}",
-        examples=[(f, f.configuration) for f in forecasts[:_EXAMPLES]],
+        examples=[(f, f.configuration) for f in found.forecasts[:_EXAMPLES]],
         settings={"model": record["model"], **record.get("hyperparameters", {})},
-        summary=f"{len(forecasts)} snapshots; up to {_EXAMPLES} are drawn.",
+        summary=f"{len(found.forecasts)} snapshots; up to {_EXAMPLES} are drawn.",
+        notes=found.remarks,
     )
