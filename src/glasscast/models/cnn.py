@@ -7,8 +7,8 @@ forecast from the voxels it is smeared over. A grid centred on each particle, wh
 form, would repeat the same convolutions some hundred times, far beyond a CPU.
 
 The network is equivariant under shifts by whole voxels and nearly so under others, since smeared
-particles do not feel the grid. Rotations and reflections of a cubic box
-are learned from augmentation, others are not known to it.
+particles do not feel the grid. Rotations and reflections of a cubic box are learned from
+augmentation, others are not known to it.
 """
 
 from __future__ import annotations

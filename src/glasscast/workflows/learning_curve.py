@@ -54,7 +54,8 @@ def forecast_sizes(
 ) -> None:
     """Train and forecast every part with every model and size that has no forecast yet.
 
-    Deep models train as many steps as with all configurations, in more epochs.
+    Deep models train as many steps as with all configurations, in more epochs; the stages of
+    GlassMLP are left as they are.
     """
     sizes = sizes_of(experiment, parts)[:-1]  # the last are the benchmark's own
     for label, settings in experiment.models.items():
