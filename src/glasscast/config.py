@@ -171,7 +171,7 @@ def read_experiment(
     Parameters
     ----------
     kind : the experiment's class.
-    path : YAML file; dataset folders in it are relative to it.
+    path : YAML file; folders and files in it are relative to it.
     overrides : ``key=value`` with dotted keys, applied on top (``model.order=1``).
 
     Raises
@@ -186,7 +186,7 @@ def read_experiment(
 
 
 def validate(kind: type[Experiment], record: dict[str, Any], path: Path) -> Experiment:
-    """Check a record against its schema and resolve its folders relative to the file."""
+    """Check a record against its schema and resolve its paths relative to the file."""
     try:
         experiment = kind(**record)
     except ValidationError as error:
@@ -198,7 +198,9 @@ def validate(kind: type[Experiment], record: dict[str, Any], path: Path) -> Expe
 
 
 def _beside(base: Path, value: Any) -> Any:
-    """Resolve the dataset folders anywhere in an experiment relative to its file."""
+    """Resolve the paths anywhere in an experiment relative to its file."""
+    if isinstance(value, Hyperparameters):
+        return value.beside(base)
     if isinstance(value, Data):
         return value.model_copy(update={"datasets": tuple(base / p for p in value.datasets)})
     if isinstance(value, dict):

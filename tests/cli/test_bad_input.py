@@ -289,6 +289,17 @@ def test_a_misspelt_model_of_a_benchmark_is_named(refused, tmp_path, liquid):
     refused("benchmark", path, "-o", tmp_path / "r", says=[path, "did you mean 'models'?"])
 
 
+def test_initial_weights_are_seen_from_the_file_that_names_them(refused, tmp_path, liquid):
+    """And are missed before any work, not when their model gets its turn."""
+    path = tmp_path / "b.yaml"
+    models = {"a": "lr", "b": {"name": "botan", "initial_weights": "weights/w.pth"}}
+    record = {"data": {"datasets": [str(liquid)]}, "folds": 2, "models": models}
+    path.write_text(yaml.safe_dump(record))
+    wanted = tmp_path / "weights" / "w.pth"
+    refused("benchmark", path, "-o", tmp_path / "r", says=[wanted, "'initial_weights' names it"])
+    assert not (tmp_path / "r").exists()
+
+
 def test_yaml_numbers_without_a_point_are_numbers(tmp_path, liquid):
     """YAML 1.1 takes 1e-3 for text; whoever writes it means the number."""
     path = tmp_path / "e.yaml"

@@ -243,7 +243,7 @@ class DeepModel(Model):
     def _identity(
         self, train: Sequence[Configuration], validation: Sequence[Configuration], seed: int
     ) -> dict[str, Any]:
-        settings = self.hyperparameters.model_dump(mode="json")
+        settings = self.hyperparameters.by_content().model_dump(mode="json")
         training = settings.pop("training")
         settings.pop("name")
         kept = {k: v for k, v in training.items() if k not in _NOT_IDENTITY}

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from glasscast.datasets.files import sha256_of_file
+from glasscast.errors import InputError
+from glasscast.models.files import WEIGHTS
 
 Target = Literal["propensity", "bond_breaking", "neighbour_relative", "nonaffine"]
 
@@ -28,6 +33,19 @@ class Hyperparameters(BaseModel):
     def reads_liquid(self) -> bool:
         """Whether a forecast asks the snapshot which liquid it is of, for its interactions."""
         return False
+
+    def beside(self, folder: Path) -> Self:
+        """Return the settings with the files they name, if any, seen from a folder."""
+        return self
+
+    def by_content(self) -> Self:
+        """Return the settings naming files by what they hold: a copy is the same file.
+
+        Raises
+        ------
+        InputError : if a file is absent.
+        """
+        return self
 
 
 class RidgeHyperparameters(Hyperparameters):
@@ -169,6 +187,22 @@ class InteractionHyperparameters(DeepHyperparameters):
         description="file of published weights, or folder of a saved model, to start from",
     )
     training: TrainingSettings = TrainingSettings(learning_rate=1e-4, augment=True)
+
+    def beside(self, folder: Path) -> Self:
+        """Return the settings with the initial weights seen from a folder."""
+        if self.initial_weights is None:
+            return self
+        return self.model_copy(update={"initial_weights": str(folder / self.initial_weights)})
+
+    def by_content(self) -> Self:
+        """Return the settings with the checksum of the initial weights in place of a path."""
+        if self.initial_weights is None:
+            return self
+        path = Path(self.initial_weights)
+        file = path / WEIGHTS if path.is_dir() else path
+        if not file.is_file():
+            raise InputError(file, "does not exist", "'initial_weights' names it")
+        return self.model_copy(update={"initial_weights": f"sha256 {sha256_of_file(file)}"})
 
 
 class BotanHyperparameters(InteractionHyperparameters):

@@ -57,9 +57,11 @@ def benchmark(
     """
     workspace = workspace or Workspace()
     literature = published_of(experiment)
-    run = RunFolder(out, experiment)
     parts = parts_of(experiment)
     sizes_of(experiment, parts)  # refuse impossible sizes before any work
+    for settings in experiment.models.values():
+        settings.by_content()  # and absent files
+    run = RunFolder(out, experiment)
     with run.logging():
         for label, settings in experiment.models.items():
             with task(workspace.progress, f"benchmark {label}", len(parts)) as progress:

@@ -164,7 +164,7 @@ def _fingerprint(
     """Identity of a fit and of what it forecasts: settings, seed, times, and data."""
     data = [
         __version__,
-        settings.model_dump_json(),
+        settings.by_content().model_dump_json(),
         seed,
         [(e.checksum, e.kept_times, e.stages) for e in train.entries],
         [e.checksum for source in sources.values() for e in source.entries],

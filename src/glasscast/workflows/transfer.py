@@ -54,10 +54,12 @@ def transfer(
         between training and test.
     """
     workspace = workspace or Workspace()
-    run = RunFolder(out, experiment)
     states = _states(experiment)
     tests = {name: test for name, (_, test) in states.items()}
     trainings = list(_trainings(experiment, states))
+    for settings in experiment.models.values():
+        settings.by_content()  # refuse absent files before any work
+    run = RunFolder(out, experiment)
     with run.logging():
         for label, settings in experiment.models.items():
             with task(workspace.progress, f"transfer {label}", len(trainings)) as progress:

@@ -176,6 +176,29 @@ def test_training_starts_from_published_weights(tmp_path):
         Botan(narrow).fit([train])
 
 
+def test_initial_weights_are_known_by_their_content(tmp_path):
+    """A copy elsewhere is the same start, another version of the file is not."""
+
+    def settings(name: str) -> BotanHyperparameters:
+        return BotanHyperparameters(initial_weights=name).beside(tmp_path).by_content()
+
+    (tmp_path / "a.pth").write_bytes(b"one")
+    (tmp_path / "b.pth").write_bytes(b"one")
+    assert settings("a.pth") == settings("b.pth")
+    before = settings("b.pth")
+    (tmp_path / "b.pth").write_bytes(b"two")
+    assert settings("b.pth") != before
+    saved = tmp_path / "model"
+    saved.mkdir()
+    (saved / "weights.safetensors").write_bytes(b"one")
+    assert settings("model") == settings("a.pth")
+    (saved / "weights.safetensors").unlink()
+    with pytest.raises(InputError, match=r"weights\.safetensors: does not exist"):
+        settings("model")
+    plain = BotanHyperparameters()
+    assert plain.beside(tmp_path) == plain.by_content() == plain
+
+
 class Bomb:
     def __reduce__(self):
         return (Path.touch, (Path("exploded"),))
