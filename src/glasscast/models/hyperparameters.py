@@ -34,18 +34,33 @@ class Hyperparameters(BaseModel):
         """Whether a forecast asks the snapshot which liquid it is of, for its interactions."""
         return False
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """Files that these settings name, by key: weights to start from, a liquid of one's own."""
+        weights, liquid = (getattr(self, key, None) for key in ("initial_weights", "liquid"))
+        named = {} if weights is None else {"initial_weights": Path(weights)}
+        if liquid is not None and liquid.endswith((".yaml", ".yml")):
+            named["liquid"] = Path(liquid)
+        return named
+
     def beside(self, folder: Path) -> Self:
-        """Return the settings with the files they name, if any, seen from a folder."""
-        return self
+        """Return the settings with the files they name seen from a folder."""
+        return self.model_copy(update={k: str(folder / path) for k, path in self.files.items()})
 
     def by_content(self) -> Self:
-        """Return the settings naming files by what they hold: a copy is the same file.
+        """Return the settings naming files by their checksums: a copy is the same file.
 
         Raises
         ------
         InputError : if a file is absent.
         """
-        return self
+        sums = {}
+        for key, path in self.files.items():
+            file = path / WEIGHTS if path.is_dir() else path
+            if not file.is_file():
+                raise InputError(file, "does not exist", f"'{key}' names it")
+            sums[key] = f"sha256 {sha256_of_file(file)}"
+        return self.model_copy(update=sums)
 
 
 class RidgeHyperparameters(Hyperparameters):
@@ -187,22 +202,6 @@ class InteractionHyperparameters(DeepHyperparameters):
         description="file of published weights, or folder of a saved model, to start from",
     )
     training: TrainingSettings = TrainingSettings(learning_rate=1e-4, augment=True)
-
-    def beside(self, folder: Path) -> Self:
-        """Return the settings with the initial weights seen from a folder."""
-        if self.initial_weights is None:
-            return self
-        return self.model_copy(update={"initial_weights": str(folder / self.initial_weights)})
-
-    def by_content(self) -> Self:
-        """Return the settings with the checksum of the initial weights in place of a path."""
-        if self.initial_weights is None:
-            return self
-        path = Path(self.initial_weights)
-        file = path / WEIGHTS if path.is_dir() else path
-        if not file.is_file():
-            raise InputError(file, "does not exist", "'initial_weights' names it")
-        return self.model_copy(update={"initial_weights": f"sha256 {sha256_of_file(file)}"})
 
 
 class BotanHyperparameters(InteractionHyperparameters):

@@ -11,7 +11,11 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError
 from glasscast.liquid.box import minimum_image, wrap
 from glasscast.models.botan import Botan
-from glasscast.models.hyperparameters import BotanHyperparameters, TrainingSettings
+from glasscast.models.hyperparameters import (
+    BotanHyperparameters,
+    EignnCageHyperparameters,
+    TrainingSettings,
+)
 from glasscast.models.published import import_weights
 from glasscast.models.registry import load_model
 from glasscast.workflows.importing import import_dataset
@@ -176,7 +180,7 @@ def test_training_starts_from_published_weights(tmp_path):
         Botan(narrow).fit([train])
 
 
-def test_initial_weights_are_known_by_their_content(tmp_path):
+def test_files_in_settings_are_known_by_their_content(tmp_path):
     """A copy elsewhere is the same start, another version of the file is not."""
 
     def settings(name: str) -> BotanHyperparameters:
@@ -197,6 +201,15 @@ def test_initial_weights_are_known_by_their_content(tmp_path):
         settings("model")
     plain = BotanHyperparameters()
     assert plain.beside(tmp_path) == plain.by_content() == plain
+
+
+def test_a_liquid_in_settings_is_a_name_or_a_file(tmp_path):
+    named = EignnCageHyperparameters(liquid="ka")
+    assert named.beside(tmp_path) == named.by_content() == named
+    filed = EignnCageHyperparameters(liquid="own.yaml").beside(tmp_path)
+    assert filed.liquid == str(tmp_path / "own.yaml")
+    with pytest.raises(InputError, match="'liquid' names it"):
+        filed.by_content()
 
 
 class Bomb:
