@@ -1,5 +1,7 @@
 """The convolutional network: what its grid and its augmentation promise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from glasscast.errors import ModelError
 from glasscast.models.cnn import Cnn, VoxelNetwork
 from glasscast.models.hyperparameters import CnnHyperparameters
 from glasscast.models.layers.batch import box_symmetries
-from glasscast.models.layers.grids import VoxelBatch
+from glasscast.models.layers.grids import VoxelBatch, coarsen, refine
 from glasscast.models.registry import load_model
 from glasscast.structure.voxels import grid_shape, smeared_weights
 from glasscast.structure.workspace import Workspace
@@ -18,7 +20,8 @@ from tests.relaxed import relaxed
 def cnn(**changes) -> Cnn:
     training = {"epochs": 4, "validation_fraction": 0.0, "device": "cpu", "augment": True}
     training |= changes.pop("training", {})
-    settings = {"spacing": 0.6, "channels": 4, "blocks": 1, "training": training} | changes
+    settings = {"spacing": 0.6, "levels": 2, "channels": 4, "blocks": 1, "training": training}
+    settings |= changes
     return Cnn(CnnHyperparameters(**settings), Workspace(threads=1))
 
 
@@ -27,11 +30,11 @@ def fitted(request):
     return cnn().fit([relaxed(seed, request.param, 100) for seed in (1, 2)])
 
 
-def test_permutation_and_whole_voxels_only_permute(fitted):
+def test_permutation_and_whole_coarse_voxels_only_permute(fitted):
     snapshot, rng = relaxed(3, fitted.dimension_, 100), np.random.default_rng(0)
     before, order = fitted.predict(snapshot).values, rng.permutation(100)
-    shape = grid_shape(snapshot.box, 0.6)
-    shift = rng.integers(-20, 20, fitted.dimension_) * snapshot.box / np.array(shape)
+    shape = grid_shape(snapshot.box, 0.6, multiple=2)
+    shift = 2 * rng.integers(-20, 20, fitted.dimension_) * snapshot.box / np.array(shape)
     moved = snapshot.with_fields(
         positions=np.mod(snapshot.positions + shift, snapshot.box)[order],
         types=snapshot.types[order], propensity=None, times=np.empty(0),
@@ -81,6 +84,26 @@ def test_smeared_particles_do_not_feel_the_grid():
     np.testing.assert_allclose(read, damping * np.sin(2 * np.pi / 3 * positions[:, 0]), atol=2e-3)
 
 
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_halved_grids_keep_what_is_coarse_and_every_symmetry(dimension):
+    shape = (12, 8, 16)[:dimension]
+    field = torch.randn(2, 3, *shape, generator=torch.Generator().manual_seed(0))
+    coarse = coarsen(field)
+    assert coarse.shape[2:] == tuple(n // 2 for n in shape)
+    every = tuple(range(2, 2 + dimension))
+    torch.testing.assert_close(coarse.mean(every), field.mean(every))
+    torch.testing.assert_close(coarsen(field.roll(2, 2)), coarse.roll(1, 2))
+    for axis in every:
+        mirrored = field.flip(axis).roll(1, axis)  # x to -x, where voxel 0 lies at x = 0
+        torch.testing.assert_close(coarsen(mirrored), coarse.flip(axis).roll(1, axis))
+        torch.testing.assert_close(
+            refine(coarse.flip(axis).roll(1, axis)), refine(coarse).flip(axis).roll(1, axis)
+        )
+    wave = torch.cos(2 * torch.pi * torch.arange(64) / 64).reshape(1, 1, 64, *[1] * (dimension - 1))
+    wave = wave.expand(1, 1, 64, *[4] * (dimension - 1))
+    torch.testing.assert_close(refine(coarsen(wave)), wave, rtol=0, atol=0.01)
+
+
 def test_batched_equals_one_by_one(fitted):
     parts = [fitted.make_graph(relaxed(seed, fitted.dimension_, 100)) for seed in (1, 2, 3)]
     network = fitted.network_
@@ -113,6 +136,37 @@ def test_it_learns_what_the_crowd_decides():
     a = snapshot.types == 0
     forecast = model.predict(snapshot).values[1, a]
     assert np.corrcoef(forecast, snapshot.propensity[1, a])[0, 1] > 0.5
+
+
+def test_a_pyramid_reaches_where_one_grid_does_not():
+    """What happens beyond the convolutions of the finest grid moves the forecast all the same."""
+    snapshot = relaxed(1, 2, 200)
+    moved = snapshot.positions[0]
+    far = snapshot.positions - moved
+    far -= snapshot.box * np.round(far / snapshot.box)
+    other = int(np.argmax(np.linalg.norm(far, axis=1)))
+    positions = snapshot.positions.copy()
+    positions[0] = np.mod(positions[0] + 0.3, snapshot.box)
+    changed = snapshot.with_fields(positions=positions)
+
+    def change(levels: int) -> float:
+        model = cnn(spacing=0.3, levels=levels)
+        model.check_labels(snapshot)
+        torch.manual_seed(0)
+        network = model.build_network().double()
+        for layer in network.modules():  # these mix the whole grid
+            if isinstance(layer, torch.nn.InstanceNorm2d):
+                layer.forward = lambda x: x
+        with torch.no_grad():
+            before, after = (network(_doubled(model.make_graph(c)))[0] for c in (snapshot, changed))
+        return float((after - before)[other].abs().max())
+
+    assert change(1) == 0
+    assert change(3) > 0
+
+
+def _doubled(batch: VoxelBatch) -> VoxelBatch:
+    return replace(batch, weights=batch.weights.double())
 
 
 def test_what_does_not_suit_the_grid_is_refused():

@@ -11,9 +11,12 @@ FloatArray = NDArray[np.float64]
 REACH = 3.0
 
 
-def grid_shape(box: FloatArray, spacing: float) -> tuple[int, ...]:
-    """Voxels along each axis: as few as leave no side longer than ``spacing``."""
-    return tuple(int(np.ceil(side / spacing - 1e-9)) for side in box)
+def grid_shape(box: FloatArray, spacing: float, multiple: int = 1) -> tuple[int, ...]:
+    """Voxels along each axis: as few as leave no side longer than ``spacing``.
+
+    Their numbers are multiples of ``multiple``, so that the grid can be halved.
+    """
+    return tuple(multiple * int(np.ceil(side / (multiple * spacing) - 1e-9)) for side in box)
 
 
 def smeared_weights(

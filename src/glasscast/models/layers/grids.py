@@ -98,3 +98,24 @@ class VoxelBatch:
             parts[0].shape,
             tuple(c for p in parts for c in p.counts),
         )
+
+
+def coarsen(field: Tensor) -> Tensor:
+    """Halve a periodic grid along each axis: (B, F, n, ..) to (B, F, n / 2, ..).
+
+    Every second voxel stays, averaged with its neighbours by 1/4, 1/2, 1/4, so that all voxels
+    count alike and a reflection of the grid is one of the coarse grid, too.
+    """
+    for axis in range(2, field.ndim):
+        pairs = (*field.shape[:axis], field.shape[axis] // 2, 2, *field.shape[axis + 1 :])
+        even, odd = field.reshape(pairs).unbind(axis + 1)
+        field = (even + (odd + odd.roll(1, axis)) / 2) / 2
+    return field
+
+
+def refine(field: Tensor) -> Tensor:
+    """Double a periodic grid along each axis by linear interpolation, back from `coarsen`."""
+    for axis in range(2, field.ndim):
+        between = (field + field.roll(-1, axis)) / 2
+        field = torch.stack([field, between], axis + 1).flatten(axis, axis + 1)
+    return field
