@@ -3,10 +3,10 @@ r"""CNN: convolutions over voxel grids of the whole box.
 Bapst et al., Nat. Phys. 16, 448 (2020), compare their graph network with a convolutional one
 whose architecture is not public. Here the smeared densities of the species lie on one periodic
 grid of the box. Residual blocks of 3^d convolutions run over it, then over grids of half and a
-quarter of its resolution: a pyramid, as of what decides a particle's motion much is coarse. Each
-particle reads its forecast from the voxels it is smeared over, on all grids. A grid centred on
-each particle, which is the usual form, would repeat the same convolutions some hundred times, far
-beyond a CPU.
+quarter of its resolution: a pyramid, because much of what decides a particle's motion is coarse.
+Each particle reads its forecast from the voxels it is smeared over, on all grids. A grid centred
+on each particle, which is the usual form, would repeat the same convolutions some hundred times,
+far beyond a CPU.
 
 The network is equivariant under shifts by whole voxels of the coarsest grid and nearly so under
 others, since smeared particles do not feel the finest grid and halving averages. Rotations and

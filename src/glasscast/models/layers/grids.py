@@ -114,7 +114,10 @@ def coarsen(field: Tensor) -> Tensor:
 
 
 def refine(field: Tensor) -> Tensor:
-    """Double a periodic grid along each axis by linear interpolation, back from `coarsen`."""
+    """Double a periodic grid along each axis by linear interpolation: the way back.
+
+    (B, F, n, ..) to (B, F, 2 n, ..); every voxel of the coarse grid stays as it is.
+    """
     for axis in range(2, field.ndim):
         between = (field + field.roll(-1, axis)) / 2
         field = torch.stack([field, between], axis + 1).flatten(axis, axis + 1)
