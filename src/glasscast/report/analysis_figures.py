@@ -21,6 +21,7 @@ from glasscast.report.style import (
     finish_log_axis,
     format_time,
     new_figure,
+    series_style,
     styled,
 )
 from glasscast.structure.equilibrium import equilibrium_displacement
@@ -87,11 +88,7 @@ def label_figure(
     figure = new_figure(7.6, 3.2)
     left, right = figure.subplots(1, 2)
     for k, species in enumerate(means):
-        style = {
-            "color": PALETTE[k],
-            "marker": MARKERS[k % len(MARKERS)],
-            "label": species_name(species),
-        }
+        style = series_style(k) | {"label": species_name(species)}
         left.plot(times, means[species], **style)
         if species in ceilings:
             right.plot(times, ceilings[species], **style)

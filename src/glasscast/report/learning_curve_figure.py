@@ -9,7 +9,14 @@ from matplotlib.ticker import NullFormatter, NullLocator
 
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.report.score_figures import METRIC_LABELS, error_bars
-from glasscast.report.style import GREY, MARKERS, PALETTE, escape_mathtext, new_figure, styled
+from glasscast.report.style import (
+    GREY,
+    escape_mathtext,
+    new_figure,
+    row_height,
+    series_style,
+    styled,
+)
 
 
 @styled
@@ -25,7 +32,7 @@ def learning_curve_figure(curve: Mapping[int, ScoreTable], time: float) -> Figur
     tables = {n: curve[n].select(metric="pearson_mean", time=time) for n in sizes}
     species = tables[sizes[-1]].values_of("species")
     models = tables[sizes[-1]].values_of("model")
-    figure = new_figure(max(4.8, 3.6 * len(species) + 0.6), 3.4)
+    figure = new_figure(max(4.8, 3.6 * len(species) + 0.6), row_height(len(models) + 1))
     panels = figure.subplots(1, max(1, len(species)), sharey=True, squeeze=False)[0]
     for axes, letter in zip(panels, species, strict=False):
         for k, model in enumerate(models):
@@ -37,8 +44,7 @@ def learning_curve_figure(curve: Mapping[int, ScoreTable], time: float) -> Figur
                 [n * dodge for n, _ in known],
                 [row.value for _, row in known],
                 yerr=error_bars([row for _, row in known]),
-                color=PALETTE[k % len(PALETTE)],
-                marker=MARKERS[k % len(MARKERS)],
+                **series_style(k),
                 elinewidth=1.0,
                 label=escape_mathtext(model),
             )

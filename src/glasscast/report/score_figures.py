@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from glasscast.evaluation.score_table import Score, ScoreTable
 from glasscast.report.style import (
     GREY,
-    MARKERS,
-    PALETTE,
     TIME_LABEL,
     escape_mathtext,
     finish_log_axis,
     format_time,
     new_figure,
+    row_height,
+    series_style,
     styled,
     target_label,
 )
@@ -49,7 +49,7 @@ def score_figure(
     species = scores.values_of("species")
     models = scores.values_of("model")
     single = len(scores.values_of("time")) == 1
-    height = 1.5 + 0.36 * len(models) if single else 3.4
+    height = 1.5 + 0.36 * len(models) if single else row_height(len(models) + 1)
     figure = new_figure(max(4.8, 3.6 * len(species) + 0.6), height)
     panels = figure.subplots(1, max(1, len(species)), sharey=True, sharex=True, squeeze=False)[0]
     for axes, letter in zip(panels, species, strict=False):
@@ -111,14 +111,14 @@ def _draw_times(
     for k, model in enumerate(models):
         chosen = sorted(rows.select(model=model), key=lambda row: row.time)
         chosen = [row for row in chosen if row.time > 0]
-        # Side by side by a few percent, so that error bars can be told apart.
-        dodge = 1.035 ** (k - (len(models) - 1) / 2)
+        # Side by side by a few percent, at most 15, so that error bars can be told apart.
+        middle = (len(models) - 1) / 2
+        dodge = min(1.035, 1.15 ** (1 / max(1.0, middle))) ** (k - middle)
         axes.errorbar(
             [row.time * dodge for row in chosen],
             [row.value for row in chosen],
             yerr=error_bars(chosen),
-            color=PALETTE[k % len(PALETTE)],
-            marker=MARKERS[k % len(MARKERS)],
+            **series_style(k),
             elinewidth=1.0,
             label=escape_mathtext(model),
             zorder=3,
@@ -134,10 +134,7 @@ def _draw_models(axes: Axes, rows: ScoreTable, models: Sequence[str]) -> None:
                 [row.value],
                 [k],
                 xerr=error_bars([row]),
-                color=PALETTE[k % len(PALETTE)],
-                marker=MARKERS[k % len(MARKERS)],
-                ls="none",
-                markersize=7,
+                **series_style(k) | {"ls": "none", "markersize": 7},
             )
             unit = f"{row.value:.3f}" if math.isfinite(row.value) else "not defined"
             axes.annotate(
@@ -220,14 +217,14 @@ def selection_figure(curves: Sequence[SelectionCurve], *, named: int = 3) -> Fig
     axes = figure.subplots()
     axes.set_xscale("log")
     for k, curve in enumerate(curves):
-        color = PALETTE[k % len(PALETTE)]
+        style = series_style(k)
+        color = style["color"]
         axes.plot(
             curve.counts,
             curve.scores,
-            color=color,
-            marker=MARKERS[k % len(MARKERS)],
             markersize=3.5,
             label=escape_mathtext(curve.label) or None,
+            **style,
         )
         if curve.low is not None and curve.high is not None:
             axes.fill_between(curve.counts, curve.low, curve.high, color=color, alpha=0.18, lw=0)

@@ -29,6 +29,7 @@ from glasscast.liquid.definition import diameters
 #: Okabe and Ito's colours that stay apart for every common form of colour blindness.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+LINES = ("-", (0, (6, 1.5)), "-.")
 #: Mobility, slow to fast; error, too slow to too fast.
 MOBILITY_MAP, ERROR_MAP = "viridis", "RdBu_r"
 GREY = "#666666"
@@ -87,6 +88,21 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(wspace=0.04))
     FigureCanvasAgg(figure)
     return figure
+
+
+def series_style(k: int) -> dict[str, Any]:
+    """Colour, marker and line of the k-th of many series; the first 21 differ in two of them."""
+    cycle, place = divmod(k, len(PALETTE))
+    return {
+        "color": PALETTE[place],
+        "marker": MARKERS[(place + 2 * cycle) % len(MARKERS)],
+        "ls": LINES[cycle % len(LINES)],
+    }
+
+
+def row_height(entries: int) -> float:
+    """Height of a row of panels, in inches, above a legend of so many entries, four a line."""
+    return 3.2 + 0.2 * -(-entries // 4)
 
 
 def target_label(target: str) -> str:

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from glasscast.evaluation.susceptibility import SusceptibilityScore
 from glasscast.report.style import (
     GREY,
-    MARKERS,
-    PALETTE,
     TIME_LABEL,
     escape_mathtext,
     finish_log_axis,
     new_figure,
+    row_height,
+    series_style,
     styled,
 )
 
@@ -39,7 +39,7 @@ def susceptibility_figure(scores: Sequence[SusceptibilityScore]) -> Figure:
     """
     species = sorted({row.species for row in scores})
     models = list(dict.fromkeys(row.model for row in scores))
-    figure = new_figure(max(4.8, 3.6 * len(species) + 0.6), 3.4)
+    figure = new_figure(max(4.8, 3.6 * len(species) + 0.6), row_height(len(models) + 1))
     panels = figure.subplots(1, len(species), sharey=True, sharex=True, squeeze=False)[0]
     for axes, letter in zip(panels, species, strict=True):
         here = [row for row in scores if row.species == letter]
@@ -51,8 +51,7 @@ def susceptibility_figure(scores: Sequence[SusceptibilityScore]) -> Figure:
             axes.plot(
                 [row.time for row in mine],
                 [_shown(row.predicted) for row in mine],
-                color=PALETTE[k % len(PALETTE)],
-                marker=MARKERS[k % len(MARKERS)],
+                **series_style(k),
                 label=escape_mathtext(model),
             )
         axes.set_xlabel(TIME_LABEL)

@@ -12,11 +12,10 @@ from glasscast.evaluation.score_table import ScoreTable
 from glasscast.report.score_figures import METRIC_LABELS, correlation_limits, error_bars
 from glasscast.report.style import (
     GREY,
-    MARKERS,
-    PALETTE,
     escape_mathtext,
     format_time,
     new_figure,
+    series_style,
     styled,
 )
 
@@ -86,8 +85,7 @@ def _draw(axes: Axes, scores: ScoreTable, order: TransferAxes, training: str) ->
             [places[r.dataset] + dodge for r in rows],
             [r.value for r in rows],
             yerr=error_bars(rows),
-            color=PALETTE[k % len(PALETTE)],
-            marker=MARKERS[k % len(MARKERS)],
+            **series_style(k),
             elinewidth=1.0,
             label=escape_mathtext(model),
         )

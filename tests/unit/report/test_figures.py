@@ -12,7 +12,7 @@ from glasscast.report.figures import draw_examples, draw_scores, nearest_time
 from glasscast.report.particle_figures import density_figure, distribution_figure
 from glasscast.report.score_figures import SelectionCurve, score_figure, selection_figure
 from glasscast.report.slice_figures import slice_figure, slice_with_images
-from glasscast.report.style import drawn_diameters, format_time, save_figure
+from glasscast.report.style import drawn_diameters, format_time, save_figure, series_style
 
 from .material import configuration, forecast
 
@@ -52,6 +52,13 @@ def test_score_figure_shows_the_numbers(scores):
         low, high = np.array([s[:, 1] for s in container.lines[2][0].get_segments()], dtype=float).T
         np.testing.assert_allclose(low, [r.low for r in rows.select(model=model)])
         np.testing.assert_allclose(high, [r.high for r in rows.select(model=model)])
+
+
+def test_no_two_of_many_series_look_alike():
+    looks = [tuple(map(str, series_style(k).values())) for k in range(21)]
+    for i, look in enumerate(looks):
+        for other in looks[:i]:
+            assert sum(a != b for a, b in zip(look, other, strict=True)) >= 2
 
 
 def test_score_figure_without_ceiling_or_interval():
