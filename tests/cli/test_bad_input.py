@@ -13,6 +13,8 @@ import yaml
 from glasscast.config import TrainExperiment, read_experiment
 from glasscast.datasets.dataset import Dataset
 from glasscast.models.registry import load_model
+from glasscast.structure.workspace import Workspace
+from glasscast.workflows.train import train
 from tests.cli.material import LR, botan_arrays, botan_folder, contents, experiment, snapshot, trap
 
 BOTAN = "isoconfig_N120T0.44_1_tc01.npz"
@@ -298,6 +300,16 @@ def test_initial_weights_are_seen_from_the_file_that_names_them(refused, tmp_pat
     wanted = tmp_path / "weights" / "w.pth"
     refused("benchmark", path, "-o", tmp_path / "r", says=[wanted, "'initial_weights' names it"])
     assert not (tmp_path / "r").exists()
+
+
+def test_a_refused_training_leaves_its_folder_free(refused, tmp_path, liquid):
+    """The folder is not taken by settings with which nothing was done."""
+    path, run = tmp_path / "e.yaml", tmp_path / "run"
+    experiment(path, liquid, model={"name": "nt-gnn", "initial_weights": "absent.npz"})
+    refused("train", path, "-o", run, says=[tmp_path / "absent.npz", "'initial_weights' names it"])
+    assert [p.name for p in run.iterdir()] == ["experiment.yaml"]
+    train(read_experiment(TrainExperiment, experiment(path, liquid)), run, Workspace(1))
+    assert (run / "run.json").exists()
 
 
 def test_yaml_numbers_without_a_point_are_numbers(tmp_path, liquid):

@@ -26,6 +26,9 @@ log = logging.getLogger("glasscast")
 class RunFolder:
     """A folder that belongs to one experiment; a rerun of the same goes on in it.
 
+    One that holds the settings of an experiment and nothing else, since that was refused before
+    it began, is free for another.
+
     Parameters
     ----------
     folder : created when absent.
@@ -40,13 +43,14 @@ class RunFolder:
         self.folder = folder
         resolved = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
         path = folder / EXPERIMENT
-        if path.exists() and path.read_text(encoding="utf-8") != resolved:
+        same = path.exists() and path.read_text(encoding="utf-8") == resolved
+        if path.exists() and not same and any(other != path for other in folder.iterdir()):
             raise SettingsError(
                 f"{folder} holds another experiment; choose another --out or delete the folder"
             )
         if folder.is_dir():
             remove_partials(folder)
-        if not path.exists():
+        if not same:
             write_atomically(path, resolved.encode())
 
     @property

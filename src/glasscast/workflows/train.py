@@ -49,6 +49,7 @@ def train(
     if run.finished:
         log.info("%s is finished already", out)
         return load_model(out / MODEL, workspace)
+    experiment.model.by_content()  # refuse absent files before any work
     data = open_data(experiment.train)
     validation = open_data(experiment.validation) if experiment.validation else ()
     test = open_data(experiment.test) if experiment.test else None
