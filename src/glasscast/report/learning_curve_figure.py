@@ -12,6 +12,7 @@ from glasscast.report.score_figures import METRIC_LABELS, error_bars
 from glasscast.report.style import (
     GREY,
     escape_mathtext,
+    legend_below,
     new_figure,
     row_height,
     series_style,
@@ -59,7 +60,5 @@ def learning_curve_figure(curve: Mapping[int, ScoreTable], time: float) -> Figur
     values = [row.value for table in tables.values() for row in table]
     panels[0].set_ylim(min([0.0, *(v - 0.05 for v in values if v == v)]), 1.0)
     panels[0].set_ylabel(METRIC_LABELS["pearson_mean"])
-    handles, labels = panels[0].get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(handles)))
+    legend_below(figure, panels[0])
     return figure

@@ -17,6 +17,7 @@ from glasscast.report.style import (
     escape_mathtext,
     finish_log_axis,
     format_time,
+    legend_below,
     new_figure,
     row_height,
     series_style,
@@ -65,9 +66,7 @@ def score_figure(
     if not single and len(panels):
         panels[0].set_ylabel(metric_label(scores, metric))
         _limit(panels[0], scores, metric)
-    handles, labels = panels[0].get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(handles)))
+    legend_below(figure, panels[0])
     return figure
 
 
@@ -249,6 +248,5 @@ def selection_figure(curves: Sequence[SelectionCurve], *, named: int = 3) -> Fig
     axes.set_ylim(min(0.0, float(np.nanmin(scores)) - 0.05), 1.0)
     axes.set_xlabel("number of descriptors")
     axes.set_ylabel("Pearson r")
-    if axes.get_legend_handles_labels()[0]:
-        figure.legend(loc="outside lower center", ncols=4)
+    legend_below(figure, axes)
     return figure

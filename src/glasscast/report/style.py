@@ -33,6 +33,7 @@ LINES = ("-", (0, (6, 1.5)), "-.")
 #: Mobility, slow to fast; error, too slow to too fast.
 MOBILITY_MAP, ERROR_MAP = "viridis", "RdBu_r"
 GREY = "#666666"
+LEGEND_COLUMNS = 4
 
 _RC: Any = {
     "font.family": "DejaVu Sans",
@@ -101,8 +102,16 @@ def series_style(k: int) -> dict[str, Any]:
 
 
 def row_height(entries: int) -> float:
-    """Height of a row of panels, in inches, above a legend of so many entries, four a line."""
-    return 3.2 + 0.2 * -(-entries // 4)
+    """Height of a row of panels, in inches, above a legend of so many entries."""
+    return 3.2 + 0.2 * -(-entries // LEGEND_COLUMNS)
+
+
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """Legend of one panel below all, if there is something to tell."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        columns = min(LEGEND_COLUMNS, len(handles))
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
 def target_label(target: str) -> str:

@@ -13,6 +13,7 @@ from glasscast.report.style import (
     TIME_LABEL,
     escape_mathtext,
     finish_log_axis,
+    legend_below,
     new_figure,
     row_height,
     series_style,
@@ -62,8 +63,7 @@ def susceptibility_figure(scores: Sequence[SusceptibilityScore]) -> Figure:
     panels[0].set_yscale("log")
     panels[0].set_ylim(_DECADES * peak, 2 * peak)
     panels[0].set_ylabel("susceptibility $\\chi_4$")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(handles)))
+    legend_below(figure, panels[0])
     return figure
 
 

@@ -14,6 +14,7 @@ from glasscast.report.style import (
     GREY,
     escape_mathtext,
     format_time,
+    legend_below,
     new_figure,
     series_style,
     styled,
@@ -58,8 +59,7 @@ def transfer_figure(
     panels[0, 0].set_xlim(-0.4, len(order.states) - 0.6)
     figure.supylabel(METRIC_LABELS[metric], fontsize=9.5)
     figure.supxlabel("tested on", fontsize=9.5)
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(handles)))
+    legend_below(figure, panels[0, 0])
     return figure
 
 
