@@ -109,6 +109,11 @@ class LiquidSettings(_Strict):
         )
 
 
+def is_liquid_file(name_or_path: str | Path) -> bool:
+    """Whether this is the path of a liquid file, not the name of a liquid."""
+    return Path(name_or_path).suffix in (".yaml", ".yml")
+
+
 def load_liquid(name_or_path: str | Path) -> Liquid:
     """Load a built-in liquid by name or your own from a YAML file.
 
@@ -149,10 +154,10 @@ def _content(name_or_path: str | Path) -> tuple[dict[str, Any], Path | str]:
     if str(name_or_path) in BUILT_IN:
         file = resources.files("glasscast.liquid") / "models" / f"{name_or_path}.yaml"
         return parse_mapping(file.read_text(encoding="utf-8"), file.name), str(name_or_path)
-    path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
+    if not is_liquid_file(name_or_path):
         raise SettingsError(
             f"unknown liquid '{name_or_path}'; built in: {', '.join(BUILT_IN)}; "
             "or give the path of a .yaml file"
         )
+    path = Path(name_or_path)
     return read_mapping(path), path

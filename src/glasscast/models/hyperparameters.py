@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from glasscast.datasets.files import sha256_of_file
 from glasscast.errors import InputError
+from glasscast.liquid.definition import is_liquid_file
 from glasscast.models.files import WEIGHTS
 
 Target = Literal["propensity", "bond_breaking", "neighbour_relative", "nonaffine"]
@@ -39,7 +40,7 @@ class Hyperparameters(BaseModel):
         """Files that these settings name, by key: weights to start from, a liquid of one's own."""
         weights, liquid = (getattr(self, key, None) for key in ("initial_weights", "liquid"))
         named = {} if weights is None else {"initial_weights": Path(weights)}
-        if liquid is not None and liquid.endswith((".yaml", ".yml")):
+        if liquid is not None and is_liquid_file(liquid):
             named["liquid"] = Path(liquid)
         return named
 

@@ -19,6 +19,7 @@ from pydantic import (
 
 from glasscast.datasets.splits import split_sizes
 from glasscast.errors import InputError, SettingsError
+from glasscast.liquid.definition import is_liquid_file
 from glasscast.simulation.presets import TIME_TABLES
 from glasscast.yaml_files import first_problem, read_mapping
 
@@ -193,7 +194,7 @@ def load_settings(path: Path) -> SimulationSettings:
     update: dict[str, Any] = {}
     if settings.starts is not None:
         update["starts"] = tuple(str(beside / start) for start in settings.starts)
-    if settings.liquid.endswith((".yaml", ".yml")):
+    if is_liquid_file(settings.liquid):
         update["liquid"] = str(beside / settings.liquid)
     return settings.model_copy(update=update)
 
