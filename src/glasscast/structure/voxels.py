@@ -11,7 +11,7 @@ FloatArray = NDArray[np.float64]
 REACH = 3.0
 
 
-def grid_shape(box: FloatArray, spacing: float, multiple: int = 1) -> tuple[int, ...]:
+def grid_shape(box: FloatArray, spacing: float, multiple: int) -> tuple[int, ...]:
     """Voxels along each axis: as few as leave no side longer than ``spacing``.
 
     Their numbers are multiples of ``multiple``, so that the grid can be halved.

@@ -22,7 +22,7 @@ from glasscast.workflows.learning_curve import (
     write_learning_curve,
 )
 from glasscast.workflows.parts import Part, cost_of, forecast_part, parts_of, read_forecasts
-from glasscast.workflows.runs import RunFolder
+from glasscast.workflows.runs import RunFolder, refuse_absent_files
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,17 @@ def benchmark(
     Returns
     -------
     What was found of all models.
+
+    Raises
+    ------
+    SettingsError : if the run folder holds another experiment, or folds or sizes are impossible.
+    InputError : if a file that the settings name is absent.
     """
     workspace = workspace or Workspace()
     literature = published_of(experiment)
     parts = parts_of(experiment)
     sizes_of(experiment, parts)  # refuse impossible sizes before any work
-    for settings in experiment.models.values():
-        settings.by_content()  # and absent files
+    refuse_absent_files(*experiment.models.values())
     run = RunFolder(out, experiment)
     with run.logging():
         for label, settings in experiment.models.items():

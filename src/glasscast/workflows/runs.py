@@ -16,11 +16,23 @@ from glasscast.config import Data
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import remove_partials, write_atomically, write_json
 from glasscast.errors import InputError, SettingsError
+from glasscast.models.hyperparameters import Hyperparameters
 from glasscast.versions import versions
 
 EXPERIMENT, RECORD, LOG = "experiment.yaml", "run.json", "run.log"
 
 log = logging.getLogger("glasscast")
+
+
+def refuse_absent_files(*models: Hyperparameters) -> None:
+    """Make sure, before any work, that the files which settings name are there.
+
+    Raises
+    ------
+    InputError : naming the first that is not.
+    """
+    for settings in models:
+        settings.by_content()
 
 
 class RunFolder:
@@ -43,14 +55,15 @@ class RunFolder:
         self.folder = folder
         resolved = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
         path = folder / EXPERIMENT
-        same = path.exists() and path.read_text(encoding="utf-8") == resolved
-        if path.exists() and not same and any(other != path for other in folder.iterdir()):
+        kept = path.read_text(encoding="utf-8") if path.exists() else None
+        begun = folder.is_dir() and any(other != path for other in folder.iterdir())
+        if kept not in (None, resolved) and begun:
             raise SettingsError(
                 f"{folder} holds another experiment; choose another --out or delete the folder"
             )
         if folder.is_dir():
             remove_partials(folder)
-        if not same:
+        if kept != resolved:
             write_atomically(path, resolved.encode())
 
     @property

@@ -21,7 +21,14 @@ from glasscast.models.base import Model
 from glasscast.models.registry import build, load_model
 from glasscast.progress import track
 from glasscast.structure.workspace import Workspace
-from glasscast.workflows.runs import RunFolder, about, log, open_data, with_copies
+from glasscast.workflows.runs import (
+    RunFolder,
+    about,
+    log,
+    open_data,
+    refuse_absent_files,
+    with_copies,
+)
 
 MODEL, CHECKPOINT, SCORES = "model", "checkpoint.npz", "scores"
 
@@ -44,12 +51,13 @@ def train(
     Raises
     ------
     SettingsError : if the run folder holds another experiment, or test data was trained on.
+    InputError : if a file that the settings name is absent.
     """
     run = RunFolder(out, experiment)
     if run.finished:
         log.info("%s is finished already", out)
         return load_model(out / MODEL, workspace)
-    experiment.model.by_content()  # refuse absent files before any work
+    refuse_absent_files(experiment.model)
     data = open_data(experiment.train)
     validation = open_data(experiment.validation) if experiment.validation else ()
     test = open_data(experiment.test) if experiment.test else None

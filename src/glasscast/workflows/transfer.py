@@ -16,7 +16,7 @@ from glasscast.report.page import write_report
 from glasscast.report.transfer_figure import TransferAxes
 from glasscast.structure.workspace import Workspace
 from glasscast.workflows.parts import Part, forecast_part, read_forecasts
-from glasscast.workflows.runs import RunFolder, open_data
+from glasscast.workflows.runs import RunFolder, open_data, refuse_absent_files
 from glasscast.workflows.train import refuse_overlap
 
 ALL = "all"
@@ -52,13 +52,13 @@ def transfer(
     ------
     SettingsError : if the state points differ in their number of times, or share configurations
         between training and test.
+    InputError : if a file that the settings name is absent.
     """
     workspace = workspace or Workspace()
     states = _states(experiment)
     tests = {name: test for name, (_, test) in states.items()}
     trainings = list(_trainings(experiment, states))
-    for settings in experiment.models.values():
-        settings.by_content()  # refuse absent files before any work
+    refuse_absent_files(*experiment.models.values())
     run = RunFolder(out, experiment)
     with run.logging():
         for label, settings in experiment.models.items():
