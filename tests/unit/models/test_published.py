@@ -20,8 +20,8 @@ from glasscast.models.published import import_weights
 from glasscast.models.registry import load_model
 from glasscast.workflows.importing import import_dataset
 from glasscast.workflows.train import score
+from tests.conftest import SHARED
 
-SHARED = Path(__file__).parents[4].parent / "shared"
 BOTAN_SHAPES = {
     "node_encoder": [(64, 1), (64, 64)],
     "edge_encoder": [(64, 3), (64, 64)],

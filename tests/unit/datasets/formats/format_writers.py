@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,23 +9,18 @@ from pathlib import Path
 import gsd.hoomd
 import numpy as np
 import pytest
+from tests.conftest import SHARED
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import configuration_bytes
 
-SHARED = Path(
-    os.environ.get("GLASSCAST_SHARED", Path(__file__).resolve().parents[4].parent / "shared")
-)
-
 
 def real_data(name: str) -> Path:
     """A file or folder of the shared data; skips the test where it is absent."""
-    # A git worktree lies one folder deeper than the repository.
-    candidates = [SHARED / "data" / name, SHARED.parent.parent / "shared" / "data" / name]
-    for path in candidates:
-        if path.exists():
-            return path
-    pytest.skip(f"no real data at {candidates[0]}; set GLASSCAST_SHARED to the folder above data/")
+    path = SHARED / "data" / name
+    if path.exists():
+        return path
+    pytest.skip(f"no real data at {path}; set GLASSCAST_SHARED to the folder above data/")
 
 
 @dataclass
