@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from glasscast.workflows.memory import peak_mb
+from glasscast.runtime import peak_mb
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -59,12 +59,12 @@ def measure(form: str, name: str, cutoff: float, path: str | None, steps: int) -
     import torch
     from tests.plain import angles_of, plain_botan, plain_geo, triplets
 
-    from glasscast.models.botan import BotanNetwork
-    from glasscast.models.geo_gnn import GeoNetwork
+    from glasscast.models.botan.model import BotanNetwork
+    from glasscast.models.geo_gnn.model import GeoNetwork
     from glasscast.models.hyperparameters import BotanHyperparameters, GeoHyperparameters
-    from glasscast.models.layers.batch import batch_graph
+    from glasscast.networks.batch import batch_graph
+    from glasscast.runtime import keep_freed_memory
     from glasscast.structure.graphs import build_graph
-    from glasscast.training.memory import keep_freed_memory
 
     if form == "fast":
         keep_freed_memory()

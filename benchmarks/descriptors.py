@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from glasscast.structure.descriptors.averaging import averaging_matrix, generations
+from glasscast.structure.descriptors.shell_averages import averaging_matrix, generations
 from glasscast.structure.descriptors.shells import ShellDescriptors
 from measure import is_parent, measure, positions_4096
 from plain_shells import plain_shells

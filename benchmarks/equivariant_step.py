@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from deep_training_step import configuration
-from glasscast.workflows.memory import peak_mb
+from glasscast.runtime import peak_mb
 
 CASES = ["eignn-cage", "se3-gnn"]
 #: Seconds and megabytes of the released EIGNN on two cores of the machine of development.
@@ -35,10 +35,10 @@ def build(name: str, form: str, path: str | None):
     import torch
 
     from glasscast.liquid.box import wrap
-    from glasscast.models.eignn import EignnNetwork
+    from glasscast.models.eignn.model import EignnNetwork
     from glasscast.models.hyperparameters import EignnCageHyperparameters, Se3Hyperparameters
-    from glasscast.models.layers.batch import batch_graph
-    from glasscast.models.se3_gnn import Se3Network
+    from glasscast.models.se3_gnn.model import Se3Network
+    from glasscast.networks.batch import batch_graph
     from glasscast.structure.graphs import build_graph, build_union_graph
 
     torch.manual_seed(0)
@@ -69,7 +69,7 @@ def measure(form: str, name: str, path: str | None, steps: int) -> dict[str, flo
     """Seconds of wall and processor time of each step and forecast, and the peak memory."""
     import torch
 
-    from glasscast.training.memory import keep_freed_memory
+    from glasscast.runtime import keep_freed_memory
 
     if form == "fast":
         keep_freed_memory()

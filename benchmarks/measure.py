@@ -12,7 +12,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 
-from glasscast.workflows.memory import peak_mb
+from glasscast.runtime import peak_mb
 
 SHARED = Path(os.environ.get("GLASSCAST_SHARED", Path(__file__).parents[2] / "shared"))
 _VARIANT = "--variant"

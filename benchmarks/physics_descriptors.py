@@ -19,10 +19,10 @@ import torch
 from glasscast.datasets.dataset import Dataset
 from glasscast.liquid.definition import diameters, load_liquid
 from glasscast.models.registry import build, hyperparameter_class
+from glasscast.runtime import Workspace
 from glasscast.structure.descriptors.physics import PhysicsDescriptors
 from glasscast.structure.descriptors.shells import ShellDescriptors
 from glasscast.structure.descriptors.voronoi import voronoi_cells
-from glasscast.structure.workspace import Workspace
 from glasscast.workflows.demo import sample_folder
 from measure import is_parent, measure
 from plain_shells import plain_shells

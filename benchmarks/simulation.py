@@ -11,16 +11,17 @@ from time import perf_counter
 
 import numpy as np
 
+from glasscast.config import checked
 from glasscast.datasets.dataset import Dataset
 from glasscast.liquid.definition import load_liquid
+from glasscast.runtime import peak_mb
+from glasscast.simulation.campaign.run import simulate
 from glasscast.simulation.engine import maxwell_boltzmann
 from glasscast.simulation.ensembles import NVE
-from glasscast.simulation.external import open_engine
 from glasscast.simulation.isoconfigurational import run_isoconfigurational
-from glasscast.simulation.run import simulate
-from glasscast.simulation.settings import EngineSettings, check_settings
+from glasscast.simulation.lammps.executable import open_engine
+from glasscast.simulation.settings import EngineSettings, SimulationSettings
 from glasscast.workflows.demo import sample_folder
-from glasscast.workflows.memory import peak_mb
 
 LIQUID, TEMPERATURE, RUNS = load_liquid("ka"), 0.64, 2
 START = Dataset.open(sample_folder())[0]
@@ -74,7 +75,10 @@ def generation(workers: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         seen: list[int] = []
         simulate(
-            check_settings(SETTINGS), Path(folder), workers, report=lambda p: seen.append(p.done)
+            checked(SimulationSettings, SETTINGS),
+            Path(folder),
+            workers,
+            report=lambda p: seen.append(p.done),
         )
     return seen[-1]
 

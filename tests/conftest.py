@@ -30,7 +30,7 @@ def rng() -> np.random.Generator:
 
 
 def _lammps_problem() -> str:
-    from glasscast.simulation.lammps_library import start_lammps
+    from glasscast.simulation.lammps.library import start_lammps
 
     try:
         start_lammps([]).close()

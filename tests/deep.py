@@ -6,9 +6,9 @@ import torch
 from glasscast.datasets.configuration import Configuration
 from glasscast.liquid.box import wrap
 from glasscast.liquid.neighbours import find_neighbours
-from glasscast.models.botan import Botan, NodeTargeting
-from glasscast.models.eignn import EignnCage, EignnInherent
-from glasscast.models.geo_gnn import GeoGnn
+from glasscast.models.botan.model import Botan, NodeTargeting
+from glasscast.models.eignn.model import EignnCage, EignnInherent
+from glasscast.models.geo_gnn.model import GeoGnn
 from glasscast.models.hyperparameters import (
     BotanHyperparameters,
     EignnCageHyperparameters,
@@ -18,8 +18,8 @@ from glasscast.models.hyperparameters import (
     Se3Hyperparameters,
     TrainingSettings,
 )
-from glasscast.models.se3_gnn import Se3Gnn
-from glasscast.structure.workspace import Workspace
+from glasscast.models.se3_gnn.model import Se3Gnn
+from glasscast.runtime import Workspace
 from tests.plain import lattice
 
 CUTOFF = 1.4

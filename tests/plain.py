@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glasscast.models.layers.segments import EdgeIndex
+from glasscast.networks.segments import EdgeIndex
 
 
 def triplets(index: EdgeIndex) -> tuple[Tensor, Tensor]:

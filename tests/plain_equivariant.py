@@ -7,8 +7,8 @@ from e3nn import o3
 from torch import Tensor
 from torch.nn.functional import one_hot, silu
 
-from glasscast.models.layers.batch import GraphBatch
-from glasscast.models.layers.harmonics import coupling_paths
+from glasscast.networks.basis import coupling_paths
+from glasscast.networks.batch import GraphBatch
 
 
 def irreps(degree: int, parity: bool) -> o3.Irreps:

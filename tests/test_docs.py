@@ -7,13 +7,9 @@ import pytest
 import typer
 
 from glasscast.cli import app
-from glasscast.config import (
-    BenchmarkExperiment,
-    TrainExperiment,
-    TransferExperiment,
-    read_experiment,
-)
+from glasscast.config import read
 from glasscast.simulation.settings import CageSettings, InherentSettings
+from glasscast.workflows.experiments import BenchmarkExperiment, TrainExperiment, TransferExperiment
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,13 +28,13 @@ def test_python_in_the_docs_runs(block):
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda p: p.name)
 def test_examples_are_valid(path):
     if path.name.startswith("simulate"):
-        from glasscast.simulation.settings import load_settings
+        from glasscast.simulation.settings import SimulationSettings
 
-        assert load_settings(path).configurations >= 1
+        assert read(SimulationSettings, path).configurations >= 1
         return
     kinds = {"benchmark": BenchmarkExperiment, "transfer": TransferExperiment}
     kind = kinds.get(re.split(r"[-.]", path.name)[0], TrainExperiment)
-    assert read_experiment(kind, path).seed >= 0
+    assert read(kind, path).seed >= 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

@@ -1,255 +1,288 @@
-"""Experiment files: one YAML file an experiment, typed, complete, unknown keys refused."""
+"""Every YAML file: one reader, one way to override, one kind of message.
+
+What the keys mean stands beside what they are for: experiments in ``workflows``, simulations in
+``simulation``, liquids in ``liquid``, the settings of a model or an engine beside its class.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Self, TypeVar, get_args
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SerializeAsAny,
-    ValidationError,
-    model_validator,
-)
+import yaml
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, core_schema
 
-from glasscast.errors import SettingsError
-from glasscast.models.hyperparameters import Hyperparameters
-from glasscast.models.registry import hyperparameter_class
-from glasscast.yaml_files import parse_pair, read_mapping
+from glasscast.errors import InputError, SettingsError
 
 
-def _model_settings(value: Any) -> Any:
-    """Turn ``lr`` or ``{name: lr, order: 1}`` into the settings class of that model."""
-    if isinstance(value, str):
-        value = {"name": value}
-    if isinstance(value, Mapping):
-        if "name" not in value:
-            raise ValueError("a model needs a 'name'")
-        return hyperparameter_class(str(value["name"]))(**value)
+class Settings(BaseModel):
+    """Base of all settings: frozen, finite, unknown keys refused.
+
+    Attributes
+    ----------
+    renamed : keys of former versions and what they are called now.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    def beside(self, folder: Path) -> Self:
+        """Return the settings with all paths in them seen from a folder.
+
+        Settings that hold paths say so by their own ``beside``; all others pass the folder on.
+        """
+        seen = {key: _beside(folder, getattr(self, key)) for key in type(self).model_fields}
+        return self.model_copy(update=seen)
+
+
+def _beside(folder: Path, value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.beside(folder)
+    if isinstance(value, dict):
+        return {key: _beside(folder, part) for key, part in value.items()}
     return value
 
 
-ModelSettings = Annotated[SerializeAsAny[Hyperparameters], BeforeValidator(_model_settings)]
+@dataclass(frozen=True)
+class Choice:
+    """Annotates a key whose value names one of several settings classes, such as a model.
 
-
-#: Labels name folders, so they hold nothing a path would trip over.
-Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._()^+=-]*$")]
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Data(_Settings):
-    """Which configurations: dataset folders, joined; a split or some by name; some times."""
-
-    datasets: tuple[Path, ...] = Field(min_length=1, description="dataset folders, joined")
-    split: str | None = Field(None, description="named split to take; all when absent")
-    configurations: tuple[str, ...] | None = Field(
-        None, min_length=1, description="names of those to take; all when absent"
-    )
-    times: tuple[float, ...] | None = Field(None, description="times to keep; all when absent")
-
-
-class TrainExperiment(_Settings):
-    """Train one model."""
-
-    train: Data
-    copies: Data | None = Field(
-        None, description="thermal copies; those of training configurations are trained on too"
-    )
-    validation: Data | None = None
-    test: Data | None = Field(None, description="scored after training, never trained on")
-    model: ModelSettings
-    seed: int = Field(0, ge=0)
-
-
-class PublishedData(_Settings):
-    """The published data set whose scores are laid beside ours."""
-
-    dataset: str = Field(description="GlassBench-KA3D, GlassBench-KA2D or Bapst-KA3D")
-    temperature: float = Field(gt=0)
-
-
-class Copies(Data):
-    """Thermal copies, and what the models use them for."""
-
-    models: tuple[Label, ...] | None = Field(
-        None, description="labels of those trained on them; all when absent"
-    )
-    averaged: tuple[Label, ...] = Field(
-        (), description="labels of those that forecast the mean over a snapshot and its copies"
-    )
-
-
-class BenchmarkExperiment(_Settings):
-    """Compare models on equal terms: the same configurations, folds and seeds for each.
-
-    With ``test`` every model is trained on ``data`` and scored on ``test``; without it, ``data``
-    is cross-validated by configuration.
-    """
-
-    data: Data
-    copies: Copies | None = Field(
-        None,
-        description="thermal copies of `data`, trained on or averaged over beside the snapshots",
-    )
-    test: Data | None = None
-    folds: int | Literal["each"] = Field(
-        5, description="cross-validation folds; 'each' leaves out one configuration at a time"
-    )
-    models: dict[Label, ModelSettings] = Field(min_length=1, description="label -> model")
-    training_sizes: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
-        None,
-        min_length=1,
-        description="also train on only so many configurations of each part: the learning curve",
-    )
-    seed: int = Field(0, ge=0)
-    tau_alpha: float | None = Field(None, gt=0, description="marked in figures")
-    chi4_threshold: float = Field(
-        0.3, gt=0, description="propensity beyond which chi_4 counts a particle as mobile, sigma"
-    )
-    published: PublishedData | None = Field(
-        None, description="lay scores of the literature beside ours, marked as such"
-    )
-
-    @model_validator(mode="after")
-    def _known_labels(self) -> BenchmarkExperiment:
-        if self.copies is not None:
-            unknown = {*(self.copies.models or ()), *self.copies.averaged} - set(self.models)
-            if unknown:
-                raise ValueError(f"copies names '{min(unknown)}', which is not among the models")
-        return self
-
-
-class StatePoint(_Settings):
-    """Training and test data of one temperature, or of one liquid."""
-
-    train: Data
-    test: Data
-
-
-class TransferExperiment(_Settings):
-    """Train at some state points, score at all, to see how far what was learnt carries.
-
-    The times of the state points are matched by their order, so each must have the same number.
-    """
-
-    states: dict[Label, StatePoint] = Field(min_length=2, description="label -> data")
-    trainings: tuple[tuple[Label, ...], ...] | None = Field(
-        None, description="state points trained on together; default: each alone, then all"
-    )
-    stages: tuple[float, ...] | None = Field(
-        None, description="numbers for the matched times, such as t / tau_alpha; default 1, 2, .."
-    )
-    models: dict[Label, ModelSettings] = Field(min_length=1, description="label -> model")
-    seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _known_states(self) -> TransferExperiment:
-        unknown = {name for group in self.trainings or () for name in group} - set(self.states)
-        if unknown:
-            raise ValueError(f"trainings names '{min(unknown)}', which is not among the states")
-        if any(not group for group in self.trainings or ()):
-            raise ValueError("trainings: each must name at least one state")
-        return self
-
-
-Experiment = TypeVar("Experiment", TrainExperiment, BenchmarkExperiment, TransferExperiment)
-
-
-def read_experiment(
-    kind: type[Experiment], path: Path, overrides: Sequence[str] = ()
-) -> Experiment:
-    """Read and check an experiment file.
+    ``lr`` and ``{name: lr, order: 1}`` both become the settings that ``of("lr")`` gives.
 
     Parameters
     ----------
-    kind : the experiment's class.
+    of : name -> class; SettingsError if there is none of that name.
+    what : is chosen, for messages: ``a model``.
+    default : name where a mapping has none; None: it must have one.
+    """
+
+    of: Callable[[str], type[Settings]]
+    what: str
+    default: str | None = None
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._chosen, handler(source))
+
+    def _chosen(self, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"name": value}
+        if not isinstance(value, Mapping):
+            return value
+        return self.kind(value)(**value)
+
+    def kind(self, value: Mapping[str, Any]) -> type[Settings]:
+        """Return the settings class that a mapping chooses."""
+        name = value.get("name", self.default)
+        if name is None:
+            raise ValueError(f"{self.what} needs a 'name'")
+        return self.of(str(name))
+
+
+Kind = TypeVar("Kind", bound=Settings)
+
+
+def read(kind: type[Kind], path: Path, overrides: Sequence[str] = ()) -> Kind:
+    """Read and check a settings file.
+
+    Parameters
+    ----------
+    kind : class of the settings.
     path : YAML file; folders and files in it are relative to it.
     overrides : ``key=value`` with dotted keys, applied on top (``model.order=1``).
 
     Raises
     ------
     InputError : if the file is missing or not YAML.
-    SettingsError : naming the key and, for a misspelt one, the nearest known.
+    SettingsError : naming the file, the key and, for a misspelt one, the nearest known.
     """
     record = read_mapping(path)
     for override in overrides:
-        _override(record, override)
+        _override(kind, record, override)
     return validate(kind, record, path)
 
 
-def validate(kind: type[Experiment], record: dict[str, Any], path: Path) -> Experiment:
-    """Check a record against its schema and resolve its paths relative to the file."""
+def validate(kind: type[Kind], record: Mapping[str, Any], path: Path) -> Kind:
+    """Check a record against its schema and see its paths from the file's folder.
+
+    Raises
+    ------
+    SettingsError : naming the file and the key.
+    """
     try:
-        experiment = kind(**record)
-    except ValidationError as error:
-        raise SettingsError(f"{path}: {_explain(kind, error, record)}") from None
-    except (TypeError, SettingsError) as error:
+        settings = checked(kind, record)
+    except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from None
-    resolved: Experiment = _beside(path.resolve().parent, experiment)
-    return resolved
+    return settings.beside(path.resolve().parent)
 
 
-def _beside(base: Path, value: Any) -> Any:
-    """Resolve the paths anywhere in an experiment relative to its file."""
-    if isinstance(value, Hyperparameters):
-        return value.beside(base)
-    if isinstance(value, Data):
-        return value.model_copy(update={"datasets": tuple(base / p for p in value.datasets)})
-    if isinstance(value, dict):
-        return {key: _beside(base, part) for key, part in value.items()}
-    if isinstance(value, _Settings):
-        parts = {key: _beside(base, getattr(value, key)) for key in type(value).model_fields}
-        return value.model_copy(update=parts)
-    return value
+def checked(kind: type[Kind], record: Mapping[str, Any]) -> Kind:
+    """Check a record against its schema.
+
+    Raises
+    ------
+    SettingsError : naming the key and, for a misspelt one, the nearest known.
+    """
+    try:
+        return kind(**record)
+    except ValidationError as error:
+        raise SettingsError(_explain(kind, error, record)) from None
+    except TypeError as error:  # a key that is no text
+        raise SettingsError(str(error)) from None
 
 
-def _override(record: dict[str, Any], override: str) -> None:
-    key, value = parse_pair(override, "--set")
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a file of keys and values.
+
+    Raises
+    ------
+    InputError : if it is missing, no text, not YAML, or holds something else.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError:
+        raise InputError(path, "is not a text file") from None
+    return parse_mapping(text, path)
+
+
+def parse_mapping(text: str, source: Path | str) -> dict[str, Any]:
+    """Parse keys and values.
+
+    Raises
+    ------
+    InputError : naming the source, if the text is not YAML or holds something else.
+    """
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = " ".join(str(error).split())
+        raise InputError(source, f"is not valid YAML ({where})") from None
+    if not isinstance(content, dict):
+        raise InputError(source, "must hold keys and values")
+    return content
+
+
+def parse_pair(pair: str, parameter: str) -> tuple[str, Any]:
+    """Parse ``key=value``; the value by YAML's rules.
+
+    Parameters
+    ----------
+    parameter : that the text was given for, for the error.
+
+    Raises
+    ------
+    SettingsError : if it is no such pair.
+    """
+    key, sep, text = pair.partition("=")
+    if not sep or not key:
+        raise SettingsError(f"expected key=value, got '{pair}'", parameter)
+    try:
+        return key, yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise SettingsError(f"{key}: '{text}' is not a YAML value", parameter) from None
+
+
+def _override(kind: type[Settings], record: dict[str, Any], override: str) -> None:
+    key, value = parse_pair(override, "overrides")
     *parents, last = key.split(".")
     target: Any = record
-    for parent in parents:
-        if isinstance(target, dict) and isinstance(target.get(parent), str) and parent == "model":
+    for depth, parent in enumerate(parents, 1):
+        if not isinstance(target, dict):
+            break
+        if isinstance(target.get(parent), str) and _choice_at(kind, parents[:depth], record):
             target[parent] = {"name": target[parent]}
-        target = target.setdefault(parent, {}) if isinstance(target, dict) else None
+        target = target.setdefault(parent, {})
     if not isinstance(target, dict):
-        raise SettingsError(f"--set {key}: there is nothing to set under '{'.'.join(parents)}'")
+        raise SettingsError(
+            f"{key}: there is nothing to set under '{'.'.join(parents)}'", "overrides"
+        )
     target[last] = value
 
 
-def _explain(kind: type[BaseModel], error: ValidationError, record: dict[str, Any]) -> str:
+def _explain(kind: type[Settings], error: ValidationError, record: Mapping[str, Any]) -> str:
     """One line for the first error, with a suggestion for an unknown key."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or kind.__name__
+    where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        known = _known_keys(_settings_of_model(first["loc"], record) or kind)
-        close = get_close_matches(str(first["loc"][-1]), sorted(known), n=1)
+        inner, key = _settings_at(kind, first["loc"][:-1], record), str(first["loc"][-1])
+        if key in inner.renamed:
+            return f"'{where}' is called '{inner.renamed[key]}' now"
+        close = get_close_matches(key, sorted(_known_keys(inner)), n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         return f"unknown key '{where}'{hint}"
-    return f"'{where}': {first['msg']}"
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"'{where}': {message}" if where else message
 
 
-def _settings_of_model(loc: tuple[int | str, ...], record: Any) -> type[BaseModel] | None:
-    """Return the settings class of the model that a location lies in, if it lies in one."""
-    if loc[0] not in ("model", "models"):
-        return None
-    for part in loc[: 1 if loc[0] == "model" else 2]:
-        record = record[part]
-    return hyperparameter_class(record["name"]) if isinstance(record, Mapping) else None
+def _settings_at(kind: type[Settings], loc: Sequence[int | str], record: Any) -> type[Settings]:
+    """Innermost settings class on the way to a location."""
+    inner = kind
+    for depth in range(1, len(loc) + 1):
+        choice = _choice_at(kind, loc[:depth], record)
+        if choice is not None:
+            value = _at(record, loc[:depth])
+            inner = choice.kind(value) if isinstance(value, Mapping) else inner
+        else:
+            found = [t for t in _types_at(kind, loc[:depth], record) if _is_settings(t)]
+            inner = found[0] if found else inner
+    return inner
 
 
-def _known_keys(kind: type[BaseModel]) -> set[str]:
+def _choice_at(kind: type[Settings], loc: Sequence[int | str], record: Any) -> Choice | None:
+    """Return the choice that a location is, if it is one."""
+    found = (t for t in _types_at(kind, loc, record) if isinstance(t, Choice))
+    return next(found, None)
+
+
+def _types_at(kind: type[Settings], loc: Sequence[int | str], record: Any) -> list[Any]:
+    """Types and annotations of the values that may stand at a location."""
+    types: list[Any] = [kind]
+    for depth, part in enumerate(loc):
+        choice = next((t for t in types if isinstance(t, Choice)), None)
+        value = _at(record, loc[:depth])
+        if choice is not None and isinstance(value, Mapping):
+            types = [choice.kind(value)]
+        inner = [t for t in types if _is_settings(t)]
+        if not inner:  # a part of a mapping or a list, whose types are among those already
+            continue
+        known = [t.model_fields[part] for t in inner if part in t.model_fields]
+        types = [t for field in known for t in (*field.metadata, *_parts(field.annotation))]
+    return types
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """Walk through a type and the types and annotations it is made of."""
+    yield annotation
+    for part in (*get_args(annotation), *getattr(annotation, "__metadata__", ())):
+        yield from _parts(part)
+
+
+def _at(record: Any, loc: Sequence[int | str]) -> Any:
+    """Return the value at a location of a record, None if there is none."""
+    for part in loc:
+        try:
+            record = record[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return record
+
+
+def _is_settings(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Settings)
+
+
+def _known_keys(kind: type[Settings]) -> set[str]:
     """All keys of a schema, those of nested schemas included."""
     keys = set(kind.model_fields)
-    for info in kind.model_fields.values():
-        for part in (info.annotation, *get_args(info.annotation)):
-            if isinstance(part, type) and issubclass(part, BaseModel):
+    for field in kind.model_fields.values():
+        for part in _parts(field.annotation):
+            if _is_settings(part):
                 keys |= _known_keys(part)
     return keys

@@ -6,7 +6,18 @@ from pathlib import Path
 
 
 class GlasscastError(Exception):
-    """Base of every error whose message is meant for the user."""
+    """Base of every error whose message is meant for the user.
+
+    Parameters
+    ----------
+    message : one sentence.
+    parameter : of the function called that would mend it, if there is one; the command line names
+        the option of that parameter.
+    """
+
+    def __init__(self, message: str = "", parameter: str = "") -> None:
+        self.parameter = parameter
+        super().__init__(message)
 
 
 class InputError(GlasscastError):
@@ -17,11 +28,14 @@ class InputError(GlasscastError):
     path : the offending file or folder.
     problem : what was found, naming the key.
     remedy : what would mend it; optional where it is obvious.
+    parameter : as in :class:`GlasscastError`.
     """
 
-    def __init__(self, path: Path | str, problem: str, remedy: str = "") -> None:
+    def __init__(
+        self, path: Path | str, problem: str, remedy: str = "", parameter: str = ""
+    ) -> None:
         self.path, self.problem, self.remedy = Path(path), problem, remedy
-        super().__init__(f"{path}: {problem}" + (f"; {remedy}" if remedy else ""))
+        super().__init__(f"{path}: {problem}" + (f"; {remedy}" if remedy else ""), parameter)
 
 
 class ShapeError(GlasscastError, ValueError):

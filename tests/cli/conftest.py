@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from glasscast.cli import main
-from glasscast.config import TrainExperiment, read_experiment
+from glasscast.config import read
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.writer import DatasetWriter
-from glasscast.structure.workspace import Workspace
+from glasscast.runtime import Workspace
 from glasscast.workflows.demo import sample_folder
+from glasscast.workflows.experiments import TrainExperiment
 from glasscast.workflows.train import train
 from tests.cli.material import experiment
 
@@ -90,5 +91,5 @@ def trained(liquid, tmp_path_factory) -> Path:
     """Run folder of a model trained on the tiny dataset."""
     folder = tmp_path_factory.mktemp("run")
     path = experiment(folder / "e.yaml", liquid)
-    train(read_experiment(TrainExperiment, path), folder / "run", Workspace(2))
+    train(read(TrainExperiment, path), folder / "run", Workspace(2))
     return folder / "run"

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import yaml
 
-from glasscast.config import TrainExperiment, read_experiment
+from glasscast.config import read
 from glasscast.datasets.dataset import Dataset
 from glasscast.models.registry import load_model
-from glasscast.structure.workspace import Workspace
+from glasscast.runtime import Workspace
+from glasscast.workflows.experiments import TrainExperiment
 from glasscast.workflows.train import train
 from tests.cli.material import LR, botan_arrays, botan_folder, contents, experiment, snapshot, trap
 
@@ -308,7 +309,7 @@ def test_a_refused_training_leaves_its_folder_free(refused, tmp_path, liquid):
     experiment(path, liquid, model={"name": "nt-gnn", "initial_weights": "absent.npz"})
     refused("train", path, "-o", run, says=[tmp_path / "absent.npz", "'initial_weights' names it"])
     assert [p.name for p in run.iterdir()] == ["experiment.yaml"]
-    train(read_experiment(TrainExperiment, experiment(path, liquid)), run, Workspace(1))
+    train(read(TrainExperiment, experiment(path, liquid)), run, Workspace(1))
     assert (run / "run.json").exists()
 
 
@@ -319,7 +320,7 @@ def test_yaml_numbers_without_a_point_are_numbers(tmp_path, liquid):
         f"train: {{datasets: [{liquid}], times: [1e-1]}}\n"
         "model: {name: lr, penalties: [1e-3, 1e2], shell_cutoff: 2e0}\n"
     )
-    settings = read_experiment(TrainExperiment, path, ["model.shell_cutoff=3e0"])
+    settings = read(TrainExperiment, path, ["model.shell_cutoff=3e0"])
     assert settings.model.penalties == (0.001, 100.0)
     assert settings.model.shell_cutoff == 3.0
     assert settings.train.times == (0.1,)

@@ -108,7 +108,7 @@ def test_missing_libraries_are_named_with_what_installs_them(refused, idle, tmp_
         patch.setattr(lammps_library, "load_lammps", lambda: broken)
         refused(*call, says=["MPI library libmpi.so.12 comes with pip install mpich"])
     with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "glasscast.simulation.cage_kernel", None)
+        patch.setitem(sys.modules, "glasscast.simulation.monte_carlo_kernel", None)
         path = write(path, cage={"radius": 0.2})
         refused(*call, says=["the cage state needs numba", "pip install 'glasscast[md]'"])
     assert not [name for name in contents(tmp_path / "out") if name.endswith(".npz")]

@@ -14,7 +14,7 @@ from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.models.registry import load_model
 from glasscast.simulation.equilibrium import completed
-from glasscast.workflows import parts as parts_workflow
+from glasscast.workflows import fits as parts_workflow
 from glasscast.workflows.demo import sample_folder
 from tests.cli.material import LR, botan_folder, contents, experiment, snapshot
 from tests.unit.datasets.formats.format_writers import make_liquid, write_xyz

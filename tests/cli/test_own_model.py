@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glasscast.config import BenchmarkExperiment, read_experiment
+from glasscast.config import read
 from glasscast.errors import SettingsError
 from glasscast.models.registry import hyperparameter_class, load_model, model_class
-from glasscast.structure.workspace import Workspace
+from glasscast.runtime import Workspace
 from glasscast.workflows.benchmark import benchmark
+from glasscast.workflows.experiments import BenchmarkExperiment
 
 FOLDER = Path(__file__).parents[2] / "examples" / "own-model"
 
@@ -33,7 +34,7 @@ def install(tmp_path, monkeypatch):
 
 def test_it_is_benchmarked_from_its_experiment_file(install, tmp_path):
     install("coordination", "coordination:Coordination")
-    experiment = read_experiment(
+    experiment = read(
         BenchmarkExperiment, FOLDER / "benchmark.yaml", ["models.coordination.folds=2"]
     )
     assert set(experiment.models) == {"coordination", "LR(0)"}

@@ -9,12 +9,13 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
-from glasscast.config import TrainExperiment, read_experiment
+from glasscast.config import read
 from glasscast.datasets.dataset import Dataset
 from glasscast.errors import InputError
 from glasscast.models.registry import load_model
-from glasscast.structure.workspace import Workspace
+from glasscast.runtime import Workspace
 from glasscast.workflows import ready, suiting
+from glasscast.workflows.experiments import TrainExperiment
 from glasscast.workflows.export import export
 from glasscast.workflows.ready import model_folder, overview, ready_models
 from glasscast.workflows.train import train
@@ -31,7 +32,7 @@ def scored(liquid, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("scored")
     test = {"datasets": [str(liquid)], "split": "test"}
     path = experiment(folder / "e.yaml", liquid, test=test)
-    train(read_experiment(TrainExperiment, path), folder / "run", Workspace(1))
+    train(read(TrainExperiment, path), folder / "run", Workspace(1))
     return folder / "run"
 
 

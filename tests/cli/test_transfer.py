@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import yaml
 
-from glasscast.config import BenchmarkExperiment, TransferExperiment, validate
+from glasscast.config import validate
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import InputError, SettingsError
 from glasscast.workflows.benchmark import benchmark
+from glasscast.workflows.experiments import BenchmarkExperiment, TransferExperiment
 from glasscast.workflows.transfer import transfer
 from tests.cli.material import LR, contents
 

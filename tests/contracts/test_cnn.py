@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from glasscast.errors import ModelError
-from glasscast.models.cnn import Cnn, VoxelNetwork
+from glasscast.models.cnn.model import Cnn, VoxelNetwork
 from glasscast.models.hyperparameters import CnnHyperparameters
-from glasscast.models.layers.batch import box_symmetries
-from glasscast.models.layers.grids import VoxelBatch, coarsen, refine
 from glasscast.models.registry import load_model
+from glasscast.networks.batch import box_symmetries
+from glasscast.networks.voxels import VoxelBatch, coarsen, refine
+from glasscast.runtime import Workspace
 from glasscast.structure.voxels import grid_shape, smeared_weights
-from glasscast.structure.workspace import Workspace
 from tests.relaxed import relaxed
 
 

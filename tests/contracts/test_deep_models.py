@@ -9,11 +9,11 @@ import torch
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError, SettingsError
-from glasscast.models.geo_gnn import PUBLISHED_PARAMETERS, GeoNetwork
+from glasscast.models.geo_gnn.model import PUBLISHED_PARAMETERS, GeoNetwork
 from glasscast.models.hyperparameters import BotanHyperparameters, GeoHyperparameters
-from glasscast.models.layers.batch import batch_graph, box_symmetries, join_graphs
+from glasscast.networks.batch import batch_graph, box_symmetries, join_graphs
 from glasscast.structure.graphs import build_graph
-from glasscast.training.objective import Objective, mean_pearson
+from glasscast.training.objectives import Objective, mean_pearson
 from tests.deep import cluster, liquid, tiny, weights
 
 NAMES = ["geo-gnn", "botan", "nt-gnn", "eignn-cage", "se3-gnn"]
@@ -332,7 +332,7 @@ def test_box_symmetries_are_the_octahedral_group():
 
 def test_loss_is_the_mean_over_configurations_of_different_size():
     """A batch of 64 and 27 particles weighs both alike, as two steps of one would."""
-    from glasscast.training.targets import join_examples, make_example, measure_targets
+    from glasscast.training.examples import join_examples, make_example, measure_targets
 
     model = tiny("botan").fit([liquid(1)])
     pair = [liquid(1), liquid(2, side=3)]

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from glasscast.errors import ModelError
-from glasscast.models.geo_gnn import GeoNetwork
+from glasscast.models.geo_gnn.model import GeoNetwork
 from glasscast.models.hyperparameters import GeoHyperparameters
-from glasscast.models.layers.batch import batch_graph
+from glasscast.networks.batch import batch_graph
 from glasscast.structure.graphs import build_graph
 from tests.deep import CUTOFF, cluster, liquid, tiny
 

@@ -6,7 +6,7 @@ import pytest
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError
 from glasscast.models.registry import build, hyperparameter_class, load_model
-from glasscast.structure.workspace import Workspace
+from glasscast.runtime import Workspace
 from tests.relaxed import relaxed
 
 STAGES = [

@@ -7,7 +7,7 @@ from glasscast.datasets.dataset import Dataset
 from glasscast.errors import MissingExtraError
 from glasscast.models.files import read_record
 from glasscast.models.registry import load_model
-from glasscast.structure.workspace import Workspace
+from glasscast.runtime import Workspace
 from glasscast.workflows.demo import sample_folder
 from glasscast.workflows.ready import CARD, overview, ready_models, size_of
 

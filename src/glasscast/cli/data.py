@@ -45,14 +45,14 @@ def import_(
     threads: Threads = 0,
 ) -> None:
     """Turn files of any known format into a dataset with all dynamic targets."""
-    from glasscast.workflows.importing import import_dataset
+    from glasscast.workflows.import_data import import_dataset
 
     with workspace_for(threads) as workspace:
         dataset = import_dataset(
             source,
             out,
             format_name=format_,
-            options=typed_options(option or [], "--option"),
+            options=typed_options(option, "option"),
             name=name,
             liquid=liquid,
             temperature=temperature,
@@ -73,20 +73,21 @@ def simulate(
     cluster: Cluster = None,
 ) -> None:
     """Make a dataset: equilibrate, isoconfigurational ensembles, inherent and cage states."""
-    from glasscast.simulation.run import simulate as workflow
-    from glasscast.simulation.settings import load_settings
-    from glasscast.terminal import simulation_display
+    from glasscast.cli.display import simulation_display
+    from glasscast.config import read
+    from glasscast.simulation.campaign.run import simulate as workflow
+    from glasscast.simulation.settings import SimulationSettings
 
     with simulation_display(console) as report:
         dataset = workflow(
-            load_settings(settings),
+            read(SimulationSettings, settings),
             out,
             workers,
             scheduler,
             shard_of(shard),
             report=report,
             address=address,
-            cluster=typed_options(cluster or [], "--cluster"),
+            cluster=typed_options(cluster, "cluster"),
         )
     state = "other shards are unfinished" if dataset is None else f"{len(dataset)} configurations"
     console.print(f"{state}; results in {out}", highlight=False)
@@ -115,6 +116,7 @@ def equilibrium(
     cluster: Cluster = None,
 ) -> None:
     """Add equilibrium positions to a dataset: inherent structures, cage states, or both."""
+    from glasscast.config import checked
     from glasscast.simulation import settings
     from glasscast.simulation.equilibrium import add_equilibrium
 
@@ -125,15 +127,15 @@ def equilibrium(
     with workspace_for(1) as workspace:
         changed = add_equilibrium(
             dataset,
-            settings.checked(settings.InherentSettings, tolerance) if inherent else None,
-            settings.checked(settings.CageSettings, sampling) if cage else None,
+            checked(settings.InherentSettings, tolerance) if inherent else None,
+            checked(settings.CageSettings, sampling) if cage else None,
             liquid=liquid,
             temperature=temperature,
             seed=seed,
             workers=workers,
             scheduler=scheduler,
             address=address,
-            cluster=typed_options(cluster or [], "--cluster"),
+            cluster=typed_options(cluster, "cluster"),
             progress=workspace.progress,
         )
     fields = " and ".join(key for key, asked in (("inherent", inherent), ("cage", cage)) if asked)
@@ -174,7 +176,7 @@ def thermal_copies(
             workers=workers,
             scheduler=scheduler,
             address=address,
-            cluster=typed_options(cluster or [], "--cluster"),
+            cluster=typed_options(cluster, "cluster"),
             progress=workspace.progress,
         )
     console.print(f"{len(made)} copies in {out}", highlight=False, soft_wrap=True)
@@ -204,7 +206,7 @@ def info(
     verify: Annotated[bool, typer.Option("--verify", help="check all checksums")] = False,
 ) -> None:
     """Say what a file or folder holds; list the ready models, or show the card of one."""
-    from glasscast.workflows import info as workflow
+    from glasscast.workflows import describe as workflow
     from glasscast.workflows.ready import overview
 
     if path is None:

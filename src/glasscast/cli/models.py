@@ -29,7 +29,7 @@ def import_weights(
     ] = None,
 ) -> None:
     """Turn published network weights into a model that predicts."""
-    from glasscast.models.published import import_weights as read_weights
+    from glasscast.models.botan.published import import_weights as read_weights
 
     read_weights(weights, time).save(out)
     console.print(f"model in {out}", highlight=False)
@@ -42,11 +42,12 @@ def train(
     threads: Threads = 0,
 ) -> None:
     """Train one model."""
-    from glasscast.config import TrainExperiment, read_experiment
+    from glasscast.config import read
     from glasscast.evaluation.score_table import read_scores
     from glasscast.workflows import train as workflow
+    from glasscast.workflows.experiments import TrainExperiment
 
-    settings = read_experiment(TrainExperiment, experiment, overrides or [])
+    settings = read(TrainExperiment, experiment, overrides or [])
     with workspace_for(threads) as workspace:
         workflow.train(settings, out, workspace)
     console.print(f"model in {out / workflow.MODEL}", highlight=False, soft_wrap=True)
@@ -81,7 +82,8 @@ def predict(
     threads: Threads = 0,
 ) -> None:
     """Forecast every particle of snapshots; OVITO colours the files by their columns."""
-    from glasscast.workflows import predicting, reporting
+    from glasscast.workflows import predict as predicting
+    from glasscast.workflows import reporting
 
     with workspace_for(threads) as workspace:
         found = predicting.predict(
@@ -132,7 +134,7 @@ def evaluate(
 ) -> None:
     """Score a model against measured dynamics, beside the noise ceiling."""
     from glasscast.datasets.dataset import Dataset
-    from glasscast.workflows.evaluating import evaluate_model
+    from glasscast.workflows.evaluate import evaluate_model
 
     data = Dataset.open(dataset)
     with workspace_for(threads) as workspace:
@@ -147,11 +149,12 @@ def benchmark(
     threads: Threads = 0,
 ) -> None:
     """Compare models on the same configurations, folds and seeds; one table, one report."""
-    from glasscast.config import BenchmarkExperiment, read_experiment
+    from glasscast.config import read
     from glasscast.workflows import benchmark as workflow
+    from glasscast.workflows.experiments import BenchmarkExperiment
     from glasscast.workflows.reporting import report_benchmark
 
-    settings = read_experiment(BenchmarkExperiment, experiment, overrides or [])
+    settings = read(BenchmarkExperiment, experiment, overrides or [])
     with workspace_for(threads) as workspace:
         result = workflow.benchmark(settings, out, workspace)
         page = report_benchmark(
@@ -168,10 +171,11 @@ def transfer(
     threads: Threads = 0,
 ) -> None:
     """Train at some state points, score at all; one table, one report."""
-    from glasscast.config import TransferExperiment, read_experiment
+    from glasscast.config import read
+    from glasscast.workflows.experiments import TransferExperiment
     from glasscast.workflows.transfer import transfer as workflow
 
-    settings = read_experiment(TransferExperiment, experiment, overrides or [])
+    settings = read(TransferExperiment, experiment, overrides or [])
     with workspace_for(threads) as workspace:
         table = workflow(settings, out, workspace)
     show(table)

@@ -19,7 +19,7 @@ from glasscast.errors import SettingsError
 
 if TYPE_CHECKING:
     from glasscast.evaluation.score_table import ScoreTable
-    from glasscast.structure.workspace import Workspace
+    from glasscast.runtime import Workspace
 
 console = Console()
 
@@ -49,8 +49,8 @@ Overrides = Annotated[
 @contextmanager
 def workspace_for(threads: int) -> Iterator[Workspace]:
     """Threads and a progress display for one command."""
-    from glasscast.structure.workspace import Workspace
-    from glasscast.terminal import progress_display
+    from glasscast.cli.display import progress_display
+    from glasscast.runtime import Workspace
 
     logging.getLogger("glasscast").setLevel(logging.INFO)
     with progress_display(console) as progress:
@@ -70,12 +70,12 @@ def shard_of(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def typed_options(pairs: list[str], flag: str) -> dict[str, object]:
+def typed_options(pairs: list[str] | None, parameter: str) -> dict[str, object]:
     """Turn ``key=value`` into typed options, by YAML's rules."""
-    from glasscast.yaml_files import parse_pair
+    from glasscast.config import parse_pair
 
     options: dict[str, object] = {}
-    for key, value in (parse_pair(pair, flag) for pair in pairs):
+    for key, value in (parse_pair(pair, parameter) for pair in pairs or ()):
         options[key] = value
         if isinstance(value, str):  # YAML 1.1 takes 1e-3 for text
             with suppress(ValueError):

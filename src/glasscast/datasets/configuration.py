@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.errors import ShapeError
+from glasscast.liquid.box import minimum_image
 
 #: Array fields: name -> (shape in symbols, dtype). The one place where they are declared.
 #: N particles, d dimension, T times, E bonds; a leading 2 is a literal.
@@ -154,6 +156,28 @@ class Configuration:
         if positions is None:
             raise ShapeError(f"{self.name} has no '{field}' positions")
         return positions
+
+    def displacement_to(self, field: str) -> NDArray[np.float64]:
+        """Displacement from the snapshot to its equilibrium positions, minimum image.
+
+        Parameters
+        ----------
+        field : ``inherent`` or ``cage``.
+
+        Returns
+        -------
+        (N, d) float64, in sigma; its length is how far a particle is from where it belongs.
+
+        Raises
+        ------
+        ShapeError : if the configuration lacks these positions.
+        """
+        return minimum_image(self.structure(field) - self.positions, self.box)
+
+    def fingerprint(self, field: str = "positions") -> str:
+        """SHA-256 of where the particles are: of positions in a field, types and box."""
+        arrays = (self.structure(field), self.types, self.box)
+        return sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
     def arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:
         """Name and array of every field that is present, in declared order."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from glasscast import __version__
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import configuration_bytes, read_configuration
 from glasscast.datasets.dataset import FORMAT_VERSION, MANIFEST, Dataset, Entry
@@ -18,6 +17,7 @@ from glasscast.datasets.files import (
     write_json,
 )
 from glasscast.errors import InputError
+from glasscast.runtime import __version__
 
 #: Metadata that must agree within a dataset; several state points are joined, not mixed.
 STATE_KEYS = ("liquid", "temperature", "density", "pressure", "tau_alpha")

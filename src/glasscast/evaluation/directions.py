@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
-from glasscast.structure.equilibrium import equilibrium_displacement
 
 FloatArray = NDArray[np.float64]
 
@@ -39,7 +38,7 @@ def alignment(configuration: Configuration, structure: str) -> FloatArray:
     ShapeError : if the configuration lacks the tendency or the equilibrium positions.
     """
     tendency = _tendency(configuration)
-    target = equilibrium_displacement(configuration, structure)
+    target = configuration.displacement_to(structure)
     lengths = np.linalg.norm(tendency, axis=-1) * np.linalg.norm(target, axis=-1)
     cosine = np.full(lengths.shape, np.nan)
     np.divide(np.sum(tendency * target, axis=-1), lengths, out=cosine, where=lengths > 0)

@@ -18,7 +18,7 @@ from glasscast.evaluation.correlation import (
     bootstrap_weights,
 )
 from glasscast.evaluation.score_table import METRICS, Score, ScoreTable
-from glasscast.liquid.species import species_name
+from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import Forecast
 
 #: What is scored apart: (model, target, species, time of the model).

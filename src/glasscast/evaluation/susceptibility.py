@@ -30,7 +30,7 @@ from numpy.typing import ArrayLike
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
 from glasscast.evaluation.correlation import FloatArray, bootstrap_interval, bootstrap_weights
-from glasscast.liquid.species import species_name
+from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import Forecast
 
 #: A particle with a larger propensity is mobile, in sigma: beyond the rattling in its cage.

@@ -9,29 +9,25 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from glasscast.config import Settings, checked, parse_mapping, read_mapping
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.potentials import Potential
-from glasscast.yaml_files import first_problem, parse_mapping, read_mapping
 
 #: Liquids that come with the library.
 BUILT_IN = ("ka", "ka-cut", "ka-unshifted", "ka2d", "hard-spheres")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SpeciesSettings(_Strict):
+class SpeciesSettings(Settings):
     """One species of a mixture."""
 
     fraction: float = Field(gt=0, le=1, description="share of the particles")
     mass: float = Field(default=1.0, gt=0)
 
 
-class PairSettings(_Strict):
+class PairSettings(Settings):
     """Parameters of one pair of species."""
 
     epsilon: float = Field(gt=0)
@@ -39,7 +35,7 @@ class PairSettings(_Strict):
     cutoff: float = Field(gt=0, description="absolute distance, in the unit of sigma")
 
 
-class LiquidSettings(_Strict):
+class LiquidSettings(Settings):
     """The content of a liquid file. Unknown keys are refused.
 
     Parameters
@@ -144,15 +140,15 @@ def load_liquid_settings(name_or_path: str | Path) -> LiquidSettings:
     """Read and check a liquid file; see :func:`load_liquid`."""
     content, source = _content(name_or_path)
     try:
-        return LiquidSettings(**content)
-    except ValidationError as error:
-        raise InputError(source, first_problem(error)) from None
+        return checked(LiquidSettings, content)
+    except SettingsError as error:
+        raise InputError(source, str(error)) from None
 
 
 def _content(name_or_path: str | Path) -> tuple[dict[str, Any], Path | str]:
     """Keys and values of a liquid, and what to call their source."""
     if str(name_or_path) in BUILT_IN:
-        file = resources.files("glasscast.liquid") / "models" / f"{name_or_path}.yaml"
+        file = resources.files("glasscast.liquid") / "built_in" / f"{name_or_path}.yaml"
         return parse_mapping(file.read_text(encoding="utf-8"), file.name), str(name_or_path)
     if not is_liquid_file(name_or_path):
         raise SettingsError(

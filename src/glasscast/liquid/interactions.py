@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from string import ascii_uppercase
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,11 @@ from glasscast.liquid.neighbours import Neighbours, find_neighbours
 from glasscast.liquid.potentials import Potential
 
 FloatArray = NDArray[np.float64]
+
+
+def species_name(species: int) -> str:
+    """Letter of a species: 0 -> A, 1 -> B, ...; past Z its number."""
+    return ascii_uppercase[species] if species < len(ascii_uppercase) else str(species)
 
 
 def check_temperature(temperature: float) -> None:

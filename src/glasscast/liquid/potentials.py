@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from glasscast.config import Settings
 
 #: Exponent -> coefficient of one pair of species.
 Terms = dict[int, float]
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Form(Settings):
     def terms(self, epsilon: float, sigma: float, cutoff: float) -> Terms:
         """Coefficients of the powers of r for one pair of species."""
         raise NotImplementedError

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.state_points import StatePoint, merged
 from glasscast.errors import ModelError, ShapeError
-from glasscast.liquid.species import species_name
+from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import Forecast
 from glasscast.models.hyperparameters import Hyperparameters
-from glasscast.models.state_points import StatePoint, merged
-from glasscast.structure.workspace import Workspace
+from glasscast.runtime import Workspace
 
 
 class Model(ABC):

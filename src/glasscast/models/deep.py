@@ -22,22 +22,21 @@ from glasscast.models.base import Model
 from glasscast.models.files import read_record, read_weights, write_model
 from glasscast.models.forecast import Forecast
 from glasscast.models.hyperparameters import DeepHyperparameters, NetworkHyperparameters
-from glasscast.models.layers.batch import GraphBatch, NetworkInput, batch_graph
+from glasscast.networks.batch import GraphBatch, NetworkInput, batch_graph
 from glasscast.progress import task
+from glasscast.runtime import Workspace, keep_freed_memory
 from glasscast.structure.graphs import build_graph
-from glasscast.structure.workspace import Workspace
-from glasscast.training.loop import Epoch, Progress, Trainer, seeded
-from glasscast.training.memory import keep_freed_memory
-from glasscast.training.objective import Objective
-from glasscast.training.processes import Processes
-from glasscast.training.stages import Stage, first_stage, stage_identity, stage_paths
-from glasscast.training.targets import (
+from glasscast.training.examples import (
     Example,
     ExampleCache,
     TargetStatistics,
     make_example,
     measure_targets,
 )
+from glasscast.training.loop import Epoch, Progress, Trainer, seeded
+from glasscast.training.objectives import Objective
+from glasscast.training.processes import Processes
+from glasscast.training.stages import Stage, first_stage, stage_identity, stage_paths
 
 #: Settings that change where and how fast the work is done, not its result.
 _NOT_IDENTITY = ("device", "graph_memory", "checkpoint_every")

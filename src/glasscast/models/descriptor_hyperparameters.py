@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from glasscast.config import Settings
 from glasscast.models.hyperparameters import (
     Hyperparameters,
     NetworkHyperparameters,
@@ -90,10 +91,8 @@ class SvmHyperparameters(Hyperparameters):
     folds: int = Field(default=3, ge=2, description="cross-validation folds of configurations")
 
 
-class StageSettings(BaseModel):
+class StageSettings(Settings):
     """One stage of a training schedule; what it does not name is as in ``training``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     loss: Literal["error", "total"] = Field(
         description="the absolute error alone, or with variance and correlation terms"

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError, SettingsError
 from glasscast.models.deep import DeepModel
-from glasscast.models.energies import particle_energies
 from glasscast.models.hyperparameters import EquivariantHyperparameters
-from glasscast.models.layers.batch import GraphBatch
+from glasscast.networks.batch import GraphBatch
+from glasscast.structure.energies import particle_energies
 
 #: Training configurations that set the scale of the inputs; more would not change it.
 _SCALE_FROM = 16

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from glasscast import __version__
 from glasscast.datasets.files import sha256, write_atomically, write_json
 from glasscast.errors import InputError
+from glasscast.runtime import __version__
 
 FORMAT_VERSION = 1
 RECORD, WEIGHTS = "model.json", "weights.safetensors"

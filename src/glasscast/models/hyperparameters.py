@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from glasscast.config import Settings
 from glasscast.datasets.files import sha256_of_file
 from glasscast.errors import InputError
 from glasscast.liquid.definition import is_liquid_file
@@ -16,10 +17,8 @@ from glasscast.models.files import WEIGHTS
 Target = Literal["propensity", "bond_breaking", "neighbour_relative", "nonaffine"]
 
 
-class Hyperparameters(BaseModel):
+class Hyperparameters(Settings):
     """Base: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     target: Target = Field(default="propensity", description="field of Configuration to forecast")
@@ -90,10 +89,8 @@ class LinearHyperparameters(RidgeHyperparameters):
     shell_cutoff: float = Field(2.3, gt=0, description="r_c of the shell average, in sigma")
 
 
-class TrainingSettings(BaseModel):
+class TrainingSettings(Settings):
     """How the one training loop runs; the same for every deep model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int = Field(default=200, ge=1, description="passes over the training configurations")
     learning_rate: float = Field(

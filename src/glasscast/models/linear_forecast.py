@@ -14,7 +14,7 @@ from glasscast.errors import InputError, ModelError
 from glasscast.models.base import Model
 from glasscast.models.files import read_record, read_weights, write_model
 from glasscast.models.forecast import Forecast
-from glasscast.structure.workspace import Workspace
+from glasscast.runtime import Workspace
 
 FloatArray = NDArray[np.float64]
 

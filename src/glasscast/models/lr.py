@@ -14,9 +14,8 @@ from glasscast.errors import ShapeError
 from glasscast.models.hyperparameters import LinearHyperparameters
 from glasscast.models.linear import LinearModel
 from glasscast.models.ridge import FloatArray
-from glasscast.structure.descriptors.averaging import averaging_matrix, generations
+from glasscast.structure.descriptors.shell_averages import averaging_matrix, generations
 from glasscast.structure.descriptors.shells import ShellDescriptors
-from glasscast.structure.workspace import structure_key
 
 
 class ShellRegression(LinearModel):
@@ -43,7 +42,7 @@ class ShellRegression(LinearModel):
         """
         positions = self.structure_of(configuration, structure)
         shells = self.shells(kind)
-        key = (structure_key(configuration, structure), shells.species, kind)
+        key = (configuration.fingerprint(structure), shells.species, kind)
         try:
             first = self.workspace.remember(
                 key,

@@ -6,8 +6,11 @@ from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
+from pydantic import SerializeAsAny
+
+from glasscast.config import Choice
 from glasscast.errors import SettingsError
 from glasscast.models.descriptor_hyperparameters import (
     CageHyperparameters,
@@ -29,26 +32,26 @@ from glasscast.models.hyperparameters import (
 
 if TYPE_CHECKING:
     from glasscast.models.base import Model
-    from glasscast.structure.workspace import Workspace
+    from glasscast.runtime import Workspace
 
 #: name -> (hyperparameters, module, class). Adding a model adds a line here.
 REGISTRY: dict[str, tuple[type[Hyperparameters], str, str]] = {
     "lr": (LinearHyperparameters, "glasscast.models.lr", "ShellAveragedRegression"),
-    "cage-lr": (CageHyperparameters, "glasscast.models.cage", "CageRegression"),
+    "cage-lr": (CageHyperparameters, "glasscast.models.cage_regression", "CageRegression"),
     "structural": (
         StructuralHyperparameters,
         "glasscast.models.structural",
         "StructuralBaseline",
     ),
     "svm": (SvmHyperparameters, "glasscast.models.svm", "SupportVectorMachine"),
-    "glass-mlp": (GlassMlpHyperparameters, "glasscast.models.glass_mlp", "GlassMlp"),
-    "cnn": (CnnHyperparameters, "glasscast.models.cnn", "Cnn"),
-    "nt-gnn": (NodeTargetingHyperparameters, "glasscast.models.botan", "NodeTargeting"),
-    "botan": (BotanHyperparameters, "glasscast.models.botan", "Botan"),
-    "geo-gnn": (GeoHyperparameters, "glasscast.models.geo_gnn", "GeoGnn"),
-    "eignn-inh": (EignnInherentHyperparameters, "glasscast.models.eignn", "EignnInherent"),
-    "eignn-cage": (EignnCageHyperparameters, "glasscast.models.eignn", "EignnCage"),
-    "se3-gnn": (Se3Hyperparameters, "glasscast.models.se3_gnn", "Se3Gnn"),
+    "glass-mlp": (GlassMlpHyperparameters, "glasscast.models.glass_mlp.model", "GlassMlp"),
+    "cnn": (CnnHyperparameters, "glasscast.models.cnn.model", "Cnn"),
+    "nt-gnn": (NodeTargetingHyperparameters, "glasscast.models.botan.model", "NodeTargeting"),
+    "botan": (BotanHyperparameters, "glasscast.models.botan.model", "Botan"),
+    "geo-gnn": (GeoHyperparameters, "glasscast.models.geo_gnn.model", "GeoGnn"),
+    "eignn-inh": (EignnInherentHyperparameters, "glasscast.models.eignn.model", "EignnInherent"),
+    "eignn-cage": (EignnCageHyperparameters, "glasscast.models.eignn.model", "EignnCage"),
+    "se3-gnn": (Se3Hyperparameters, "glasscast.models.se3_gnn.model", "Se3Gnn"),
 }
 
 
@@ -119,3 +122,7 @@ def load_model(folder: Path, workspace: Workspace | None = None) -> Model:
     from glasscast.models.files import read_record
 
     return model_class(read_record(folder)["model"]).load(folder, workspace)
+
+
+#: A model by name or with its settings, as a key of an experiment.
+ChosenModel = Annotated[SerializeAsAny[Hyperparameters], Choice(hyperparameter_class, "a model")]

@@ -19,12 +19,11 @@ import numpy as np
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.models.descriptor_hyperparameters import StructuralHyperparameters
-from glasscast.models.energies import particle_energies
 from glasscast.models.linear import LinearModel
 from glasscast.models.ridge import FloatArray
 from glasscast.structure.descriptors.coarse_graining import coarse_grain
 from glasscast.structure.descriptors.shells import ShellDescriptors
-from glasscast.structure.equilibrium import equilibrium_displacement
+from glasscast.structure.energies import particle_energies
 
 #: The first coordination shell of the Kob-Andersen mixture, for the local bond order.
 _BOND_RADIUS, _BOND_WIDTH, _BOND_DEGREE = 1.1, 0.15, 6
@@ -89,5 +88,5 @@ class StructuralBaseline(LinearModel):
             return shells.compute(positions, one, box, self.workspace.threads)[:, -1]
         field = options.quantity.removesuffix("-distance")
         self.structure_of(configuration, field)
-        displacement = equilibrium_displacement(configuration, field)
+        displacement = configuration.displacement_to(field)
         return np.asarray(np.linalg.norm(displacement, axis=1))

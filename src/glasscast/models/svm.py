@@ -30,7 +30,6 @@ from glasscast.models.descriptor_hyperparameters import SvmHyperparameters
 from glasscast.models.linear_forecast import FloatArray, LinearForecaster
 from glasscast.progress import track
 from glasscast.structure.descriptors.structure_functions import StructureFunctions
-from glasscast.structure.workspace import structure_key
 
 _EPSILON = 0.1  # errors below this are free in regression, in standard deviations of the target
 
@@ -67,7 +66,7 @@ class SupportVectorMachine(LinearForecaster):
         """
         structure = self.hyperparameters.structure
         positions, functions = self.structure_of(configuration, structure), self._functions()
-        key = (structure_key(configuration, structure), "structure functions", functions.species)
+        key = (configuration.fingerprint(structure), "structure functions", functions.species)
         try:
             return self.workspace.remember(
                 key,

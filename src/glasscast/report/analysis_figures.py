@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.evaluation.relaxation import MeanCurve, Relaxation
-from glasscast.liquid.species import species_name
+from glasscast.liquid.interactions import species_name
 from glasscast.report.slice_figures import slice_with_images
 from glasscast.report.style import (
     GREY,
@@ -24,7 +24,6 @@ from glasscast.report.style import (
     series_style,
     styled,
 )
-from glasscast.structure.equilibrium import equilibrium_displacement
 
 FloatArray = NDArray[np.float64]
 _SCATTERING_LABEL = r"$F_s(k, t)$ of A"
@@ -159,7 +158,7 @@ def arrow_figure(
     }
     for structure, place in _PLACES.items():
         if getattr(configuration, structure) is not None:
-            fields[f"to the {place}"] = equilibrium_displacement(configuration, structure)
+            fields[f"to the {place}"] = configuration.displacement_to(structure)
     index, points = slice_with_images(configuration, thickness, None, 0.0)
     width, height = configuration.box[:2]
     columns = min(2, len(fields))

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from glasscast.evaluation.score_table import METRICS, ScoreTable
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
 from glasscast.evaluation.susceptibility import SusceptibilityScore
-from glasscast.report.examples import Example, measured_values
 from glasscast.report.learning_curve_figure import learning_curve_figure
+from glasscast.report.measured import Example, measured_values
 from glasscast.report.particle_figures import density_figure, distribution_figure
 from glasscast.report.score_figures import SelectionCurve, score_figure, selection_figure
 from glasscast.report.slice_figures import slice_figure

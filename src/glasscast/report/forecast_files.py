@@ -20,7 +20,7 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import npz_bytes, replacing, write_atomically
 from glasscast.errors import SettingsError, ShapeError
 from glasscast.liquid.box import minimum_image
-from glasscast.liquid.species import species_name
+from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import Forecast
 from glasscast.report.style import drawn_diameters
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.liquid.species import species_name
+from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import Forecast
-from glasscast.report.examples import FloatArray, measured_values, rank_within_species
+from glasscast.report.measured import FloatArray, measured_values, rank_within_species
 from glasscast.report.style import drawn_diameters, format_time, target_label
 
 #: Width of the box on the screen, in pixels, that particle sizes are reckoned from.

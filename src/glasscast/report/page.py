@@ -22,10 +22,9 @@ from glasscast.evaluation.comparison import Comparison
 from glasscast.evaluation.score_table import METRICS, ScoreTable
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
 from glasscast.evaluation.susceptibility import SusceptibilityScore
-from glasscast.liquid.species import species_name
+from glasscast.liquid.interactions import species_name
 from glasscast.report import html
 from glasscast.report.comparison_table import comparison_table
-from glasscast.report.examples import Example, measured_values
 from glasscast.report.figures import (
     draw_examples,
     draw_learning_curve,
@@ -37,10 +36,11 @@ from glasscast.report.figures import (
     nearest_time,
 )
 from glasscast.report.interactive import SCRIPT, view_choices, view_data
+from glasscast.report.measured import Example, measured_values
 from glasscast.report.score_figures import METRIC_LABELS, SelectionCurve
 from glasscast.report.style import format_time
 from glasscast.report.transfer_figure import TransferAxes
-from glasscast.versions import versions
+from glasscast.runtime import versions
 
 
 def write_report(

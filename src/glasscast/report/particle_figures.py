@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from glasscast.evaluation.correlation import pearson
-from glasscast.liquid.species import species_name
-from glasscast.report.examples import (
+from glasscast.liquid.interactions import species_name
+from glasscast.report.measured import (
     Example,
     FloatArray,
     all_forecasts,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.models.forecast import Forecast
-from glasscast.report.examples import (
+from glasscast.report.measured import (
     FloatArray,
     measured_values,
     rank_within_species,

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from glasscast.evaluation.correlation import FloatArray
 from glasscast.evaluation.smoothness_scores import SmoothnessSeries
-from glasscast.report.examples import MOST_TIMES, robust_limits
+from glasscast.report.measured import MOST_TIMES, robust_limits
 from glasscast.report.style import GREY, PALETTE, TIME_LABEL, format_time, new_figure, styled
 
 

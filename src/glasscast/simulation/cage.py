@@ -196,7 +196,7 @@ class _Sampler:
 
 def _kernel() -> Any:
     try:
-        from glasscast.simulation.cage_kernel import sweep
+        from glasscast.simulation.monte_carlo_kernel import sweep
     except ImportError as error:
         raise MissingExtraError(
             f"the cage state needs numba ({error}): pip install 'glasscast[md]'"
@@ -206,7 +206,7 @@ def _kernel() -> Any:
 
 def _coefficients(liquid: Liquid) -> tuple[FloatArray, NDArray[np.int64]]:
     """Coefficients in the order of the kernel, and exponents if it is a Mie potential."""
-    from glasscast.simulation.cage_kernel import LENNARD_JONES_POWERS
+    from glasscast.simulation.monte_carlo_kernel import LENNARD_JONES_POWERS
 
     powers = liquid.exponents
     if set(powers) <= set(LENNARD_JONES_POWERS):

@@ -13,8 +13,8 @@ from glasscast.errors import InputError, ShapeError
 from glasscast.liquid.box import check_cutoff, wrap
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.cage import check_cage
-from glasscast.simulation.external import find_executable
-from glasscast.simulation.lammps_library import start_lammps
+from glasscast.simulation.lammps.executable import find_executable
+from glasscast.simulation.lammps.library import start_lammps
 from glasscast.simulation.settings import CageSettings, EngineSettings
 
 FloatArray = NDArray[np.float64]

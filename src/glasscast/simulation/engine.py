@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from glasscast.errors import ShapeError, SimulationError
 from glasscast.liquid.box import check_cutoff, wrap
 from glasscast.liquid.interactions import Liquid, check_temperature
-from glasscast.simulation.commands import (
+from glasscast.simulation.ensembles import Ensemble
+from glasscast.simulation.lammps.commands import (
     accelerator_arguments,
     interaction_commands,
     minimise_commands,
     setup_commands,
 )
-from glasscast.simulation.ensembles import Ensemble
-from glasscast.simulation.lammps_library import openmp_threads, restore_openmp_threads, start_lammps
-from glasscast.simulation.pair_commands import TABLE_FILE, needs_table, pair_table
+from glasscast.simulation.lammps.library import openmp_threads, restore_openmp_threads, start_lammps
+from glasscast.simulation.lammps.pair_potentials import TABLE_FILE, needs_table, pair_table
 from glasscast.simulation.settings import EngineSettings
 
 FloatArray = NDArray[np.float64]

@@ -15,16 +15,16 @@ from glasscast.datasets.amend import amend, settle
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.dataset import Dataset, Entry
-from glasscast.datasets.files import remove_partials, sha256
+from glasscast.datasets.files import remove_partials
 from glasscast.errors import SettingsError
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.liquid.interactions import check_temperature
 from glasscast.progress import Progress, Silent
 from glasscast.simulation.cage import find_cage
+from glasscast.simulation.campaign.plan import fingerprint_of, load, matches, save
 from glasscast.simulation.checks import check_engine, check_snapshot
 from glasscast.simulation.executors import finish
 from glasscast.simulation.inherent import find_inherent
-from glasscast.simulation.plan import fingerprint_of, load, matches, save
 from glasscast.simulation.settings import CageSettings, EngineSettings, InherentSettings
 
 #: Where finished parts lie, below the dataset, until all are there.
@@ -52,7 +52,7 @@ class EquilibriumPlan:
 
     def fingerprints(self, snapshot: Configuration) -> dict[str, str]:
         """Fingerprint of each wanted part of a snapshot."""
-        common = {"snapshot": identity_of(snapshot), "liquid": self._liquid()}
+        common = {"snapshot": snapshot.fingerprint(), "liquid": self._liquid()}
         prints = {}
         if self.inherent is not None:
             prints["inherent"] = fingerprint_of(common | {"inherent": self.inherent.model_dump()})
@@ -73,7 +73,7 @@ class EquilibriumPlan:
             return minimum.positions, record | minimum.record()
         assert self.cage is not None
         assert self.temperature is not None
-        seed = [self.seed, int(identity_of(snapshot)[:12], 16)]
+        seed = [self.seed, int(snapshot.fingerprint()[:12], 16)]
         cage = find_cage(liquid, *state, self.temperature, seed, self.cage)
         record |= {"temperature": self.temperature, "seed": seed}
         record["settings"] = self.cage.model_dump()
@@ -231,12 +231,6 @@ def _missing(folder: Path, entry: Entry, wanted: dict[str, str]) -> list[str]:
 
 def _part_path(folder: Path, entry: Entry, part: str) -> Path:
     return folder / f"{entry.path.stem}.{part}.npz"
-
-
-def identity_of(snapshot: Configuration) -> str:
-    """Hash of where the particles of a snapshot are."""
-    arrays = (snapshot.positions, snapshot.types, snapshot.box)
-    return sha256(b"".join(array.tobytes() for array in arrays))
 
 
 def liquid_of(name: str, state: Mapping[str, Any], given: str | None) -> LiquidSettings:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glasscast.liquid.box import wrap
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.external import open_engine
+from glasscast.simulation.lammps.executable import open_engine
 from glasscast.simulation.settings import EngineSettings, InherentSettings
 
 FloatArray = NDArray[np.float64]

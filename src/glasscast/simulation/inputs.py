@@ -9,13 +9,13 @@ import numpy as np
 from glasscast.datasets.files import write_atomically
 from glasscast.errors import InputError
 from glasscast.liquid.definition import LiquidSettings
-from glasscast.simulation.commands import steps_of
+from glasscast.simulation.campaign.plan import Plan
+from glasscast.simulation.campaign.tasks import load_snapshot
 from glasscast.simulation.engine import maxwell_boltzmann
-from glasscast.simulation.pair_commands import TABLE_FILE, needs_table, pair_table
-from glasscast.simulation.plan import Plan
-from glasscast.simulation.script import data_file, input_script
+from glasscast.simulation.lammps.commands import steps_of
+from glasscast.simulation.lammps.input_files import data_file, input_script
+from glasscast.simulation.lammps.pair_potentials import TABLE_FILE, needs_table, pair_table
 from glasscast.simulation.settings import SimulationSettings
-from glasscast.simulation.tasks import load_snapshot
 
 _README = """Everything that decides these data.
 

@@ -16,10 +16,10 @@ from glasscast.liquid.correlations import (
     self_intermediate_scattering,
 )
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.commands import steps_of, time_step
 from glasscast.simulation.engine import Sample, maxwell_boltzmann
 from glasscast.simulation.ensembles import NVE
-from glasscast.simulation.external import open_engine
+from glasscast.simulation.lammps.commands import steps_of, time_step
+from glasscast.simulation.lammps.executable import open_engine
 from glasscast.simulation.settings import EngineSettings
 
 FloatArray = NDArray[np.float64]

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     PositiveFloat,
     PositiveInt,
-    ValidationError,
     model_validator,
 )
 
+from glasscast.config import Settings
 from glasscast.datasets.splits import split_sizes
-from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.definition import is_liquid_file
 from glasscast.simulation.presets import TIME_TABLES
-from glasscast.yaml_files import first_problem, read_mapping
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-Section = TypeVar("Section", bound=_Strict)
-
-
-class EngineSettings(_Strict):
+class EngineSettings(Settings):
     """How LAMMPS is run; of these only ``time_step`` and ``skin`` touch the result's rounding."""
 
     threads: int = Field(default=1, ge=1, description="OpenMP threads of one task")
@@ -44,7 +32,7 @@ class EngineSettings(_Strict):
     )
 
 
-class EquilibrationSettings(_Strict):
+class EquilibrationSettings(Settings):
     """The way from a lattice to equilibrated, decorrelated snapshots.
 
     The defaults follow Shiba et al., J. Chem. Phys. 158, 084503 (2023): hot at T = 5, a quench
@@ -71,14 +59,14 @@ class EquilibrationSettings(_Strict):
     )
 
 
-class InherentSettings(_Strict):
+class InherentSettings(Settings):
     """Minimisation to the inherent structure."""
 
     force_tolerance: float = Field(default=1e-8, gt=0, description="largest force on a particle")
     iterations: int = Field(default=20000, ge=1)
 
 
-class CageSettings(_Strict):
+class CageSettings(Settings):
     """Restricted Monte Carlo to the cage state; see :mod:`glasscast.simulation.cage`.
 
     The radius is the one whose mean positions tell most about the motion: over a real Kob-Andersen
@@ -95,7 +83,7 @@ class CageSettings(_Strict):
     acceptance: float = Field(default=0.4, gt=0, lt=1, description="aimed at in the burn-in")
 
 
-class SimulationSettings(_Strict):
+class SimulationSettings(Settings):
     """Everything that decides a generated data set.
 
     Give ``times`` or ``preset``; give ``density`` or ``pressure`` or neither (the liquid's own
@@ -170,6 +158,15 @@ class SimulationSettings(_Strict):
                 raise ValueError("equilibration.between must be positive with fewer chains")
         return self
 
+    def beside(self, folder: Path) -> Self:
+        """Return the settings with starts and a liquid of one's own seen from a folder."""
+        update: dict[str, Any] = {}
+        if self.starts is not None:
+            update["starts"] = tuple(str(folder / start) for start in self.starts)
+        if is_liquid_file(self.liquid):
+            update["liquid"] = str(folder / self.liquid)
+        return self.model_copy(update=update)
+
     @property
     def time_table(self) -> tuple[float, ...]:
         """The times of the labels, from ``times`` or the preset."""
@@ -177,46 +174,3 @@ class SimulationSettings(_Strict):
             return self.times
         assert self.preset is not None
         return TIME_TABLES[self.preset]
-
-
-def load_settings(path: Path) -> SimulationSettings:
-    """Read and check a settings file; paths in it are relative to it, as in experiment files.
-
-    Raises
-    ------
-    InputError : if the file is missing, is not YAML, or breaks the schema; names the key.
-    """
-    try:
-        settings = check_settings(read_mapping(path))
-    except SettingsError as error:
-        raise InputError(path, str(error)) from None
-    beside = path.resolve().parent
-    update: dict[str, Any] = {}
-    if settings.starts is not None:
-        update["starts"] = tuple(str(beside / start) for start in settings.starts)
-    if is_liquid_file(settings.liquid):
-        update["liquid"] = str(beside / settings.liquid)
-    return settings.model_copy(update=update)
-
-
-def check_settings(content: dict[str, Any]) -> SimulationSettings:
-    """Check a dictionary of settings.
-
-    Raises
-    ------
-    SettingsError : naming the first key that breaks the schema.
-    """
-    return checked(SimulationSettings, content)
-
-
-def checked(kind: type[Section], content: Mapping[str, Any]) -> Section:
-    """Check the settings of one section, such as :class:`CageSettings`.
-
-    Raises
-    ------
-    SettingsError : naming the first key that breaks the schema.
-    """
-    try:
-        return kind(**content)
-    except ValidationError as error:
-        raise SettingsError(first_problem(error)) from None

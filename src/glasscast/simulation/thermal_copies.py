@@ -19,12 +19,12 @@ from glasscast.errors import SettingsError
 from glasscast.liquid.box import wrap
 from glasscast.liquid.definition import LiquidSettings
 from glasscast.progress import Progress, Silent
+from glasscast.simulation.campaign.plan import fingerprint_of, load, matches, save
 from glasscast.simulation.checks import check_engine, check_snapshot
-from glasscast.simulation.commands import steps_of, time_step
-from glasscast.simulation.equilibrium import identity_of, liquid_of, temperature_of
+from glasscast.simulation.equilibrium import liquid_of, temperature_of
 from glasscast.simulation.executors import finish
 from glasscast.simulation.isoconfigurational import nve_runs
-from glasscast.simulation.plan import fingerprint_of, load, matches, save
+from glasscast.simulation.lammps.commands import steps_of, time_step
 from glasscast.simulation.settings import EngineSettings
 
 #: Where finished runs lie, below the new dataset, until all are there.
@@ -56,13 +56,13 @@ class CopyPlan:
         """Identity of the copies of a snapshot."""
         liquid = self.liquid.model_dump(exclude={"notes", "density", "name"})
         settings = [self.temperature, self.copies, self.time, self.seed]
-        return fingerprint_of({"of": identity_of(snapshot), "liquid": liquid, "runs": settings})
+        return fingerprint_of({"of": snapshot.fingerprint(), "liquid": liquid, "runs": settings})
 
     def run(self, snapshot: Configuration) -> NDArray[np.float64]:
         """Positions of the copies: (copies, N, d), wrapped."""
         liquid, engine = self.liquid.liquid(), EngineSettings()
         steps = steps_of([self.time], time_step(liquid, engine))
-        seed = [self.seed, int(identity_of(snapshot)[:12], 16)]
+        seed = [self.seed, int(snapshot.fingerprint()[:12], 16)]
         types, box = snapshot.types, snapshot.box
         start = wrap(snapshot.positions, box)
         runs = nve_runs(

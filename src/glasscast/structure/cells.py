@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.liquid.definition import diameters
+from glasscast.runtime import Workspace
 from glasscast.structure.descriptors.voronoi import voronoi_cells
-from glasscast.structure.workspace import Workspace, structure_key
 
 FloatArray = NDArray[np.float64]
 #: What a result is remembered by; and positions, box and radii.
@@ -83,7 +83,7 @@ def find_cells(
 
 def _job(configuration: Configuration, structure: str, liquid: str | None) -> _Job:
     radii = None if liquid is None else diameters(configuration.types, liquid) / 2
-    key = (structure_key(configuration, structure), "cells", liquid)
+    key = (configuration.fingerprint(structure), "cells", liquid)
     return key, (configuration.structure(structure), configuration.box, radii)
 
 

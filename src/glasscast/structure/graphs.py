@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from glasscast.datasets.configuration import Configuration
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
-from glasscast.structure.equilibrium import equilibrium_displacement
 
 
 @dataclass(frozen=True)
@@ -108,5 +107,5 @@ def build_union_graph(configuration: Configuration, cutoff: float, structure: st
         edges,
         cutoff,
         np.linalg.norm(later, axis=1),
-        equilibrium_displacement(configuration, structure),
+        configuration.displacement_to(structure),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from glasscast.models.hyperparameters import TrainingSettings
-from glasscast.training.objective import Objective
+from glasscast.training.objectives import Objective
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from glasscast.evaluation.ceiling import ceiling_mean
 from glasscast.evaluation.correlation import Moments
 from glasscast.evaluation.directions import alignment, directedness
 from glasscast.evaluation.relaxation import MeanCurve, Relaxation, fit_relaxation, standard_error
-from glasscast.liquid.species import species_name
+from glasscast.liquid.interactions import species_name
 from glasscast.progress import track
 from glasscast.report import html
 from glasscast.report.analysis_figures import (
@@ -33,7 +33,7 @@ from glasscast.report.analysis_figures import (
     relaxation_figure,
 )
 from glasscast.report.figures import illustrate
-from glasscast.structure.workspace import Workspace
+from glasscast.runtime import Workspace
 
 FloatArray = NDArray[np.float64]
 _STRUCTURES = ("inherent", "cage")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from glasscast.config import BenchmarkExperiment
 from glasscast.evaluation.comparison import Comparison, compare
 from glasscast.evaluation.published import PublishedScore, published_scores
 from glasscast.evaluation.score_table import ScoreTable
@@ -13,7 +12,10 @@ from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation, write_smoothness
 from glasscast.evaluation.susceptibility import SusceptibilityEvaluation, SusceptibilityScore
 from glasscast.progress import task
-from glasscast.structure.workspace import Workspace
+from glasscast.runtime import Workspace
+from glasscast.workflows.experiment_folder import RunFolder, refuse_absent_files
+from glasscast.workflows.experiments import BenchmarkExperiment
+from glasscast.workflows.fits import Part, cost_of, forecast_part, parts_of, read_forecasts
 from glasscast.workflows.learning_curve import (
     LearningCurve,
     forecast_sizes,
@@ -21,8 +23,6 @@ from glasscast.workflows.learning_curve import (
     sizes_of,
     write_learning_curve,
 )
-from glasscast.workflows.parts import Part, cost_of, forecast_part, parts_of, read_forecasts
-from glasscast.workflows.runs import RunFolder, refuse_absent_files
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from glasscast.config import BenchmarkExperiment, Data
 from glasscast.datasets.dataset import Dataset
 from glasscast.models.hyperparameters import LinearHyperparameters
-from glasscast.structure.workspace import Workspace
+from glasscast.runtime import Workspace
 from glasscast.workflows.benchmark import benchmark
+from glasscast.workflows.experiments import BenchmarkExperiment, Data
 from glasscast.workflows.reporting import report_benchmark
 
 

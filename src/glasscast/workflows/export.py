@@ -9,19 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from glasscast.config import Data, TrainExperiment, read_experiment
+from glasscast.config import read
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import write_atomically
+from glasscast.datasets.state_points import StatePoint, merged
 from glasscast.errors import InputError
 from glasscast.evaluation.score_table import read_scores
 from glasscast.evaluation.table_text import unknown
 from glasscast.models.files import RECORD, read_record, read_weights, write_model
 from glasscast.models.registry import load_model
-from glasscast.models.state_points import StatePoint, merged
-from glasscast.workflows.card import card_text
+from glasscast.report.card import card_text
+from glasscast.workflows.experiment_folder import EXPERIMENT, about, open_data, read_run
+from glasscast.workflows.experiment_folder import RECORD as RUN_RECORD
+from glasscast.workflows.experiments import Data, TrainExperiment
 from glasscast.workflows.ready import CARD, state_points
-from glasscast.workflows.runs import EXPERIMENT, about, open_data, read_run
-from glasscast.workflows.runs import RECORD as RUN_RECORD
 from glasscast.workflows.train import MODEL, SCORES
 
 _METRIC = "pearson_mean"
@@ -59,7 +60,7 @@ def export(
             run, f"holds no {MODEL}/{RECORD}", "export takes the folder of a 'glasscast train'"
         )
     made, record = read_run(run), read_record(source)
-    experiment = read_experiment(TrainExperiment, run / EXPERIMENT)
+    experiment = read(TrainExperiment, run / EXPERIMENT)
     points = state_points(record) or merged(map(StatePoint.of, _opened(run, experiment.train)))
     weights = {
         key: value.astype(np.float32) if value.dtype == np.float64 else value

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from glasscast.config import BenchmarkExperiment
 from glasscast.datasets.files import write_atomically
 from glasscast.errors import SettingsError
 from glasscast.evaluation.score_table import COLUMNS, ScoreTable
@@ -15,8 +14,9 @@ from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.table_text import csv_text
 from glasscast.models.hyperparameters import Hyperparameters, NetworkHyperparameters
 from glasscast.progress import task
-from glasscast.structure.workspace import Workspace
-from glasscast.workflows.parts import SIZE_MARK, Part, forecast_part, read_forecasts
+from glasscast.runtime import Workspace
+from glasscast.workflows.experiments import BenchmarkExperiment
+from glasscast.workflows.fits import SIZE_MARK, Part, forecast_part, read_forecasts
 
 #: Number of training configurations -> scores of all models.
 LearningCurve = dict[int, ScoreTable]

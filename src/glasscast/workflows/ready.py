@@ -6,10 +6,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import InputError
 from glasscast.models.files import RECORD, read_record
 from glasscast.models.registry import hyperparameter_class
-from glasscast.models.state_points import StatePoint
 from glasscast.workflows.train import MODEL
 
 CARD = "card.md"

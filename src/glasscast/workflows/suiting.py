@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TypeVar
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.state_points import StatePoint, always_there, departures
 from glasscast.errors import ModelError
 from glasscast.liquid.definition import BUILT_IN
-from glasscast.liquid.species import species_name
+from glasscast.liquid.interactions import species_name
 from glasscast.models.base import Model
-from glasscast.models.state_points import StatePoint, always_there, departures
 from glasscast.simulation.equilibrium import completed
 from glasscast.simulation.thermal_copies import copies_of
 

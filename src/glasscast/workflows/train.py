@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from time import perf_counter
 
-from glasscast.config import TrainExperiment
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import write_json
 from glasscast.errors import SettingsError
@@ -16,12 +15,12 @@ from glasscast.evaluation.smoothness_scores import (
     SmoothnessScore,
     write_smoothness,
 )
-from glasscast.liquid.species import species_name
+from glasscast.liquid.interactions import species_name
 from glasscast.models.base import Model
 from glasscast.models.registry import build, load_model
 from glasscast.progress import track
-from glasscast.structure.workspace import Workspace
-from glasscast.workflows.runs import (
+from glasscast.runtime import Workspace
+from glasscast.workflows.experiment_folder import (
     RunFolder,
     about,
     log,
@@ -29,6 +28,7 @@ from glasscast.workflows.runs import (
     refuse_absent_files,
     with_copies,
 )
+from glasscast.workflows.experiments import TrainExperiment
 
 MODEL, CHECKPOINT, SCORES = "model", "checkpoint.npz", "scores"
 

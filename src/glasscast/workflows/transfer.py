@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from glasscast.config import TransferExperiment
 from glasscast.datasets.dataset import Dataset
 from glasscast.errors import SettingsError
 from glasscast.evaluation.score_table import ScoreTable
@@ -14,9 +13,10 @@ from glasscast.evaluation.scores import Evaluation
 from glasscast.progress import task
 from glasscast.report.page import write_report
 from glasscast.report.transfer_figure import TransferAxes
-from glasscast.structure.workspace import Workspace
-from glasscast.workflows.parts import Part, forecast_part, read_forecasts
-from glasscast.workflows.runs import RunFolder, open_data, refuse_absent_files
+from glasscast.runtime import Workspace
+from glasscast.workflows.experiment_folder import RunFolder, open_data, refuse_absent_files
+from glasscast.workflows.experiments import TransferExperiment
+from glasscast.workflows.fits import Part, forecast_part, read_forecasts
 from glasscast.workflows.train import refuse_overlap
 
 ALL = "all"

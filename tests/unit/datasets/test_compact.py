@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from glasscast.datasets.compact import COORDINATES, SHARES, compacted
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import configuration_bytes
+from glasscast.datasets.precision import COORDINATES, SHARES, compacted
 from glasscast.datasets.splits import split_sizes
 from tests.conftest import random_liquid
 

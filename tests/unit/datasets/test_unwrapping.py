@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glasscast.datasets.unwrapping import find_lost_images, refuse_ambiguous_images
+from glasscast.datasets.images import find_lost_images, refuse_ambiguous_images
 from glasscast.errors import InputError
 
 BOX = np.array([15.0, 15.0, 15.0])

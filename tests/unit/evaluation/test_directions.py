@@ -5,7 +5,6 @@ from scipy.spatial.transform import Rotation
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
 from glasscast.evaluation.directions import alignment, directedness
-from glasscast.structure.equilibrium import equilibrium_displacement
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def moved():
 
 
 def test_what_follows_the_pull_is_aligned_across_the_boundary(moved):
-    displacement = equilibrium_displacement(moved, "cage")
+    displacement = moved.displacement_to("cage")
     assert np.abs(displacement).max() < 0.5
     cosine = alignment(moved, "cage")
     np.testing.assert_allclose(cosine[0], 1.0, atol=1e-5)
@@ -49,7 +48,7 @@ def test_independent_directions_leave_what_chance_leaves(moved):
 
 def test_the_angle_knows_no_frame(moved):
     rotation = Rotation.random(random_state=1).as_matrix()
-    displacement = equilibrium_displacement(moved, "cage")
+    displacement = moved.displacement_to("cage")
     box = np.full(3, 30.0)
     turned = 15 + (moved.positions - moved.box / 2) @ rotation.T
     other = moved.with_fields(

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glasscast.config import BenchmarkExperiment
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
 from glasscast.errors import ShapeError
@@ -17,6 +16,7 @@ from glasscast.evaluation.susceptibility import (
 )
 from glasscast.models.forecast import Forecast
 from glasscast.workflows.demo import sample_folder
+from glasscast.workflows.experiments import BenchmarkExperiment
 from tests.unit.report.material import configuration, forecast
 
 SLOW, FAST = 0.1, 0.5

@@ -12,10 +12,9 @@ from glasscast.models.descriptor_hyperparameters import (
     StructuralHyperparameters,
     SvmHyperparameters,
 )
-from glasscast.models.glass_mlp import BottleneckNetwork
+from glasscast.models.glass_mlp.model import BottleneckNetwork
 from glasscast.models.registry import build
-from glasscast.structure.equilibrium import equilibrium_displacement
-from glasscast.structure.workspace import Workspace
+from glasscast.runtime import Workspace
 from tests.relaxed import relaxed
 
 
@@ -53,7 +52,7 @@ def test_distances_cross_the_border_of_the_box():
         box=np.array([10.0, 10.0]),
         cage=np.array([[9.9, 5.0]]),
     )
-    np.testing.assert_allclose(equilibrium_displacement(c, "cage"), [[-0.2, 0.0]], atol=1e-12)
+    np.testing.assert_allclose(c.displacement_to("cage"), [[-0.2, 0.0]], atol=1e-12)
 
 
 def test_a_baseline_is_its_quantity_on_a_straight_line(liquids):
@@ -62,7 +61,7 @@ def test_a_baseline_is_its_quantity_on_a_straight_line(liquids):
     assert model.parameter_count() == 2 * 2 * 2  # slope and offset, species, times
     for species in (0, 1):
         mine = test.types == species
-        distance = np.linalg.norm(equilibrium_displacement(test, "cage"), axis=1)[mine]
+        distance = np.linalg.norm(test.displacement_to("cage"), axis=1)[mine]
         forecast = model.predict(test).values[0, mine]
         assert correlation(forecast, distance) == pytest.approx(1, abs=1e-6)
     # The labels are 0.1 + distance + 0.1 * species, to the rounding of single precision.

@@ -6,14 +6,14 @@ import torch
 from torch.autograd import gradcheck
 
 from glasscast.errors import InputError, ModelError, SettingsError
-from glasscast.models.eignn import EignnNetwork
+from glasscast.models.botan.published import import_weights
+from glasscast.models.eignn.model import EignnNetwork
 from glasscast.models.hyperparameters import EignnHyperparameters
-from glasscast.models.layers import gated_messages as second
-from glasscast.models.layers import tensor_messages as first
-from glasscast.models.layers.batch import batch_graph, join_graphs
-from glasscast.models.layers.harmonics import spherical_harmonics
-from glasscast.models.layers.tensor_messages import EdgeGeometry
-from glasscast.models.published import import_weights
+from glasscast.networks import gated_messages as second
+from glasscast.networks import tensor_messages as first
+from glasscast.networks.basis import spherical_harmonics
+from glasscast.networks.batch import batch_graph, join_graphs
+from glasscast.networks.tensor_messages import EdgeGeometry
 from glasscast.structure.graphs import build_union_graph
 from tests.conftest import SHARED
 from tests.deep import CUTOFF, cluster, liquid, tiny

@@ -8,19 +8,19 @@ import pytest
 import torch
 from e3nn import o3
 
-from glasscast.models.eignn import EignnNetwork, TensorCoupling
+from glasscast.models.eignn.model import EignnNetwork, TensorCoupling
 from glasscast.models.hyperparameters import EignnHyperparameters, Se3Hyperparameters
-from glasscast.models.layers.batch import GraphBatch, batch_graph
-from glasscast.models.layers.gated_messages import gated_messages
-from glasscast.models.layers.harmonics import (
+from glasscast.models.se3_gnn.model import ConvolutionLayer, Se3Network
+from glasscast.networks.basis import (
     coupling_paths,
     spherical_harmonics,
     wigner_3j,
 )
-from glasscast.models.layers.normalisation import TensorNorm
-from glasscast.models.layers.tensor_convolution import ConvolutionGeometry
-from glasscast.models.layers.tensor_messages import tensor_messages
-from glasscast.models.se3_gnn import ConvolutionLayer, Se3Network
+from glasscast.networks.batch import GraphBatch, batch_graph
+from glasscast.networks.gated_messages import gated_messages
+from glasscast.networks.normalisation import TensorNorm
+from glasscast.networks.tensor_convolution import ConvolutionGeometry
+from glasscast.networks.tensor_messages import tensor_messages
 from glasscast.structure.graphs import build_union_graph
 from tests.deep import CUTOFF, cluster
 from tests.plain_equivariant import irreps

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
-from glasscast.models.layers import edge_update as edge_update_module
-from glasscast.models.layers import triplets as triplets_module
-from glasscast.models.layers.edge_update import edge_update
-from glasscast.models.layers.segments import EdgeIndex, add_node_parts, sum_by_receiver
-from glasscast.models.layers.triplets import TripletPlan, triplet_convolution
+from glasscast.networks import edge_update as edge_update_module
+from glasscast.networks import triplets as triplets_module
+from glasscast.networks.edge_update import edge_update
+from glasscast.networks.segments import EdgeIndex, add_node_parts, sum_by_receiver
+from glasscast.networks.triplets import TripletPlan, triplet_convolution
 from tests.plain import plain_edge_update, plain_triplet_convolution
 
 

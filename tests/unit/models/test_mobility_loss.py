@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from glasscast.models.layers.tables import DescriptorTable
-from glasscast.training.mobility_loss import (
+from glasscast.models.glass_mlp.loss import (
     MobilityLoss,
     correlation_term,
     ring_correlation,
     ring_weights,
     variance_term,
 )
-from glasscast.training.targets import TargetStatistics
+from glasscast.networks.descriptors import DescriptorTable
+from glasscast.training.examples import TargetStatistics
 from tests.conftest import random_liquid
 
 DISTANCES = (1.0, 2.0, 3.0)

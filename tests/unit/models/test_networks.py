@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from glasscast.models.botan import BotanNetwork
-from glasscast.models.geo_gnn import GeoNetwork
+from glasscast.models.botan.model import BotanNetwork
+from glasscast.models.geo_gnn.model import GeoNetwork
 from glasscast.models.hyperparameters import (
     BotanHyperparameters,
     GeoHyperparameters,
     NodeTargetingHyperparameters,
 )
-from glasscast.models.layers.batch import batch_graph
+from glasscast.networks.batch import batch_graph
 from glasscast.structure.graphs import build_graph
 from tests.deep import CUTOFF, liquid
 from tests.plain import angles_of, plain_botan, plain_geo, triplets

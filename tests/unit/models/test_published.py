@@ -10,15 +10,15 @@ import torch
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError
 from glasscast.liquid.box import minimum_image, wrap
-from glasscast.models.botan import Botan
+from glasscast.models.botan.model import Botan
+from glasscast.models.botan.published import import_weights
 from glasscast.models.hyperparameters import (
     BotanHyperparameters,
     EignnCageHyperparameters,
     TrainingSettings,
 )
-from glasscast.models.published import import_weights
 from glasscast.models.registry import load_model
-from glasscast.workflows.importing import import_dataset
+from glasscast.workflows.import_data import import_dataset
 from glasscast.workflows.train import score
 from tests.conftest import SHARED
 

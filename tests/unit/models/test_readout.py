@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from glasscast.models.layers.batch import GraphBatch
-from glasscast.models.layers.normalisation import start_as_identity
-from glasscast.training.readout import fit_readout
+from glasscast.models.botan.start import fit_readout
+from glasscast.networks.batch import GraphBatch
+from glasscast.networks.normalisation import start_as_identity
 from tests.deep import liquid, tiny
 
 

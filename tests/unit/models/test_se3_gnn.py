@@ -8,16 +8,16 @@ from torch.autograd import gradcheck
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError
 from glasscast.models.hyperparameters import Se3Hyperparameters
-from glasscast.models.layers import tensor_convolution as module
-from glasscast.models.layers.batch import batch_graph
-from glasscast.models.layers.bessel import bessel_functions, smooth_cutoff
-from glasscast.models.layers.harmonics import spherical_harmonics
-from glasscast.models.layers.tensor_convolution import (
+from glasscast.models.se3_gnn.model import Se3Network
+from glasscast.networks import tensor_convolution as module
+from glasscast.networks.basis import spherical_harmonics
+from glasscast.networks.batch import batch_graph
+from glasscast.networks.bessel import bessel_functions, smooth_cutoff
+from glasscast.networks.tensor_convolution import (
     ConvolutionGeometry,
     plain_tensor_convolution,
     tensor_convolution,
 )
-from glasscast.models.se3_gnn import Se3Network
 from glasscast.structure.graphs import build_graph
 from tests.deep import CUTOFF, liquid, tiny
 from tests.plain_equivariant import e3nn_product, plain_se3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.models.state_points import StatePoint, always_there, departures, merged
+from glasscast.datasets.state_points import StatePoint, always_there, departures, merged
 
 
 def snapshot(density=1.2, species=(80, 20), **metadata) -> Configuration:

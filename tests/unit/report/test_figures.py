@@ -7,8 +7,8 @@ from matplotlib.collections import EllipseCollection
 
 from glasscast.evaluation.correlation import pearson
 from glasscast.evaluation.scores import evaluate
-from glasscast.report.examples import paired_values, rank_within_species, shown_times
 from glasscast.report.figures import draw_examples, draw_scores, nearest_time
+from glasscast.report.measured import paired_values, rank_within_species, shown_times
 from glasscast.report.particle_figures import density_figure, distribution_figure
 from glasscast.report.score_figures import SelectionCurve, score_figure, selection_figure
 from glasscast.report.slice_figures import slice_figure, slice_with_images

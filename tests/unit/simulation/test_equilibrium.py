@@ -19,7 +19,7 @@ from glasscast.errors import GlasscastError, SettingsError, SimulationError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.definition import load_liquid
 from glasscast.simulation import equilibrium
-from glasscast.simulation.equilibrate import first_snapshot
+from glasscast.simulation.equilibration import first_snapshot
 from glasscast.simulation.equilibrium import PARTS, EquilibriumPlan, add_equilibrium
 from glasscast.simulation.settings import CageSettings, EquilibrationSettings, InherentSettings
 

@@ -6,7 +6,7 @@ import pytest
 from glasscast.errors import SettingsError, SimulationError
 from glasscast.liquid.box import minimum_image, wrap
 from glasscast.liquid.definition import load_liquid
-from glasscast.simulation.equilibrate import box_of, first_snapshot, lattice, next_snapshot
+from glasscast.simulation.equilibration import box_of, first_snapshot, lattice, next_snapshot
 from glasscast.simulation.inherent import find_inherent
 from glasscast.simulation.isoconfigurational import run_isoconfigurational
 from glasscast.simulation.settings import (

@@ -12,16 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glasscast.config import checked, read
 from glasscast.datasets.dataset import Dataset
 from glasscast.errors import GlasscastError, InputError, SettingsError, SimulationError
 from glasscast.liquid.definition import load_liquid
-from glasscast.simulation import run as run_module
+from glasscast.simulation.campaign import run as run_module
+from glasscast.simulation.campaign.plan import Plan, load, matches, save
+from glasscast.simulation.campaign.run import simulate
 from glasscast.simulation.executors import InlineExecutor, open_executor
 from glasscast.simulation.inputs import write_rerun
-from glasscast.simulation.plan import Plan, load, matches, save
-from glasscast.simulation.run import simulate
-from glasscast.simulation.script import data_file
-from glasscast.simulation.settings import SimulationSettings, check_settings, load_settings
+from glasscast.simulation.lammps.input_files import data_file
+from glasscast.simulation.settings import SimulationSettings
 from glasscast.workflows.demo import sample_folder
 
 TINY = {
@@ -52,7 +53,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("reference")
-    simulate(check_settings(TINY), folder)
+    simulate(settings_of(TINY), folder)
     return folder
 
 
@@ -79,16 +80,16 @@ def test_a_dataset_with_all_its_fields(reference):
 def test_nothing_is_computed_again(reference, monkeypatch):
     before = {file: file.stat().st_mtime_ns for file in reference.rglob("*.npz")}
     monkeypatch.setattr(run_module, "open_executor", None)  # would fail if a task were left
-    simulate(check_settings(TINY), reference)
+    simulate(settings_of(TINY), reference)
     assert {file: file.stat().st_mtime_ns for file in reference.rglob("*.npz")} == before
 
 
 @pytest.mark.lammps
 def test_only_what_a_changed_setting_touches_is_computed_again(tmp_path):
     small = TINY | {"configurations": 1}
-    simulate(check_settings(small), tmp_path)
+    simulate(settings_of(small), tmp_path)
     before = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "parts").iterdir()}
-    simulate(check_settings(small | {"cage": small["cage"] | {"cycles": 12}}), tmp_path)
+    simulate(settings_of(small | {"cage": small["cage"] | {"cycles": 12}}), tmp_path)
     after = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "parts").iterdir()}
     assert {name for name in before if before[name] != after[name]} == {"tiny-0000.cage.npz"}
 
@@ -97,7 +98,9 @@ def test_only_what_a_changed_setting_touches_is_computed_again(tmp_path):
 def test_a_finished_generation_is_rewritten_compact_and_split(reference, tmp_path):
     shutil.copytree(reference, tmp_path / "data")
     parts = {f: f.stat().st_mtime_ns for f in (tmp_path / "data" / "parts").iterdir()}
-    settings = check_settings(TINY | {"compact": True, "splits": {"train": 2, "test": 1}})
+    settings = checked(
+        SimulationSettings, TINY | {"compact": True, "splits": {"train": 2, "test": 1}}
+    )
     dataset = simulate(settings, tmp_path / "data")
     assert {f: f.stat().st_mtime_ns for f in parts} == parts
     # chain 0 holds the snapshots 0 and 2
@@ -107,13 +110,13 @@ def test_a_finished_generation_is_rewritten_compact_and_split(reference, tmp_pat
         assert not np.array_equal(small.bond_change, whole.bond_change)
     sizes = [sum(e.size for e in d.entries) for d in (dataset, Dataset.open(reference))]
     assert sizes[0] < 0.6 * sizes[1]
-    assert simulate(check_settings(TINY), tmp_path / "data").splits == {}
+    assert simulate(settings_of(TINY), tmp_path / "data").splits == {}
     assert contents(tmp_path / "data") == contents(reference)
 
 
 @pytest.mark.lammps
 def test_shards_together_make_the_same_bytes(reference, tmp_path):
-    settings = check_settings(TINY)
+    settings = settings_of(TINY)
     assert simulate(settings, tmp_path, shard=(1, 2)) is None
     assert simulate(settings, tmp_path, shard=(0, 2)) is not None
     assert contents(tmp_path) == contents(reference)
@@ -122,7 +125,7 @@ def test_shards_together_make_the_same_bytes(reference, tmp_path):
 @pytest.mark.lammps
 @pytest.mark.slow
 def test_two_processes_make_the_same_bytes(reference, tmp_path):
-    simulate(check_settings(TINY), tmp_path, workers=2)
+    simulate(settings_of(TINY), tmp_path, workers=2)
     assert contents(tmp_path) == contents(reference)
 
 
@@ -130,7 +133,7 @@ def test_two_processes_make_the_same_bytes(reference, tmp_path):
 @pytest.mark.slow
 def test_dask_workers_make_the_same_bytes(reference, tmp_path):
     pytest.importorskip("distributed")
-    simulate(check_settings(TINY), tmp_path, workers=2, scheduler="dask")
+    simulate(settings_of(TINY), tmp_path, workers=2, scheduler="dask")
     assert contents(tmp_path) == contents(reference)
 
 
@@ -145,7 +148,7 @@ def test_slurm_jobs_make_the_same_bytes(reference, tmp_path):
         pytest.skip("the Slurm controller does not answer")
     # a test cluster of one node on the loopback knows no memory
     jobs |= {"interface": "lo", "job_directives_skip": ["--mem"]}
-    simulate(check_settings(TINY), tmp_path, workers=2, scheduler="slurm", cluster=jobs)
+    simulate(settings_of(TINY), tmp_path, workers=2, scheduler="slurm", cluster=jobs)
     assert contents(tmp_path) == contents(reference)
 
 
@@ -158,14 +161,20 @@ def test_slurm_jobs_must_be_described():
         pass
 
 
+def settings_of(content: dict[str, object]) -> SimulationSettings:
+    return checked(SimulationSettings, content)
+
+
 def start_run(folder: Path, settings: Path, workers: int = 1) -> subprocess.Popen[bytes]:
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from glasscast.simulation.run import simulate\n"
-        "from glasscast.simulation.settings import load_settings\n"
+        "from glasscast.simulation.campaign.run import simulate\n"
+        "from glasscast.config import read\n"
+        "from glasscast.simulation.settings import SimulationSettings\n"
         "if __name__ == '__main__':\n"
-        f"    simulate(load_settings(Path({str(settings)!r})), Path({str(folder)!r}), {workers})\n"
+        f"    settings = read(SimulationSettings, Path({str(settings)!r}))\n"
+        f"    simulate(settings, Path({str(folder)!r}), {workers})\n"
     )
     script = settings.with_name("run.py")
     script.write_text(code)
@@ -191,7 +200,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(reference, tmp_path):
     parts = folder / "parts"
     assert kill_when(process, lambda: parts.is_dir() and len(list(parts.glob("*.npz"))) >= 2)
     finished = {f: f.stat().st_mtime_ns for f in folder.rglob("*.npz")}
-    simulate(load_settings(settings), folder)
+    simulate(read(SimulationSettings, settings), folder)
     assert contents(folder) == contents(reference)
     assert all(f.stat().st_mtime_ns == when for f, when in finished.items())
 
@@ -208,7 +217,7 @@ def test_ten_kills_at_random_moments_leave_no_trace(reference, tmp_path, rng):
         assert all(f.stat().st_mtime_ns == when for f, when in finished.items())
         files = [*folder.glob("snapshots/*.npz"), *folder.glob("parts/*.npz")]
         finished = {f: f.stat().st_mtime_ns for f in files}
-    simulate(check_settings(TINY), folder)
+    simulate(settings_of(TINY), folder)
     assert contents(folder) == contents(reference)
 
 
@@ -223,7 +232,7 @@ def test_imported_starts_take_the_place_of_equilibration(reference, tmp_path):
         types=first.types.astype(int) + 1,
     )
     content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles", "cage")}
-    dataset = simulate(check_settings(content | {"starts": starts, "inherent": None}), tmp_path)
+    dataset = simulate(settings_of(content | {"starts": starts, "inherent": None}), tmp_path)
     np.testing.assert_allclose(dataset[0].positions, first.positions)
     assert dataset[1].types.tolist() == first.types.tolist()
     np.testing.assert_allclose(dataset[1].box, first.box)
@@ -251,8 +260,8 @@ def test_starts_of_every_kind_give_the_same_runs(reference, tmp_path):
             )
     content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles", "cage")}
     content |= {"inherent": None, "runs": 2, "times": [0.05]}
-    whole = simulate(check_settings(content | {"starts": [str(reference)]}), tmp_path / "a")
-    parts = simulate(check_settings(content | {"starts": [str(data), str(frames.parent)]}),
+    whole = simulate(settings_of(content | {"starts": [str(reference)]}), tmp_path / "a")
+    parts = simulate(settings_of(content | {"starts": [str(data), str(frames.parent)]}),
                      tmp_path / "b")  # fmt: skip
     assert len(whole) == len(parts) == 3
     for k, (one, two) in enumerate(zip(whole, parts, strict=True)):
@@ -261,7 +270,10 @@ def test_starts_of_every_kind_give_the_same_runs(reference, tmp_path):
         np.testing.assert_allclose(one.propensity, two.propensity, rtol=1e-4)
     assert parts[2].metadata["equilibration"]["source"] == f"{frames}, frame 1"
     files = {file: file.stat().st_mtime_ns for file in (tmp_path / "b").rglob("*.npz")}
-    simulate(check_settings(content | {"starts": [str(data), str(frames.parent)]}), tmp_path / "b")
+    simulate(
+        settings_of(content | {"starts": [str(data), str(frames.parent)]}),
+        tmp_path / "b",
+    )
     assert {file: file.stat().st_mtime_ns for file in files} == files
 
 
@@ -273,7 +285,7 @@ def test_starts_are_fingerprinted_by_content_and_frame(tmp_path):
         path = tmp_path / f"isoconfig_N2000T0.64_1_tc0{tag}.npz"
         np.savez(path, **start, positions=first.positions[None] + tag)
     content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles", "cage")}
-    plan = Plan.make(check_settings(content | {"starts": [str(tmp_path)]}), tmp_path / "out")
+    plan = Plan.make(settings_of(content | {"starts": [str(tmp_path)]}), tmp_path / "out")
     assert plan.configurations == 1
     assert plan.starts[0].only
     assert plan.starts[0].path.name == "isoconfig_N2000T0.64_1_tc01.npz"
@@ -297,7 +309,7 @@ def test_the_inputs_of_any_run_can_be_written_again(reference, tmp_path):
 def test_progress_counts_every_particle_step(tmp_path):
     seen = []
     simulate(
-        check_settings(TINY | {"cage": None, "inherent": None}),
+        settings_of(TINY | {"cage": None, "inherent": None}),
         tmp_path,
         report=lambda p: seen.append((p.finished, p.done, p.total, p.seconds_left)),
     )
@@ -309,7 +321,7 @@ def test_progress_counts_every_particle_step(tmp_path):
 
 @pytest.mark.lammps
 def test_a_failing_configuration_is_reported_after_the_others_are_done(tmp_path, monkeypatch):
-    settings = check_settings(TINY | {"cage": None, "inherent": None})
+    settings = settings_of(TINY | {"cage": None, "inherent": None})
     calls = []
 
     def flaky(plan, configuration, progress=None):
@@ -329,10 +341,10 @@ def test_a_failing_configuration_is_reported_after_the_others_are_done(tmp_path,
 
 
 def test_fingerprints_know_what_matters():
-    plan = Plan.make(check_settings(TINY), Path("x"))
+    plan = Plan.make(settings_of(TINY), Path("x"))
 
     def prints(**changes):
-        other = Plan.make(check_settings(TINY | changes), Path("y"))
+        other = Plan.make(settings_of(TINY | changes), Path("y"))
         return [other.snapshot_print(0), other.part_print(0, "production")]
 
     mine = [plan.snapshot_print(0), plan.part_print(0, "production")]
@@ -363,13 +375,13 @@ def test_an_unwritable_folder_is_an_error_before_anything_is_computed(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
     with pytest.raises(InputError, match="cannot be written"):
-        simulate(check_settings(TINY), blocked)
+        simulate(settings_of(TINY), blocked)
 
 
 @pytest.mark.parametrize("shard", [(2, 2), (-1, 2)])
 def test_shards_are_counted_from_zero(tmp_path, shard):
     with pytest.raises(SettingsError, match=r"0 <= i < n, got"):
-        simulate(check_settings(TINY), tmp_path, shard=shard)
+        simulate(settings_of(TINY), tmp_path, shard=shard)
 
 
 def test_executors(tmp_path):
@@ -417,33 +429,33 @@ def test_executors(tmp_path):
 )
 def test_wrong_settings_are_refused_naming_the_key(changes, message):
     with pytest.raises(SettingsError, match=message):
-        check_settings(TINY | changes)
+        settings_of(TINY | changes)
 
 
 def test_the_cage_of_the_best_known_radius_is_the_default():
-    cage = check_settings(TINY | {"cage": True}).cage
+    cage = settings_of(TINY | {"cage": True}).cage
     assert (cage.radius, cage.cycles) == (0.45, 12000)
 
 
 def test_settings_files(tmp_path):
     path = tmp_path / "a.yaml"
     with pytest.raises(InputError, match="cannot be read"):
-        load_settings(path)
+        read(SimulationSettings, path)
     path.write_text("temperature: [")
     with pytest.raises(InputError, match="is not valid YAML"):
-        load_settings(path)
+        read(SimulationSettings, path)
     path.write_text("3")
     with pytest.raises(InputError, match="must hold keys and values"):
-        load_settings(path)
+        read(SimulationSettings, path)
     path.write_text("temperature: 0.5\nruns: 1")
     with pytest.raises(InputError, match=r"a\.yaml: runs: Input should be greater"):
-        load_settings(path)
+        read(SimulationSettings, path)
     # PyYAML reads 1e-3 as text
     path.write_text(
         "temperature: 5e-1\npreset: glassbench-ka-T0.44\nparticles: 300\n"
         "equilibration: {time: 1e+2}\ninherent: true\ncage: false\n"
     )
-    settings = load_settings(path)
+    settings = read(SimulationSettings, path)
     assert isinstance(settings, SimulationSettings)
     assert settings.temperature == 0.5
     assert settings.equilibration.time == 100
@@ -459,7 +471,7 @@ def test_paths_of_a_settings_file_are_seen_from_the_file(tmp_path, monkeypatch):
         "temperature: 0.5\ntimes: [1.0]\nliquid: own.yaml\nstarts: [../data, /absolute]\n"
     )
     monkeypatch.chdir(tmp_path)
-    settings = load_settings(Path("settings/run.yaml"))
+    settings = read(SimulationSettings, Path("settings/run.yaml"))
     assert settings.liquid == str(file.with_name("own.yaml"))
     assert [Path(start).resolve() for start in settings.starts] == [
         (tmp_path / "data").resolve(),
@@ -470,9 +482,12 @@ def test_paths_of_a_settings_file_are_seen_from_the_file(tmp_path, monkeypatch):
 def test_missing_starts_and_small_systems_are_refused(tmp_path):
     content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles")}
     with pytest.raises(InputError, match=r"no\.npz: does not exist"):
-        simulate(check_settings(content | {"starts": [str(tmp_path / "no.npz")]}), tmp_path / "o")
+        simulate(
+            settings_of(content | {"starts": [str(tmp_path / "no.npz")]}),
+            tmp_path / "o",
+        )
     with pytest.raises(GlasscastError, match="smaller than twice the cutoff"):
-        simulate(check_settings(TINY | {"particles": 50}), tmp_path / "p")
+        simulate(settings_of(TINY | {"particles": 50}), tmp_path / "p")
 
 
 def test_starts_with_an_unknown_species_or_shape_are_refused(tmp_path):
@@ -492,4 +507,4 @@ def test_starts_with_an_unknown_species_or_shape_are_refused(tmp_path):
         path = tmp_path / "start.npz"
         np.savez(path, **arrays)
         with pytest.raises(GlasscastError, match=message):
-            simulate(check_settings(content | {"starts": [str(path)]}), tmp_path / "out")
+            simulate(settings_of(content | {"starts": [str(path)]}), tmp_path / "out")

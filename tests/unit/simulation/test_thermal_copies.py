@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from tests.cli.material import contents
 
-from glasscast.config import BenchmarkExperiment, Data, TrainExperiment
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.splits import parents_of
@@ -18,11 +17,12 @@ from glasscast.liquid.definition import load_liquid
 from glasscast.models.descriptor_hyperparameters import StructuralHyperparameters
 from glasscast.models.structural import StructuralBaseline
 from glasscast.simulation import thermal_copies
-from glasscast.simulation.equilibrate import first_snapshot
+from glasscast.simulation.equilibration import first_snapshot
 from glasscast.simulation.settings import EquilibrationSettings
 from glasscast.simulation.thermal_copies import copies_of, make_copies
-from glasscast.workflows.parts import parts_of
-from glasscast.workflows.runs import open_data, read_run
+from glasscast.workflows.experiment_folder import open_data, read_run
+from glasscast.workflows.experiments import BenchmarkExperiment, Data, TrainExperiment
+from glasscast.workflows.fits import parts_of
 from glasscast.workflows.train import train
 
 pytestmark = pytest.mark.lammps

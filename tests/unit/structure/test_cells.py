@@ -8,10 +8,10 @@ import pytest
 
 from glasscast.errors import SettingsError, ShapeError
 from glasscast.models.descriptor_hyperparameters import GlassMlpHyperparameters
-from glasscast.models.glass_mlp import GlassMlp
+from glasscast.models.glass_mlp.model import GlassMlp
+from glasscast.runtime import Workspace
 from glasscast.structure import cells
 from glasscast.structure.cells import cell_surfaces, find_cells
-from glasscast.structure.workspace import Workspace
 from tests.relaxed import relaxed
 
 pytest.importorskip("pyvoro2")
@@ -123,7 +123,7 @@ SCRIPT = """
 import sys
 sys.path[:0] = {paths!r}
 from glasscast.structure import cells
-from glasscast.structure.workspace import Workspace
+from glasscast.runtime import Workspace
 from tests.relaxed import relaxed
 cells._WORTH = cells._AHEAD = 1
 workspace = Workspace()

@@ -8,7 +8,7 @@ from scipy.spatial.transform import Rotation
 from scipy.special import sph_harm_y
 
 from glasscast.errors import ShapeError
-from glasscast.structure.descriptors.averaging import averaging_matrix, generations
+from glasscast.structure.descriptors.shell_averages import averaging_matrix, generations
 from glasscast.structure.descriptors.shells import RadialShells, ShellDescriptors
 from tests.conftest import random_liquid
 

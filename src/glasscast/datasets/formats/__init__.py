@@ -1,5 +1,1 @@
-"""Readers of every file format: one module each, all giving ensembles or snapshots."""
-
-from glasscast.datasets.formats.registry import FORMATS, detect, read_ensembles, read_snapshot
-
-__all__ = ["FORMATS", "detect", "read_ensembles", "read_snapshot"]
+"""Readers and writers of every file format: one module a format, chosen by the registry."""

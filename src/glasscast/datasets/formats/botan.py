@@ -16,10 +16,10 @@ from pydantic import PositiveFloat
 
 from glasscast.datasets.ensemble import Ensemble
 from glasscast.datasets.files import read_npz
-from glasscast.datasets.formats.door import assemble
+from glasscast.datasets.formats.checks import assemble
 from glasscast.datasets.formats.listing import list_files, published_name
-from glasscast.datasets.formats.tables import KA_DENSITY, state_point, time_of_tag
-from glasscast.datasets.unwrapping import SourcedFrame
+from glasscast.datasets.images import SourcedFrame
+from glasscast.datasets.published import KA_DENSITY, state_point, time_of_tag
 from glasscast.errors import InputError
 
 _SNAPSHOT = ("types", "initial_positions")

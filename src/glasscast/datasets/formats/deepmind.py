@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from glasscast.datasets.ensemble import Ensemble
-from glasscast.datasets.formats.door import assemble
+from glasscast.datasets.formats.checks import assemble
 from glasscast.datasets.formats.listing import list_files, name_below, split_of
 from glasscast.datasets.formats.pickles import as_array, read_pickle
-from glasscast.datasets.unwrapping import SourcedFrame
+from glasscast.datasets.images import SourcedFrame
 from glasscast.errors import InputError
 
 _KEYS = ("positions", "types", "box", "time", "time_indices", "trajectory_target_positions")

@@ -26,9 +26,9 @@ from glasscast.datasets.formats.botan import (
     read_snapshot_arrays,
     tagged_files,
 )
-from glasscast.datasets.formats.door import assemble, checked_positions
+from glasscast.datasets.formats.checks import assemble, checked_positions
 from glasscast.datasets.formats.listing import list_files, published_name, split_of
-from glasscast.datasets.formats.tables import EQUILIBRIUM_KEYS, published_box, state_point
+from glasscast.datasets.published import EQUILIBRIUM_KEYS, published_box, state_point
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray, minimum_image
 

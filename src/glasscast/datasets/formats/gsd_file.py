@@ -15,7 +15,7 @@ import gsd.hoomd
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.formats.door import checked_box, checked_positions, checked_types
+from glasscast.datasets.formats.checks import checked_box, checked_positions, checked_types
 from glasscast.datasets.formats.stored_frame import (
     StoredFrame,
     apply_images,

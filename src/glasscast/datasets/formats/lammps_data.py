@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glasscast.datasets.formats.door import checked_positions, checked_types
+from glasscast.datasets.formats.checks import checked_positions, checked_types
 from glasscast.datasets.formats.stored_frame import StoredFrame, apply_images, choose_dimension
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray

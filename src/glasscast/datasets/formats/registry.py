@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.ensemble import Ensemble
 from glasscast.datasets.files import UNREADABLE_ARCHIVE
-from glasscast.datasets.formats import deepmind, gsd_file, lammps, lammps_data, xyz
+from glasscast.datasets.formats import deepmind, gsd_file, lammps_data, lammps_dump, xyz
 from glasscast.datasets.formats.botan import read_botan
 from glasscast.datasets.formats.glassbench import (
     read_glassbench_models,
@@ -67,10 +67,10 @@ FORMATS: dict[str, Format] = {
         deepmind.SUFFIXES, "DeepMind pickles (Bapst et al.)", deepmind.read_deepmind
     ),
     "lammps": Format(
-        lammps.SUFFIXES,
+        lammps_dump.SUFFIXES,
         "LAMMPS text dumps",
-        trajectory_reader("lammps", lammps.iterate_dump, lammps.SUFFIXES),
-        lammps.iterate_dump,
+        trajectory_reader("lammps", lammps_dump.iterate_dump, lammps_dump.SUFFIXES),
+        lammps_dump.iterate_dump,
     ),
     "lammps-data": Format(
         lammps_data.SUFFIXES, "LAMMPS data files", frames=lammps_data.iterate_data

@@ -12,10 +12,10 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.ensemble import Ensemble
 from glasscast.datasets.files import read_npz
-from glasscast.datasets.formats.door import assemble, checked_positions
+from glasscast.datasets.formats.checks import assemble, checked_positions
 from glasscast.datasets.formats.listing import name_below, parse_name, split_of
 from glasscast.datasets.formats.stored_frame import FrameReader
-from glasscast.datasets.formats.tables import EQUILIBRIUM_KEYS, published_box
+from glasscast.datasets.published import EQUILIBRIUM_KEYS, published_box
 from glasscast.errors import InputError, SettingsError, ShapeError
 from glasscast.liquid.box import FloatArray, wrap
 

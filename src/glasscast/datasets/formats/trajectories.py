@@ -28,17 +28,17 @@ from pathlib import Path
 import numpy as np
 
 from glasscast.datasets.ensemble import Ensemble
-from glasscast.datasets.formats import gsd_file, lammps, lammps_data, xyz
-from glasscast.datasets.formats.door import assemble
+from glasscast.datasets.formats import gsd_file, lammps_data, lammps_dump, xyz
+from glasscast.datasets.formats.checks import assemble
 from glasscast.datasets.formats.listing import list_files, natural_key, split_of
 from glasscast.datasets.formats.stored_frame import FrameReader, StoredFrame
-from glasscast.datasets.unwrapping import SourcedFrame
+from glasscast.datasets.images import SourcedFrame
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray, minimum_image
 
 #: Suffix -> reader of frames.
 FRAME_READERS: Mapping[str, FrameReader] = {
-    **dict.fromkeys(lammps.SUFFIXES, lammps.iterate_dump),
+    **dict.fromkeys(lammps_dump.SUFFIXES, lammps_dump.iterate_dump),
     **dict.fromkeys(lammps_data.SUFFIXES, lammps_data.iterate_data),
     **dict.fromkeys(gsd_file.SUFFIXES, gsd_file.iterate_gsd),
     **dict.fromkeys(xyz.SUFFIXES, xyz.iterate_xyz),

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.formats.door import checked_box, checked_positions
+from glasscast.datasets.formats.checks import checked_box, checked_positions
 from glasscast.datasets.formats.stored_frame import (
     StoredFrame,
     apply_images,

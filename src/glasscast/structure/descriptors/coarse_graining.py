@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.liquid.box import minimum_image
-from glasscast.structure.blocks import for_blocks
+from glasscast.runtime import for_blocks
 
 FloatArray = NDArray[np.float64]
 

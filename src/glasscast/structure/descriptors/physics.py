@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.liquid.species import species_name
+from glasscast.liquid.interactions import species_name
 from glasscast.structure.descriptors.coarse_graining import coarse_grain
 
 FloatArray = NDArray[np.float64]

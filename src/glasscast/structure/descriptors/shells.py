@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from glasscast.liquid.box import check_cutoff, minimum_image
-from glasscast.liquid.species import species_name
-from glasscast.structure.blocks import for_blocks
+from glasscast.liquid.interactions import species_name
+from glasscast.runtime import for_blocks
 
 FloatArray = NDArray[np.float64]
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.liquid.interactions import species_name
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
-from glasscast.liquid.species import species_name
-from glasscast.structure.blocks import for_blocks
+from glasscast.runtime import for_blocks
 from glasscast.structure.descriptors.shells import RadialShells, ShellDescriptors
 
 FloatArray = NDArray[np.float64]

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from format_writers import collect, make_liquid, real_data, write_botan
 
-from glasscast.datasets.formats import read_ensembles
 from glasscast.datasets.formats.botan import read_botan
+from glasscast.datasets.formats.registry import read_ensembles
 from glasscast.datasets.targets import reduce_ensemble
 from glasscast.errors import InputError
 

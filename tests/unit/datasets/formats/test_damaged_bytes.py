@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from format_writers import make_liquid, write_botan, write_each
 
-from glasscast.datasets.formats import read_ensembles, read_snapshot
+from glasscast.datasets.formats.registry import read_ensembles, read_snapshot
 from glasscast.errors import GlasscastError
 
 NAMES = ["a.dump", "b.xyz", "c.gsd", "d.pickle", "e.npz", "f.npz", "g.data", "botan"]

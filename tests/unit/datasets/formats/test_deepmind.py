@@ -10,8 +10,8 @@ from format_writers import collect, deepmind_record, make_liquid, real_data, wri
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glasscast.datasets.formats import read_ensembles
 from glasscast.datasets.formats.pickles import as_array, read_pickle
+from glasscast.datasets.formats.registry import read_ensembles
 from glasscast.errors import InputError
 
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from format_writers import collect, make_liquid, real_data
 
-from glasscast.datasets.formats import read_ensembles
 from glasscast.datasets.formats.glassbench import (
     read_glassbench_models,
     read_glassbench_trajectories,
 )
+from glasscast.datasets.formats.registry import read_ensembles
 from glasscast.datasets.targets import reduce_ensemble
 from glasscast.errors import InputError
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from format_writers import gsd_frame, make_liquid, write_gsd, xyz_text
 
-from glasscast.datasets.formats import read_snapshot
 from glasscast.datasets.formats.gsd_file import iterate_gsd
+from glasscast.datasets.formats.registry import read_snapshot
 from glasscast.datasets.formats.xyz import iterate_xyz
 from glasscast.errors import InputError
 

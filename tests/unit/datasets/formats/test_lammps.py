@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from glasscast.datasets.formats.lammps import iterate_dump
 from glasscast.datasets.formats.lammps_data import iterate_data
+from glasscast.datasets.formats.lammps_dump import iterate_dump
 from glasscast.errors import InputError
 
 

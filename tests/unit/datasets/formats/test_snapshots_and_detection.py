@@ -8,7 +8,7 @@ from format_writers import (
     xyz_text,
 )
 
-from glasscast.datasets.formats import FORMATS, detect, read_ensembles, read_snapshot
+from glasscast.datasets.formats.registry import FORMATS, detect, read_ensembles, read_snapshot
 from glasscast.errors import InputError, SettingsError
 
 

@@ -10,7 +10,7 @@ from format_writers import (
     xyz_text,
 )
 
-from glasscast.datasets.formats import read_ensembles
+from glasscast.datasets.formats.registry import read_ensembles
 from glasscast.datasets.targets import reduce_ensemble
 from glasscast.errors import InputError, SettingsError
 

@@ -1,0 +1,187 @@
+"""LAMMPS text dumps: several frames a file, columns in any order.
+
+Coordinates are taken from the first of these that is present: ``xu yu zu``, ``xsu ysu zsu``,
+``x y z``, ``xs ys zs``. The last two are folded unless image flags ``ix iy iz`` follow them
+across the faces. Particles are sorted by ``id``, types count from 1 (or ``element`` names A, B).
+Only periodic, orthorhombic boxes and ``units lj`` are read. The system is two-dimensional if all
+particles share one z or have none, or if the caller says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.datasets.formats.checks import checked_positions, checked_types
+from glasscast.datasets.formats.stored_frame import (
+    StoredFrame,
+    apply_images,
+    choose_dimension,
+    species_from_names,
+)
+from glasscast.errors import InputError
+from glasscast.liquid.box import FloatArray
+
+SUFFIXES = (".dump", ".lammpstrj", ".lammpsdump", ".dmp")
+#: Column names -> (scaled by the box, followed across the faces), best first.
+_COORDINATES = {
+    ("xu", "yu", "zu"): (False, True),
+    ("xsu", "ysu", "zsu"): (True, True),
+    ("x", "y", "z"): (False, False),
+    ("xs", "ys", "zs"): (True, False),
+}
+_IMAGES = ("ix", "iy", "iz")
+_LONGEST_NAME = "U32"
+
+
+@dataclass
+class _Header:
+    """What precedes the rows of a frame."""
+
+    begun: bool = False
+    step: int | None = None
+    time: float | None = None
+    size: int = 0
+    lower: FloatArray = field(default_factory=lambda: np.empty(0))
+    sides: FloatArray = field(default_factory=lambda: np.empty(0))
+
+
+def iterate_dump(path: Path, dimension: int | None = None) -> Iterator[StoredFrame]:
+    """Read the frames of a dump one after the other.
+
+    Parameters
+    ----------
+    dimension : 2 or 3 to decide by hand; by default 2 if all particles share one z.
+
+    Raises
+    ------
+    InputError : naming what is missing, or the frame that is cut short.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            header = _Header()
+            while line := stream.readline():
+                if line.startswith("ITEM: ATOMS"):
+                    yield _read_frame(path, stream, line.split()[2:], header, dimension)
+                    header = _Header()
+                elif line.strip():
+                    _read_item(path, stream, line.strip(), header)
+            if header.begun:
+                raise InputError(path, "is truncated: its last frame has no particles")
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror or error})") from None
+
+
+def _read_item(path: Path, stream: TextIO, item: str, header: _Header) -> None:
+    header.begun = True
+    try:
+        if item == "ITEM: TIMESTEP":
+            header.step = int(stream.readline())
+        elif item == "ITEM: TIME":
+            header.time = float(stream.readline())
+        elif item == "ITEM: NUMBER OF ATOMS":
+            header.size = int(stream.readline())
+        elif item.startswith("ITEM: BOX BOUNDS"):
+            _refuse_box(path, item)
+            bounds = np.array([stream.readline().split() for _ in range(3)], dtype=np.float64)
+            header.lower, header.sides = bounds[:, 0], bounds[:, 1] - bounds[:, 0]
+        elif item == "ITEM: UNITS":
+            units = stream.readline().strip()
+            if units != "lj":
+                raise InputError(path, f"has units '{units}'", "convert to reduced LJ units")
+        else:
+            raise InputError(path, f"is not a LAMMPS dump: unexpected line '{item[:60]}'")
+    except (ValueError, IndexError) as error:
+        raise InputError(path, f"is truncated or damaged after '{item}' ({error})") from None
+
+
+def _refuse_box(path: Path, item: str) -> None:
+    words = item.split()[3:]
+    if {"xy", "xz", "yz", "abc"} & set(words):
+        raise InputError(
+            path, "has a triclinic box", "only orthorhombic boxes are supported; map it to one"
+        )
+    if any(word != "pp" for word in words):
+        raise InputError(
+            path,
+            f"has a box that is not periodic ({' '.join(words)})",
+            "run it with boundary p p p",
+        )
+
+
+def _read_frame(
+    path: Path, stream: TextIO, columns: list[str], header: _Header, dimension: int | None
+) -> StoredFrame:
+    if header.size <= 0 or len(header.sides) != 3:
+        raise InputError(path, "has a frame without 'NUMBER OF ATOMS' or 'BOX BOUNDS'")
+    lines = list(islice(stream, header.size))
+    where = f"frame at step {header.step}"
+    if len(lines) < header.size:
+        raise InputError(path, f"is truncated: {where} has {len(lines)} of {header.size} particles")
+    axes, scaled, absolute = _choose_columns(path, columns)
+    images = _IMAGES[: len(axes)]
+    with_images = not absolute and set(images) <= set(columns)
+    wanted = ("id", *axes, *(images if with_images else ()))
+    table = _numbers(path, lines, columns, wanted, where)
+    order = np.argsort(table[:, 0], kind="stable")
+    if np.any(np.diff(table[order, 0]) == 0):
+        raise InputError(path, f"{where}: two particles have the same 'id'")
+    table = table[order]
+    width = len(axes)
+    stored, sides = table[:, 1 : 1 + width], header.sides[:width]
+    positions = stored * sides if scaled else stored - header.lower[:width]
+    if with_images:
+        positions = apply_images(positions, table[:, 1 + width :], sides)
+    positions = checked_positions(path, f"positions of the {where}", positions)
+    kept = choose_dimension(path, positions, dimension) if width == 3 else 2
+    return StoredFrame(
+        positions=positions[:, :kept],
+        types=_species(path, lines, columns, where)[order],
+        box=header.sides[:kept],
+        absolute=absolute or with_images,
+        step=header.step,
+        time=header.time,
+    )
+
+
+def _choose_columns(path: Path, columns: list[str]) -> tuple[tuple[str, ...], bool, bool]:
+    if "id" not in columns:
+        raise InputError(
+            path, "has no column 'id', and LAMMPS keeps no order", "dump with 'id type xu yu zu'"
+        )
+    for width in (3, 2):
+        for axes, (scaled, absolute) in _COORDINATES.items():
+            if set(axes[:width]) <= set(columns):
+                return axes[:width], scaled, absolute
+    raise InputError(
+        path, f"has no coordinates among {' '.join(columns)}", "dump with 'id type xu yu zu'"
+    )
+
+
+def _numbers(
+    path: Path, lines: list[str], columns: list[str], wanted: tuple[str, ...], where: str
+) -> FloatArray:
+    try:
+        return np.loadtxt(lines, usecols=[columns.index(c) for c in wanted], comments=None, ndmin=2)
+    except (ValueError, IndexError) as error:
+        raise InputError(path, f"{where}: {error}", "the file may be truncated") from None
+
+
+def _species(path: Path, lines: list[str], columns: list[str], where: str) -> NDArray[np.int8]:
+    if "type" in columns:
+        numbers = _numbers(path, lines, columns, ("type",), where)[:, 0]
+        if not np.array_equal(numbers, np.round(numbers)):
+            raise InputError(path, f"{where}: 'type' must hold integers")
+        return checked_types(path, "type", numbers.astype(np.int64), len(lines), first=1)
+    if "element" in columns:
+        names = np.loadtxt(
+            lines, usecols=columns.index("element"), dtype=_LONGEST_NAME, comments=None, ndmin=1
+        )
+        return species_from_names(path, names)
+    raise InputError(path, "has no column 'type'", "dump with 'id type xu yu zu'")

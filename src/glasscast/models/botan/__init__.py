@@ -1,0 +1,1 @@
+"""NT-GNN and BOTAN."""

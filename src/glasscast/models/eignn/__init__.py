@@ -1,0 +1,1 @@
+"""EIGNN with inherent or cage displacements."""

@@ -1,0 +1,134 @@
+"""Model cards: what a model was trained on, how well it did, and where it is not to be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from glasscast.datasets.state_points import StatePoint
+from glasscast.evaluation.table_text import escape_markdown, markdown_text
+from glasscast.liquid.interactions import species_name
+from glasscast.models.registry import hyperparameter_class
+from glasscast.workflows.ready import reads, state_points
+
+_FEW = 10  # configurations below which bootstrap intervals are too narrow; see docs/scores.md
+
+
+def card_text(name: str, record: Mapping[str, Any]) -> str:
+    """Write the card of a ready model as Markdown.
+
+    Parameters
+    ----------
+    name : of the model.
+    record : what :func:`glasscast.workflows.export.export` writes to ``model.json``.
+    """
+    record, card = dict(record), record["card"]
+    points = state_points(record)
+    parts = [
+        f"# {name}",
+        _purpose(record, points),
+        _facts(record, points),
+        "## Use",
+        _use(name, record),
+        "## Data",
+        markdown_text(("part", "data", "configurations"), _data(card["data"])),
+        "## Scores",
+        "Pearson correlation of forecast and measurement over the particles of a configuration, "
+        "mean over configurations with 95 % bootstrap interval, beside the noise ceiling: what a "
+        "forecast of the exact mean would reach.",
+        markdown_text(
+            ("tested on", "species", "t", "score", "interval", "noise ceiling", "configurations"),
+            map(_score, card["scores"]),
+        ),
+        "## Limits",
+        "\n".join(f"- {limit}" for limit in _limits(record, points)),
+        "## Settings",
+        "```yaml\n"
+        + yaml.safe_dump(
+            {"model": record["hyperparameters"], "seed": card["seed"]}, sort_keys=False
+        )
+        + "```",
+        "## Made with",
+        ", ".join(f"{package} {version}" for package, version in card["versions"].items())
+        + f"; the training took {card['fit_seconds']:.0f} s.",
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _purpose(record: Mapping[str, Any], points: Sequence[StatePoint]) -> str:
+    target = str(record["hyperparameters"]["target"]).replace("_", " ")
+    where = "; ".join(map(str, points))
+    return f"Forecasts the {target} of every particle. Valid for: {where}."
+
+
+def _facts(record: Mapping[str, Any], points: Sequence[StatePoint]) -> str:
+    about = (hyperparameter_class(record["model"]).__doc__ or "").strip().splitlines()[0]
+    rows = [
+        ("model", f"`{record['model']}`: {escape_markdown(about)}"),
+        *(("state point", escape_markdown(str(point))) for point in points),
+        ("dimension", str(record["dimension"])),
+        ("species", ", ".join(species_name(s) for s in record["species"])),
+        ("times", ", ".join(f"{t:g}" for t in record["times"])),
+        ("reads", reads(dict(record))),
+        ("parameters", str(record["parameters"])),
+    ]
+    return markdown_text(("", ""), rows)
+
+
+def _use(name: str, record: Mapping[str, Any]) -> str:
+    text = f"```sh\nglasscast predict snapshot.npz --model {name}\n```"
+    if " + " not in reads(dict(record)):
+        return text
+    return text + (
+        "\n\nEquilibrium positions are found where a snapshot carries none, by the default "
+        "settings of `glasscast equilibrium`; this needs the `md` extra. Liquid and temperature "
+        "are those above where neither the file nor an option tells."
+    )
+
+
+def _data(parts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    rows = []
+    for part, what in parts.items():
+        split = f", split {what['split']}" if what["split"] else ""
+        rows.append((part, escape_markdown(what["data"] + split), str(what["configurations"])))
+    return rows
+
+
+def _score(row: Mapping[str, Any]) -> tuple[str, ...]:
+    low, high = (_number(row[key]) for key in ("low", "high"))
+    return (
+        escape_markdown(row["dataset"]),
+        row["species"],
+        f"{row['time']:g}",
+        _number(row["value"]),
+        "–" if row["low"] is None else f"{low} to {high}",
+        _number(row["ceiling"]),
+        str(row["n_configurations"]),
+    )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _limits(record: Mapping[str, Any], points: Sequence[StatePoint]) -> list[str]:
+    card = record["card"]
+    limits = [
+        "It holds for the state point"
+        + ("s" if len(points) > 1 else "")
+        + " above. Any other liquid, temperature, density or mixture is an extrapolation without "
+        "a measured score; `glasscast predict` warns of it.",
+        "A forecast is a mean over many trajectories from one snapshot, at the times above and no "
+        "others; it is no trajectory.",
+    ]
+    few = min(row["n_configurations"] for row in card["scores"])
+    if few < _FEW:
+        limits.append(f"With {few} test configurations the intervals are too narrow.")
+    known = {row["species"] for row in card["scores"]}
+    left_out = [species_name(s) for s in record["species"] if species_name(s) not in known]
+    if left_out:
+        limits.append(f"It has no score for species {', '.join(left_out)}.")
+    limits.append("Weights are kept in single precision.")
+    return [*limits, *card["notes"]]

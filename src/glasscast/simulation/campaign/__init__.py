@@ -1,0 +1,1 @@
+"""Many tasks that make one dataset: plan, starts, tasks, run."""

@@ -1,0 +1,1 @@
+"""LAMMPS as an engine, by its library or an executable."""

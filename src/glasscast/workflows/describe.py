@@ -1,0 +1,111 @@
+"""Say what a file or folder is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from glasscast.datasets.dataset import MANIFEST, Dataset
+from glasscast.liquid.interactions import species_name
+from glasscast.models.files import RECORD, read_record
+from glasscast.workflows.predict import read
+from glasscast.workflows.ready import (
+    CARD,
+    inner_folder,
+    ready_models,
+    state_points,
+    unknown_name,
+)
+
+
+def card_of(path: Path | str, folder: Path | None = None) -> str | None:
+    """Card of a model, given its folder or, where nothing is there, the name of a ready model.
+
+    Parameters
+    ----------
+    folder : of the ready models; by default that of the installation.
+
+    Returns
+    -------
+    Markdown; None when the path holds something else, or a model without a card.
+
+    Raises
+    ------
+    InputError : if there is neither such a path nor such a ready model.
+    """
+    found = Path(path)
+    if not found.exists():
+        ready = ready_models(folder)
+        if str(path) not in ready:
+            raise unknown_name(found, folder)
+        found = ready[str(path)]
+    card = found / CARD
+    return card.read_text(encoding="utf-8") if (found / RECORD).exists() and card.exists() else None
+
+
+def describe(path: Path, verify: bool = False) -> list[tuple[str, str]]:
+    """Facts about a dataset, a model, a training run, or a file of snapshots.
+
+    Parameters
+    ----------
+    path : of any of these.
+    verify : check every file of a dataset against its checksum.
+
+    Returns
+    -------
+    Pairs of a heading and its value, in reading order.
+
+    Raises
+    ------
+    InputError : if the path is none of these or damaged.
+    """
+    if (path / MANIFEST).exists():
+        return _describe_dataset(Dataset.open(path), verify)
+    if (inner_folder(path) / RECORD).exists():
+        return _describe_model(inner_folder(path))
+    if path.is_dir():
+        Dataset.open(path)  # there is none: it says why
+    snapshots = read(path)
+    first = snapshots[0]
+    return [
+        ("snapshots", str(len(snapshots))),
+        ("particles", str(first.size)),
+        ("dimension", str(first.dimension)),
+        ("species", _species(first.types.tolist())),
+        ("box", " x ".join(f"{side:.5g}" for side in first.box)),
+        ("density", f"{first.density:.5g}"),
+    ]
+
+
+def _describe_dataset(dataset: Dataset, verify: bool) -> list[tuple[str, str]]:
+    if verify:
+        dataset.verify()
+    first = dataset[0]
+    facts = [
+        ("dataset", dataset.name),
+        ("configurations", str(len(dataset))),
+        ("particles", str(first.size)),
+        ("species", _species(first.types.tolist())),
+        ("times", ", ".join(f"{t:g}" for t in dataset.times) or "none"),
+        ("fields", ", ".join(key for key, _ in first.arrays())),
+        ("splits", ", ".join(f"{k} ({len(v)})" for k, v in dataset.splits.items()) or "none"),
+    ]
+    facts += [(k, str(v)) for k, v in dataset.state.items() if k not in ("times", "species")]
+    return [*facts, ("checksums", "all match")] if verify else facts
+
+
+def _describe_model(folder: Path) -> list[tuple[str, str]]:
+    record = read_record(folder)
+    trained_on = record.get("provenance", record).get("trained_on", ())
+    return [
+        ("model", str(record["model"])),
+        ("species", ", ".join(species_name(s) for s in record["species"])),
+        ("times", ", ".join(f"{t:g}" for t in record["times"])),
+        ("dimension", str(record["dimension"])),
+        ("trained on", f"{len(trained_on)} configurations"),
+        *(("state point", str(point)) for point in state_points(record)),
+        *((key, str(value)) for key, value in record["hyperparameters"].items()),
+    ]
+
+
+def _species(types: list[int]) -> str:
+    return ", ".join(f"{types.count(s)} {species_name(s)}" for s in sorted(set(types)))

@@ -1,0 +1,133 @@
+"""Experiment files: one YAML file an experiment, typed, complete, unknown keys refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from glasscast.config import Settings
+from glasscast.models.registry import ChosenModel
+
+#: Labels name folders, so they hold nothing a path would trip over.
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._()^+=-]*$")]
+
+
+class Data(Settings):
+    """Which configurations: dataset folders, joined; a split or some by name; some times."""
+
+    datasets: tuple[Path, ...] = Field(min_length=1, description="dataset folders, joined")
+    split: str | None = Field(None, description="named split to take; all when absent")
+    configurations: tuple[str, ...] | None = Field(
+        None, min_length=1, description="names of those to take; all when absent"
+    )
+    times: tuple[float, ...] | None = Field(None, description="times to keep; all when absent")
+
+    def beside(self, folder: Path) -> Self:
+        """Return the settings with the dataset folders seen from a folder."""
+        return self.model_copy(update={"datasets": tuple(folder / p for p in self.datasets)})
+
+
+class TrainExperiment(Settings):
+    """Train one model."""
+
+    train: Data
+    copies: Data | None = Field(
+        None, description="thermal copies; those of training configurations are trained on too"
+    )
+    validation: Data | None = None
+    test: Data | None = Field(None, description="scored after training, never trained on")
+    model: ChosenModel
+    seed: int = Field(0, ge=0)
+
+
+class PublishedData(Settings):
+    """The published data set whose scores are laid beside ours."""
+
+    dataset: str = Field(description="GlassBench-KA3D, GlassBench-KA2D or Bapst-KA3D")
+    temperature: float = Field(gt=0)
+
+
+class Copies(Data):
+    """Thermal copies, and what the models use them for."""
+
+    models: tuple[Label, ...] | None = Field(
+        None, description="labels of those trained on them; all when absent"
+    )
+    averaged: tuple[Label, ...] = Field(
+        (), description="labels of those that forecast the mean over a snapshot and its copies"
+    )
+
+
+class BenchmarkExperiment(Settings):
+    """Compare models on equal terms: the same configurations, folds and seeds for each.
+
+    With ``test`` every model is trained on ``data`` and scored on ``test``; without it, ``data``
+    is cross-validated by configuration.
+    """
+
+    data: Data
+    copies: Copies | None = Field(
+        None,
+        description="thermal copies of `data`, trained on or averaged over beside the snapshots",
+    )
+    test: Data | None = None
+    folds: int | Literal["each"] = Field(
+        5, description="cross-validation folds; 'each' leaves out one configuration at a time"
+    )
+    models: dict[Label, ChosenModel] = Field(min_length=1, description="label -> model")
+    training_sizes: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
+        None,
+        min_length=1,
+        description="also train on only so many configurations of each part: the learning curve",
+    )
+    seed: int = Field(0, ge=0)
+    tau_alpha: float | None = Field(None, gt=0, description="marked in figures")
+    chi4_threshold: float = Field(
+        0.3, gt=0, description="propensity beyond which chi_4 counts a particle as mobile, sigma"
+    )
+    published: PublishedData | None = Field(
+        None, description="lay scores of the literature beside ours, marked as such"
+    )
+
+    @model_validator(mode="after")
+    def _known_labels(self) -> BenchmarkExperiment:
+        if self.copies is not None:
+            unknown = {*(self.copies.models or ()), *self.copies.averaged} - set(self.models)
+            if unknown:
+                raise ValueError(f"copies names '{min(unknown)}', which is not among the models")
+        return self
+
+
+class TransferPoint(Settings):
+    """Training and test data of one temperature, or of one liquid."""
+
+    train: Data
+    test: Data
+
+
+class TransferExperiment(Settings):
+    """Train at some state points, score at all, to see how far what was learnt carries.
+
+    The times of the state points are matched by their order, so each must have the same number.
+    """
+
+    states: dict[Label, TransferPoint] = Field(min_length=2, description="label -> data")
+    trainings: tuple[tuple[Label, ...], ...] | None = Field(
+        None, description="state points trained on together; default: each alone, then all"
+    )
+    stages: tuple[float, ...] | None = Field(
+        None, description="numbers for the matched times, such as t / tau_alpha; default 1, 2, .."
+    )
+    models: dict[Label, ChosenModel] = Field(min_length=1, description="label -> model")
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _known_states(self) -> TransferExperiment:
+        unknown = {name for group in self.trainings or () for name in group} - set(self.states)
+        if unknown:
+            raise ValueError(f"trainings names '{min(unknown)}', which is not among the states")
+        if any(not group for group in self.trainings or ()):
+            raise ValueError("trainings: each must name at least one state")
+        return self

@@ -1,0 +1,217 @@
+"""Parts of a benchmark: fits, and the forecasts and costs they leave on disk."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.datasets.dataset import Dataset, file_stem
+from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
+from glasscast.datasets.splits import fold_indices
+from glasscast.errors import InputError, SettingsError
+from glasscast.evaluation.comparison import Cost
+from glasscast.models.forecast import Forecast
+from glasscast.models.hyperparameters import Hyperparameters
+from glasscast.models.registry import build
+from glasscast.runtime import Workspace, __version__, forget_peak, peak_mb
+from glasscast.workflows.experiment_folder import log, open_data, with_copies
+from glasscast.workflows.experiments import BenchmarkExperiment
+from glasscast.workflows.train import refuse_overlap
+
+FORECASTS = "forecasts"
+#: Between the label of a model and the number of its training configurations, in folder names.
+SIZE_MARK = "--"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Train on some configurations, forecast others.
+
+    Parameters
+    ----------
+    copies : thermal copies, of any configurations.
+    trained_with : labels of the models trained on them; None for all.
+    averaged : labels of the models that forecast the mean over a snapshot and its copies.
+    """
+
+    number: int
+    train: Dataset
+    test: Dataset
+    copies: Dataset | None = None
+    trained_with: tuple[str, ...] | None = None
+    averaged: tuple[str, ...] = ()
+
+    def trained_on(self, label: str) -> Dataset:
+        """Training configurations of a model, and those copies that descend from them."""
+        if self.copies is None or (
+            self.trained_with is not None and label not in self.trained_with
+        ):
+            return self.train
+        return with_copies(self.train, self.copies)
+
+    def forecast_from(self, name: str, label: str) -> Dataset:
+        """Test configuration of a name, and its copies if the model averages over them."""
+        alone = self.test.subset([name])
+        return with_copies(alone, self.copies if label in self.averaged else None)
+
+
+def parts_of(experiment: BenchmarkExperiment) -> list[Part]:
+    """Folds of the benchmark; one part when it has test data of its own."""
+    data = open_data(experiment.data)
+    copies = None if experiment.copies is None else open_data(experiment.copies)
+    use: dict[str, Any] = {}
+    if copies is not None and experiment.copies is not None:
+        _refuse_strangers(data, copies)
+        wanted = experiment.copies
+        use = {"copies": copies, "trained_with": wanted.models, "averaged": wanted.averaged}
+    if experiment.test is not None:
+        test = open_data(experiment.test)
+        refuse_overlap(data, test)
+        return [Part(0, data, test, **use)]
+    parents = [entry.parent for entry in data.entries]
+    count = len(set(parents)) if experiment.folds == "each" else experiment.folds
+    held_out = fold_indices(parents, count, experiment.seed)
+    parts = []
+    for number, held in enumerate(held_out):
+        names = data.names
+        test_names = [names[i] for i in held]
+        rest = [name for name in names if name not in set(test_names)]
+        train, test = data.subset(rest), data.subset(test_names)
+        parts.append(Part(number, train, test, **use))
+    return parts
+
+
+def _refuse_strangers(data: Dataset, copies: Dataset) -> None:
+    """Refuse copies of configurations that are not in the data, or not valid at all its times."""
+    theirs, ours = copies.state.get("times"), data.state.get("times")
+    if theirs != ours:
+        raise SettingsError(
+            f"'copies' has labels at {theirs}, the data at {ours}: choose the same 'times' for both"
+        )
+    joined = Dataset.join([data, copies]).entries
+    known = {entry.parent for entry in joined[: len(data)]}
+    strangers = [entry for entry in joined[len(data) :] if entry.parent not in known]
+    if strangers:
+        raise SettingsError(
+            f"'copies' holds '{strangers[0].name}', a copy of '{strangers[0].parent}', which is "
+            f"not in the data; make copies of {data.name} with 'glasscast thermal-copies'"
+        )
+
+
+def forecast_path(out: Path, label: str, name: str) -> Path:
+    """File of one forecast."""
+    return out / FORECASTS / label / f"{file_stem(name)}.npz"
+
+
+def forecast_part(
+    label: str,
+    settings: Hyperparameters,
+    part: Part,
+    seed: int,
+    out: Path,
+    workspace: Workspace,
+) -> None:
+    """Train a model and forecast those configurations of one part that have no forecast yet."""
+    plain_label = label.partition(SIZE_MARK)[0]
+    train = part.trained_on(plain_label)
+    sources = {name: part.forecast_from(name, plain_label) for name in part.test.names}
+    fingerprint = _fingerprint(settings, train, sources, seed)
+    missing = [
+        name
+        for name in part.test.names
+        if _kept_fingerprint(forecast_path(out, label, name)) != fingerprint
+    ]
+    if not missing:
+        return
+    forget_peak()
+    started = perf_counter()
+    model = build(settings, workspace).fit(
+        train,
+        seed=seed,
+        checkpoint=out / f"checkpoint-{label}-{part.number}.npz",
+    )
+    fitted = perf_counter() - started
+    log.info("%s, part %d: fitted in %.1f s", label, part.number, fitted)
+    for name in missing:
+        # Nothing remembered from training: the time of a forecast is that of a new snapshot.
+        model.workspace = Workspace(workspace.threads, workspace.limit, workspace.progress)
+        started = perf_counter()
+        forecast = model.predict_mean(sources[name])
+        cost = Cost(model.parameter_count(), fitted, perf_counter() - started, peak_mb())
+        arrays: dict[str, NDArray[Any]] = {
+            "times": forecast.times,
+            "values": forecast.values,
+            "record": np.array(
+                json.dumps({"target": forecast.target, "fingerprint": fingerprint, **asdict(cost)})
+            ),
+        }
+        write_atomically(forecast_path(out, label, name), npz_bytes(arrays))
+
+
+def _fingerprint(
+    settings: Hyperparameters, train: Dataset, sources: Mapping[str, Dataset], seed: int
+) -> str:
+    """Identity of a fit and of what it forecasts: settings, seed, times, and data."""
+    data = [
+        __version__,
+        settings.by_content().model_dump_json(),
+        seed,
+        [(e.checksum, e.kept_times, e.stages) for e in train.entries],
+        [e.checksum for source in sources.values() for e in source.entries],
+    ]
+    return sha256(json.dumps(data).encode())
+
+
+def _kept_fingerprint(path: Path) -> str | None:
+    """Fingerprint of a kept forecast; None when there is none that can be used."""
+    try:
+        record = json.loads(str(read_npz(path, ("record",))["record"]))
+        return str(record["fingerprint"])
+    except (InputError, ValueError, KeyError):
+        return None
+
+
+def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[Forecast]:
+    """Read the kept forecasts of one model, labelled as in the experiment.
+
+    Raises
+    ------
+    InputError : if one is missing or damaged.
+    """
+    for configuration in test:
+        path = forecast_path(out, label, configuration.name)
+        arrays = read_npz(path, ("times", "values", "record"))
+        try:
+            target = json.loads(str(arrays["record"]))["target"]
+        except (ValueError, KeyError) as error:
+            raise InputError(path, f"has an unreadable 'record' ({error!r})") from None
+        yield Forecast(
+            configuration=configuration,
+            model=label,
+            times=arrays["times"],
+            values=arrays["values"],
+            target=target,
+        )
+
+
+def cost_of(out: Path, label: str, parts: list[Part]) -> Cost:
+    """Cost of one model, from what was noted with its forecasts.
+
+    Raises
+    ------
+    InputError : if a forecast is missing or damaged.
+    """
+    found = []
+    for path in (forecast_path(out, label, name) for part in parts for name in part.test.names):
+        record = json.loads(str(read_npz(path, ("record",))["record"]))
+        found.append([record.get(field.name, math.nan) for field in fields(Cost)])
+    parameters, fit, forecast, peak = np.array(found, dtype=np.float64).T
+    return Cost(parameters.mean(), fit.mean(), forecast.mean(), peak.max())
