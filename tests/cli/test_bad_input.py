@@ -188,9 +188,9 @@ def test_files_of_no_known_format_are_refused(refused, tmp_path, trained):
 @pytest.mark.parametrize(
     ("option", "says"),
     [
-        ("density", "--option takes key=value, got 'density'"),
+        ("density", "expected key=value, got 'density' (--option)"),
         ("densty=1.2", "has no option 'densty'; it has"),
-        ("density=[", "--option density: '[' is not a YAML value"),
+        ("density=[", "density: '[' is not a YAML value (--option)"),
         ("density=abc", "density"),
         ("density=-1", "density"),
         ("times=3", "times"),
@@ -356,10 +356,10 @@ def test_a_file_that_is_no_experiment_is_named(refused, tmp_path, command, conte
 @pytest.mark.parametrize(
     ("override", "says"),
     [
-        ("seed", "--set takes key=value, got 'seed'"),
-        ("=3", "--set takes key=value, got '=3'"),
-        ("seed=[", "--set seed: '[' is not a YAML value"),
-        ("seed.x=3", "--set seed.x: there is nothing to set under 'seed'"),
+        ("seed", "expected key=value, got 'seed' (--set)"),
+        ("=3", "expected key=value, got '=3' (--set)"),
+        ("seed=[", "seed: '[' is not a YAML value (--set)"),
+        ("seed.x=3", "seed.x: there is nothing to set under 'seed' (--set)"),
         ("model.oder=3", "did you mean 'order'?"),
         ("train.times=[9.25]", "has no time 9.25; its times: 0.52, 16.5"),
         ("train.split=tran", "has no split 'tran'; its splits: train, test"),

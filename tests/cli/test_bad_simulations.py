@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import yaml
 
-from glasscast.simulation import equilibrate, lammps_library
+from glasscast.simulation import equilibration
+from glasscast.simulation.lammps import library
 from tests.cli.material import contents
 
 SETTINGS = {
@@ -32,7 +33,7 @@ def idle(monkeypatch):
     def begun(*_):
         raise AssertionError("work was begun")
 
-    monkeypatch.setattr(equilibrate, "open_engine", begun)
+    monkeypatch.setattr(equilibration, "open_engine", begun)
 
 
 def lattice(**changes):
@@ -43,9 +44,9 @@ def lattice(**changes):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"temperature": -0.5}, "temperature: Input should be greater than 0"),
-        ({"temperature": float("inf")}, "temperature: Input should be a finite number"),
-        ({"temperature": "hot"}, "temperature: Input should be a valid number"),
+        ({"temperature": -0.5}, "'temperature': Input should be greater than 0"),
+        ({"temperature": float("inf")}, "'temperature': Input should be a finite number"),
+        ({"temperature": "hot"}, "'temperature': Input should be a valid number"),
         ({"times": [0.2, 0.1]}, "times must be positive and increase, got [0.2, 0.1]"),
         ({"times": [0.1, 0.101]}, "are not told apart by a time step of 0.005"),
         ({"particles": 100}, "box side 4.368 is smaller than twice the cutoff 2.5"),
@@ -105,7 +106,7 @@ def test_missing_libraries_are_named_with_what_installs_them(refused, idle, tmp_
         def broken(cmdargs):
             raise OSError("libmpi.so.12: cannot open shared object file")
 
-        patch.setattr(lammps_library, "load_lammps", lambda: broken)
+        patch.setattr(library, "load_lammps", lambda: broken)
         refused(*call, says=["MPI library libmpi.so.12 comes with pip install mpich"])
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "glasscast.simulation.monte_carlo_kernel", None)

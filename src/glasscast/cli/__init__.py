@@ -49,11 +49,20 @@ def main() -> None:
     try:
         app()
     except GlasscastError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {_plain(error)}")
+        text = _plain(error) + _flag(error.parameter)
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {text}")
         sys.exit(2)
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted; the same command goes on from here")
         sys.exit(130)
+
+
+def _flag(parameter: str) -> str:
+    """Name the option of the command that was called for a parameter of the library."""
+    group = typer.main.get_command(app)
+    command = getattr(group, "commands", {}).get(next(iter(sys.argv[1:]), ""))
+    options = [p.opts[0] for p in command.params if p.name == parameter] if command else []
+    return f" ({options[0]})" if options and options[0].startswith("--") else ""
 
 
 def _plain(error: Exception) -> str:

@@ -410,21 +410,21 @@ def test_executors(tmp_path):
         ({"times": None}, "give either times or preset"),
         ({"preset": "glassbench-ka-T0.44"}, "give either times or preset"),
         ({"times": None, "preset": "mars"}, "preset 'mars' is unknown; known: glassbench"),
-        ({"temperature": -1}, "temperature: Input should be greater than 0"),
+        ({"temperature": -1}, "'temperature': Input should be greater than 0"),
         ({"density": 1.2, "pressure": 1.0}, "give either density or pressure"),
         ({"starts": ["a.npz"]}, "give either equilibration or starts"),
         ({"particles": None}, "particles: needed"),
-        ({"colour": 1}, "colour: Extra inputs"),
-        ({"cage": {"radius": 0}}, "cage.radius: Input should be greater"),
+        ({"colour": 1}, "unknown key 'colour'"),
+        ({"cage": {"radius": 0}}, "'cage.radius': Input should be greater"),
         ({"equilibration": {"time": 1, "chains": 1}}, "between must be positive with fewer chains"),
         ({"splits": {"train": 2}}, "splits: 2 configurations are named of 3"),
         ({"splits": {"a": 0.5, "b": 0.4}}, "splits: fractions must add up to 1, got 0.9"),
         ({"splits": {"a": 0.9, "b": 0.1}}, "leave a split empty"),
         ({"splits": {"a": 3, "b": 0}}, "splits.b"),
-        ({"temperature": float("inf")}, "temperature: Input should be a finite number"),
-        ({"temperature": float("nan")}, "temperature: Input should be a finite number"),
-        ({"temperature": "hot"}, "temperature: Input should be a valid number"),
-        ({"name": "a/b"}, "name: String should match"),
+        ({"temperature": float("inf")}, "'temperature': Input should be a finite number"),
+        ({"temperature": float("nan")}, "'temperature': Input should be a finite number"),
+        ({"temperature": "hot"}, "'temperature': Input should be a valid number"),
+        ({"name": "a/b"}, "'name': String should match"),
     ],
 )
 def test_wrong_settings_are_refused_naming_the_key(changes, message):
@@ -448,7 +448,7 @@ def test_settings_files(tmp_path):
     with pytest.raises(InputError, match="must hold keys and values"):
         read(SimulationSettings, path)
     path.write_text("temperature: 0.5\nruns: 1")
-    with pytest.raises(InputError, match=r"a\.yaml: runs: Input should be greater"):
+    with pytest.raises(SettingsError, match=r"a\.yaml: 'runs': Input should be greater"):
         read(SimulationSettings, path)
     # PyYAML reads 1e-3 as text
     path.write_text(
