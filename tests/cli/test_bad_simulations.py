@@ -120,4 +120,4 @@ def test_shards_and_schedulers_are_checked(refused, tmp_path):
     call = ("simulate", path, "-o", tmp_path / "out")
     refused(*call, "--shard", "3/2", says=["--shard takes i/n with 0 <= i < n, got '3/2'"])
     refused(*call, "--scheduler", "pbs", says=["unknown scheduler 'pbs'; known: inline"])
-    refused(*call, "--cluster", "cores", says=["--cluster takes key=value, got 'cores'"])
+    refused(*call, "--cluster", "cores", says=["expected key=value, got 'cores' (--cluster)"])
