@@ -13,13 +13,13 @@ class Progress(Protocol):
     """What a long task reports to."""
 
     def start(self, what: str, total: int | None) -> None:
-        """Begin a task of ``total`` steps."""
+        """Begin a task of ``total`` steps, within the one begun before, if that is not over."""
 
-    def advance(self, note: str = "") -> None:
-        """One step is done; ``note`` says what it was."""
+    def advance(self, note: str = "", steps: int = 1) -> None:
+        """Count steps of the task begun last; ``note`` says how things stand, if anything."""
 
     def done(self) -> None:
-        """Close the task."""
+        """Close the task begun last."""
 
 
 class Silent:
@@ -28,7 +28,7 @@ class Silent:
     def start(self, what: str, total: int | None) -> None:
         """Ignore."""
 
-    def advance(self, note: str = "") -> None:
+    def advance(self, note: str = "", steps: int = 1) -> None:
         """Ignore."""
 
     def done(self) -> None:

@@ -12,9 +12,11 @@ from glasscast.errors import InputError, ModelError, SettingsError
 from glasscast.models.geo_gnn.model import PUBLISHED_PARAMETERS, GeoNetwork
 from glasscast.models.hyperparameters import BotanHyperparameters, GeoHyperparameters
 from glasscast.networks.batch import batch_graph, box_symmetries, join_graphs
+from glasscast.runtime import Workspace
 from glasscast.structure.graphs import build_graph
 from glasscast.training.objectives import Objective, mean_pearson
 from tests.deep import cluster, liquid, tiny, weights
+from tests.steps import KilledError, Steps
 
 NAMES = ["geo-gnn", "botan", "nt-gnn", "eignn-cage", "se3-gnn"]
 #: Rounding of single and double precision over a few hundred operations.
@@ -159,18 +161,6 @@ def test_unknown_species_is_refused(fitted):
         fitted.predict(three)
 
 
-class KilledError(Exception):
-    pass
-
-
-def kill_after(steps):
-    def progress(done, total, last):
-        if done == steps:
-            raise KilledError
-
-    return progress
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_resume_is_bit_for_bit(name, tmp_path):
     train, validation = [liquid(1), liquid(2), liquid(3)], [liquid(4)]
@@ -179,15 +169,17 @@ def test_resume_is_bit_for_bit(name, tmp_path):
     extra = {"dropout": 0.2} if name == "geo-gnn" else {}
     whole = tiny(name, training=settings, **extra).fit(train, validation, seed=5)
     path = tmp_path / "fit.ckpt"
-    broken = tiny(name, training=settings, **extra)
-    broken.progress = kill_after(5)  # within the third epoch
+    within_third_epoch = Workspace(threads=1, progress=Steps(stop_after=5))
+    broken = tiny(name, within_third_epoch, training=settings, **extra)
     with pytest.raises(KilledError):
         broken.fit(train, validation, seed=5, checkpoint=path)
     assert path.exists()
     rows = list(csv.DictReader(path.with_suffix(".csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
-    resumed = tiny(name, training=settings, **extra)
+    steps = Steps()
+    resumed = tiny(name, Workspace(threads=1, progress=steps), training=settings, **extra)
     resumed.fit(train, validation, seed=5, checkpoint=path)
+    assert steps.taken == [4, 1, 1, 1, 1]  # two epochs are taken up, two trained
     assert torch.equal(weights(resumed), weights(whole))
     assert [r.loss for r in resumed.history_] == [r.loss for r in whole.history_]
     assert not path.exists()
@@ -196,8 +188,7 @@ def test_resume_is_bit_for_bit(name, tmp_path):
 
 def test_checkpoint_of_another_fit_is_refused(tmp_path):
     path = tmp_path / "fit.ckpt"
-    broken = tiny("botan")
-    broken.progress = kill_after(3)
+    broken = tiny("botan", Workspace(threads=1, progress=Steps(stop_after=3)))
     with pytest.raises(KilledError):
         broken.fit([liquid(1), liquid(2)], checkpoint=path)
     with pytest.raises(ModelError, match='another fit: its model is "botan"'):

@@ -73,21 +73,20 @@ def simulate(
     cluster: Cluster = None,
 ) -> None:
     """Make a dataset: equilibrate, isoconfigurational ensembles, inherent and cage states."""
-    from glasscast.cli.display import simulation_display
     from glasscast.config import read
     from glasscast.simulation.campaign.run import simulate as workflow
     from glasscast.simulation.settings import SimulationSettings
 
-    with simulation_display(console) as report:
+    with workspace_for(1) as workspace:
         dataset = workflow(
             read(SimulationSettings, settings),
             out,
             workers,
             scheduler,
             shard_of(shard),
-            report=report,
             address=address,
             cluster=typed_options(cluster, "cluster"),
+            progress=workspace.progress,
         )
     state = "other shards are unfinished" if dataset is None else f"{len(dataset)} configurations"
     console.print(f"{state}; results in {out}", highlight=False)

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
-if TYPE_CHECKING:
-    from glasscast.simulation.campaign.run import Progress as SimulationProgress
+#: Steps from which on a task shows its share and rate: nobody reads so many as a number.
+_MANY = 1_000_000
 
 
 class _Lines(logging.Formatter):
@@ -29,6 +30,18 @@ class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
         return f"warning: {text}" if record.levelno >= logging.WARNING else text
+
+
+class _Steps(ProgressColumn):
+    """Steps done of how many; share and rate where these are as many as particle-steps."""
+
+    def render(self, task: Task) -> Text:
+        if task.total is None:
+            return Text(f"{task.completed:.0f}")
+        if task.total < _MANY:
+            return Text(f"{task.completed:.0f}/{task.total:.0f}")
+        rate = f", {task.speed / 1e6:.2f} M/s" if task.speed else ""
+        return Text(f"{task.percentage:.0f} %{rate}")
 
 
 class TerminalProgress:
@@ -42,9 +55,12 @@ class TerminalProgress:
         """Open a bar."""
         self._running.append(self._bars.add_task(what, total=total, note=""))
 
-    def advance(self, note: str = "") -> None:
+    def advance(self, note: str = "", steps: int = 1) -> None:
         """Move the innermost bar."""
-        self._bars.update(self._running[-1], advance=1, note=note)
+        bar = self._running[-1]
+        self._bars.advance(bar, steps)
+        if note:
+            self._bars.update(bar, note=note)
 
     def done(self) -> None:
         """Close the innermost bar."""
@@ -57,7 +73,7 @@ def progress_display(console: Console) -> Iterator[TerminalProgress]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        _Steps(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
@@ -71,27 +87,3 @@ def progress_display(console: Console) -> Iterator[TerminalProgress]:
             yield TerminalProgress(bars)
         finally:
             log.removeHandler(handler)
-
-
-@contextmanager
-def simulation_display(console: Console) -> Iterator[Callable[[SimulationProgress], None]]:
-    """Show particle-steps done, their rate, and the time left while the block runs."""
-    columns = (
-        TextColumn("simulate"),
-        BarColumn(),
-        TextColumn("{task.percentage:.0f} %"),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    with Progress(*columns, console=console, transient=True) as bars:
-        bar = bars.add_task("simulate", total=None, note="")
-
-        def report(state: SimulationProgress) -> None:
-            note = (
-                f"{state.finished}/{state.configurations} configurations, "
-                f"{state.rate / 1e6:.2f} M particle-steps/s"
-            )
-            bars.update(bar, total=state.total, completed=state.done, note=note)
-
-        yield report

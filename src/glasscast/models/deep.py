@@ -33,10 +33,10 @@ from glasscast.training.examples import (
     make_example,
     measure_targets,
 )
-from glasscast.training.loop import Epoch, Progress, Trainer, seeded
+from glasscast.training.loop import Epoch, Trainer, seeded
 from glasscast.training.objectives import Objective
 from glasscast.training.processes import Processes
-from glasscast.training.stages import Stage, first_stage, stage_identity, stage_paths
+from glasscast.training.stages import Stage, stage_identity, stage_paths
 
 #: Settings that change where and how fast the work is done, not its result.
 _NOT_IDENTITY = ("device", "graph_memory", "checkpoint_every")
@@ -51,7 +51,6 @@ class DeepModel(Model):
     statistics_ : of the training targets.
     history_ : the training curve.
     provenance_ : how the weights came about: seed, configurations, best epoch.
-    progress : called after each training step; the workspace's display when None.
     """
 
     hyperparameters: NetworkHyperparameters
@@ -60,7 +59,6 @@ class DeepModel(Model):
     statistics_: TargetStatistics
     history_: list[Epoch]
     provenance_: dict[str, Any]
-    progress: Progress | None = None
 
     @abstractmethod
     def build_network(self) -> nn.Module:
@@ -164,7 +162,7 @@ class DeepModel(Model):
         history: list[Epoch] = []
         steps = sum(s.settings.epochs for s in stages) * -(-len(train) // settings.batch_size)
         with task(self.workspace.progress, f"fit {self.name}", steps):
-            for k in range(first_stage(paths), len(stages)):
+            for k in range(len(stages)):
                 trainer = self._train_stage(
                     stages[k],
                     train,
@@ -175,6 +173,10 @@ class DeepModel(Model):
                     checkpoint=paths[k],
                 )
                 history += trainer.history
+        processes.wait()
+        for path in paths:
+            if path is not None and processes.rank == 0:
+                path.unlink(missing_ok=True)
         self.network_.cpu().eval()
         self.history_ = history
         self.provenance_ = {
@@ -211,17 +213,13 @@ class DeepModel(Model):
             processes=processes,
             identity=identity,
             checkpoint=checkpoint,
-            progress=self.progress or self._advance,
+            progress=self.workspace.progress,
         )
         trainer.run(
             ExampleCache(train, make, limit, processes.device),
             ExampleCache(validation, make, limit, processes.device),
         )
         return trainer
-
-    def _advance(self, done: int, total: int, last: Epoch | None) -> None:
-        """Show a training step and, after each epoch, how well it went."""
-        self.workspace.progress.advance("" if last is None else f"epoch {last.epoch}")
 
     def _split(
         self, train: Sequence[Configuration], validation: Sequence[Configuration], seed: int

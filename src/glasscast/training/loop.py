@@ -7,9 +7,10 @@ import csv
 import io
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from glasscast.datasets.files import write_atomically
 from glasscast.errors import ModelError, SettingsError
 from glasscast.models.hyperparameters import TrainingSettings
 from glasscast.networks.batch import GraphBatch, box_symmetries
+from glasscast.progress import Progress, Silent
 from glasscast.training.checkpoint import read_checkpoint, write_checkpoint
 from glasscast.training.examples import Example, ExampleCache, join_examples
 from glasscast.training.objectives import Objective
@@ -52,10 +54,6 @@ class Epoch:
     validation_pearson: float = math.nan
 
 
-#: Called after each step with (steps done, steps in all, last finished epoch or None).
-Progress = Callable[[int, int, Epoch | None], None]
-
-
 class Trainer:
     """Adam on one network until the epochs are over or validation stops improving.
 
@@ -72,8 +70,9 @@ class Trainer:
     seed : of everything random.
     processes : of the run.
     identity : JSON values that tell this fit from others, for the checkpoint.
-    checkpoint : file of the state; the curve grows beside it as ``.csv``. Deleted at the end.
-    progress : called after each step by the first process.
+    checkpoint : file of the state, which the caller deletes; the curve grows beside it as
+        ``.csv``.
+    progress : advanced by the first process, after each step and by those of earlier sessions.
 
     Attributes
     ----------
@@ -98,7 +97,7 @@ class Trainer:
         self.network = network.to(processes.device)
         self.objective, self.settings, self.seed = objective, settings, seed
         self.processes, self.identity = processes, identity
-        self.checkpoint, self.progress = checkpoint, progress
+        self.checkpoint, self.progress = checkpoint, progress or Silent()
         self.optimizer = torch.optim.AdamW(
             network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
@@ -115,6 +114,8 @@ class Trainer:
     def run(self, train: ExampleCache, validation: ExampleCache) -> None:
         """Train to the end; the network then holds the chosen weights."""
         self._resume()
+        if self.history:
+            self._advance(len(self.history) * ceil(len(train) / self.settings.batch_size))
         began = time.monotonic()
         while len(self.history) < self.settings.epochs and not self._exhausted():
             number = len(self.history) + 1
@@ -126,9 +127,10 @@ class Trainer:
         if self._best is None:
             self.best_epoch = len(self.history)
         self.network.load_state_dict(self._best or self._candidate().state_dict())
-        self.processes.wait()
-        if self.checkpoint is not None and self.processes.rank == 0:
-            self.checkpoint.unlink(missing_ok=True)
+
+    def _advance(self, steps: int) -> None:
+        if self.processes.rank == 0:
+            self.progress.advance(f"epoch {len(self.history)}" if self.history else "", steps)
 
     def _candidate(self) -> nn.Module:
         """Return what would be kept were training over now: the averaged network, if any."""
@@ -158,9 +160,7 @@ class Trainer:
                 loss, norm = self._step(train, batch, turns)
                 losses.append(loss)
                 largest = max(largest, norm)
-                if self.progress is not None and self.processes.rank == 0:
-                    last = self.history[-1] if self.history else None
-                    self.progress(done + 1, self.settings.epochs * len(batches), last)
+                self._advance(1)
         mean = self.processes.sum([sum(losses) / max(1, len(losses))])[0]
         if not math.isfinite(mean):
             raise ModelError(

@@ -26,19 +26,17 @@ class Stage:
 
 
 def stage_paths(checkpoint: Path | None, stages: Sequence[Stage]) -> list[Path | None]:
-    """Checkpoint of each stage: the one given when there is but one."""
+    """Checkpoint of each stage: the one given when there is but one.
+
+    All stay until the last stage is over: a fit that is taken up passes through the finished
+    ones again, which costs nothing, and so comes by their weights and curves.
+    """
     if checkpoint is None or len(stages) == 1:
         return [checkpoint for _ in stages]
     return [
         checkpoint.with_name(f"{checkpoint.stem}-stage{k + 1}{checkpoint.suffix}")
         for k in range(len(stages))
     ]
-
-
-def first_stage(paths: Sequence[Path | None]) -> int:
-    """Stage to go on with: where a later one has begun, the earlier ones are over."""
-    begun = [k for k, path in enumerate(paths) if path is not None and path.exists()]
-    return max(begun, default=0)
 
 
 def stage_identity(number: int, stages: Sequence[Stage]) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from glasscast.models.descriptor_hyperparameters import (
 )
 from glasscast.models.glass_mlp.model import BottleneckNetwork
 from glasscast.models.registry import build
+from glasscast.progress import Silent
 from glasscast.runtime import Workspace
 from tests.relaxed import relaxed
+from tests.steps import KilledError, Steps
 
 
 @pytest.fixture(scope="module")
@@ -132,9 +134,7 @@ STAGES = (
 def glass_mlp(progress=None, **changes):
     pytest.importorskip("pyvoro2")
     settings = GlassMlpHyperparameters(**({"stages": STAGES, "rings": (1.0, 2.0)} | changes))
-    model = build(settings, Workspace(threads=1))
-    model.progress = progress
-    return model
+    return build(settings, Workspace(threads=1, progress=progress or Silent()))
 
 
 def test_every_network_has_the_published_number_of_parameters(liquids):
@@ -147,24 +147,20 @@ def test_every_network_has_the_published_number_of_parameters(liquids):
     assert model.parameter_count() - unused == 2 * 2 * 521
 
 
-@pytest.mark.parametrize("steps", [4, 8])
-def test_a_fit_killed_in_any_stage_resumes_with_identical_bits(liquids, tmp_path, steps):
+@pytest.mark.parametrize(("steps", "then"), [(4, [2] + 10 * [1]), (8, [6] + 6 * [1])])
+def test_a_fit_killed_in_any_stage_resumes_with_identical_bits(liquids, tmp_path, steps, then):
     """Two training configurations: stage 1 has steps 1 to 6, stage 2 steps 7 to 12."""
-    count = 0
-
-    def dies(done, total, last):
-        nonlocal count
-        count += 1
-        if count == steps:
-            raise KeyboardInterrupt
-
     data, path = (liquids[:2], liquids[2:3]), tmp_path / "checkpoint.npz"
     whole = glass_mlp().fit(*data, seed=3)
-    with pytest.raises(KeyboardInterrupt):
-        glass_mlp(dies).fit(*data, seed=3, checkpoint=path)
-    resumed = glass_mlp().fit(*data, seed=3, checkpoint=path)
+    with pytest.raises(KilledError):
+        glass_mlp(Steps(stop_after=steps)).fit(*data, seed=3, checkpoint=path)
+    left = Steps()
+    resumed = glass_mlp(left).fit(*data, seed=3, checkpoint=path)
+    assert left.taken == then  # epochs that were over are taken up, not trained again
     for a, b in zip(resumed.network_.parameters(), whole.network_.parameters(), strict=True):
         assert torch.equal(a, b)
+    assert resumed.provenance_ == whole.provenance_
+    assert [r.loss for r in resumed.history_] == [r.loss for r in whole.history_]
     assert not list(tmp_path.glob("*.npz"))
 
 

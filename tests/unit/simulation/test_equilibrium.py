@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.material import contents
 
 from glasscast.datasets.amend import amend
 from glasscast.datasets.dataset import Dataset
@@ -22,6 +21,7 @@ from glasscast.simulation import equilibrium
 from glasscast.simulation.equilibration import first_snapshot
 from glasscast.simulation.equilibrium import PARTS, EquilibriumPlan, add_equilibrium
 from glasscast.simulation.settings import CageSettings, EquilibrationSettings, InherentSettings
+from tests.cli.material import contents
 
 pytestmark = pytest.mark.lammps
 pytest.importorskip("numba")

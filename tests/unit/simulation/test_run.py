@@ -24,6 +24,7 @@ from glasscast.simulation.inputs import write_rerun
 from glasscast.simulation.lammps.input_files import data_file
 from glasscast.simulation.settings import SimulationSettings
 from glasscast.workflows.demo import sample_folder
+from tests.steps import Steps
 
 TINY = {
     "name": "tiny",
@@ -307,16 +308,11 @@ def test_the_inputs_of_any_run_can_be_written_again(reference, tmp_path):
 
 @pytest.mark.lammps
 def test_progress_counts_every_particle_step(tmp_path):
-    seen = []
-    simulate(
-        settings_of(TINY | {"cage": None, "inherent": None}),
-        tmp_path,
-        report=lambda p: seen.append((p.finished, p.done, p.total, p.seconds_left)),
-    )
-    finished, done, total, left = seen[-1]
-    assert (finished, done, left) == (3, total, 0)
+    steps = Steps()
+    simulate(settings_of(TINY | {"cage": None, "inherent": None}), tmp_path, progress=steps)
     # two quenches of 300 steps, one step on of 100, three times two runs of 40
-    assert total == 300 * (2 * 300 + 100 + 3 * 2 * 40)
+    assert sum(steps.taken) == steps.total == 300 * (2 * 300 + 100 + 3 * 2 * 40)
+    assert steps.note == "0 configurations left"
 
 
 @pytest.mark.lammps

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.material import contents
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
@@ -24,6 +23,7 @@ from glasscast.workflows.experiment_folder import open_data, read_run
 from glasscast.workflows.experiments import BenchmarkExperiment, Data, TrainExperiment
 from glasscast.workflows.fits import parts_of
 from glasscast.workflows.train import train
+from tests.cli.material import contents
 
 pytestmark = pytest.mark.lammps
 SIZE = 300

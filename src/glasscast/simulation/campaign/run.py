@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from glasscast.datasets.files import remove_partials
 from glasscast.datasets.precision import compacted
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import SimulationError
+from glasscast.progress import Progress, Silent, task
 from glasscast.runtime import __version__
 from glasscast.simulation.cage import check_cage
 from glasscast.simulation.campaign.plan import Plan, load
@@ -28,44 +26,13 @@ from glasscast.simulation.presets import RELAXATION_TIMES
 from glasscast.simulation.settings import SimulationSettings
 
 
-@dataclass
-class Progress:
-    """How far a generation is.
-
-    Parameters
-    ----------
-    total : particle-steps to be done in this call; what existed already is not counted.
-    done : particle-steps done.
-    configurations, finished : asked for in this call, and complete.
-    """
-
-    total: int
-    configurations: int
-    done: int = 0
-    finished: int = 0
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def rate(self) -> float:
-        """Particle-steps per second so far."""
-        return self.done / max(time.monotonic() - self.began, 1e-9)
-
-    @property
-    def seconds_left(self) -> float:
-        """Time left at the present rate; NaN before anything is done."""
-        return (self.total - self.done) / self.rate if self.done else float("nan")
-
-
-Report = Callable[[Progress], None]
-
-
 def simulate(
     settings: SimulationSettings,
     out: Path,
     workers: int = 1,
     scheduler: str = "processes",
     shard: tuple[int, int] = (0, 1),
-    report: Report | None = None,
+    progress: Progress | None = None,
     retries: int = 1,
     address: str | None = None,
     cluster: dict[str, Any] | None = None,
@@ -81,7 +48,7 @@ def simulate(
     out : folder for snapshots, parts and inputs; made if absent.
     workers, scheduler, address, cluster : see :mod:`glasscast.simulation.executors`.
     shard : (i, n) does only the i-th of n shares of the configurations, for job arrays.
-    report : called after every advance.
+    progress : of the particle-steps done; what existed already is not counted.
     retries : how often a failed task is tried again.
 
     Returns
@@ -98,13 +65,13 @@ def simulate(
     todo = [c for c in plan.shard(shard) if plan.missing_parts(c)]
     if todo:
         _check(plan, todo, scheduler)
-        progress = Progress(total=_particle_steps(plan, todo), configurations=len(todo))
+        with task(progress or Silent(), "simulate", _particle_steps(plan, todo)) as steps:
 
-        def attempt(left: list[int]) -> dict[int, Exception]:
-            with open_executor(scheduler, workers, address, cluster) as executor:
-                return _Campaign(plan, left, executor, progress, report).run()
+            def attempt(left: list[int]) -> dict[int, Exception]:
+                with open_executor(scheduler, workers, address, cluster) as executor:
+                    return _Campaign(plan, left, executor, steps).run()
 
-        work_off(todo, attempt, lambda c: not plan.missing_parts(c), plan.name, retries)
+            work_off(todo, attempt, lambda c: not plan.missing_parts(c), plan.name, retries)
     if any(plan.missing_parts(c) for c in range(plan.configurations)):
         return None
     return collect(plan)
@@ -154,16 +121,9 @@ def assemble(plan: Plan, configuration: int) -> Configuration:
 class _Campaign:
     """One pass over the unfinished configurations with one executor."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        todo: list[int],
-        executor: Executor,
-        progress: Progress,
-        report: Report | None,
-    ) -> None:
+    def __init__(self, plan: Plan, todo: list[int], executor: Executor, progress: Progress) -> None:
         self.plan, self.todo, self.executor = plan, set(todo), executor
-        self.progress, self.report = progress, report
+        self.progress, self.finished = progress, 0
         self.pending: dict[Future[int], tuple[str, int]] = {}
         self.failures: dict[int, Exception] = {}
         self.queue: list[tuple[str, int]] = []
@@ -202,9 +162,7 @@ class _Campaign:
             configuration += self.plan.chains
 
     def _advance(self, work: int) -> None:
-        self.progress.done += work
-        if self.report is not None:
-            self.report(self.progress)
+        self.progress.advance(f"{len(self.todo) - self.finished} configurations left", work)
 
     def _finish(self, future: Future[int], last: dict[int, int]) -> None:
         kind, c = self.pending.pop(future)
@@ -215,17 +173,15 @@ class _Campaign:
         except Exception as error:
             self.failures[c] = error
             return
-        if kind == "snapshot" or not isinstance(self.executor, InlineExecutor):
-            self.progress.done += work
         if kind == "snapshot":
             if not self.plan.has_snapshot(c):
                 self.failures[c] = SimulationError("the snapshot just made does not read back")
                 return
             self._advance_chain(c, last[c % self.plan.chains])
         else:
-            self.progress.finished += 1
-        if self.report is not None:
-            self.report(self.progress)
+            self.finished += 1
+        told = kind == "measure" and isinstance(self.executor, InlineExecutor)
+        self._advance(0 if told else work)
 
 
 def _check(plan: Plan, todo: list[int], scheduler: str) -> None:
