@@ -18,6 +18,11 @@ from pydantic_core import CoreSchema, core_schema
 
 from glasscast.errors import InputError, SettingsError
 
+#: Bytes of the longest settings file that is read.
+LONGEST_FILE = 1_000_000
+#: Values of the largest one; a few lines that refer to each other can stand for billions.
+MOST_VALUES = 400_000
+
 
 class Settings(BaseModel):
     """Base of all settings: frozen, finite, unknown keys refused.
@@ -141,15 +146,29 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    InputError : if it is missing, no text, not YAML, or holds something else.
+    InputError : if it is missing, too long, no text, not YAML, or holds something else.
+    """
+    return parse_mapping(read_text(path, LONGEST_FILE), path)
+
+
+def read_text(path: Path, longest: int) -> str:
+    """Read a text file of a bounded length, in bytes.
+
+    Raises
+    ------
+    InputError : if it is missing, too long, or no text.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(longest + 1)
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror or error})") from None
+    if len(content) > longest:
+        raise InputError(path, f"is longer than {longest / 1e6:g} MB")
+    try:
+        return content.decode("utf-8")
     except UnicodeDecodeError:
         raise InputError(path, "is not a text file") from None
-    return parse_mapping(text, path)
 
 
 def parse_mapping(text: str, source: Path | str) -> dict[str, Any]:
@@ -157,16 +176,35 @@ def parse_mapping(text: str, source: Path | str) -> dict[str, Any]:
 
     Raises
     ------
-    InputError : naming the source, if the text is not YAML or holds something else.
+    InputError : naming the source, if the text is not YAML, holds something else, has a key twice
+        or one that is no text, or by references to itself more than :data:`MOST_VALUES`.
     """
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        where = " ".join(str(error).split())
-        raise InputError(source, f"is not valid YAML ({where})") from None
+        content = _parse(text)
+    except SettingsError as error:
+        raise InputError(source, f"is not valid YAML ({error})") from None
     if not isinstance(content, dict):
         raise InputError(source, "must hold keys and values")
+    _check_content(content, source)
     return content
+
+
+def _check_content(content: dict[Any, Any], source: Path | str) -> None:
+    """Refuse keys that are no text, and more values than any settings have."""
+    left: list[Any] = [content]
+    seen = 0
+    while left:
+        part = left.pop()
+        values = part
+        if isinstance(part, dict):
+            for key in part:
+                if not isinstance(key, str):
+                    raise InputError(source, f"the key {key!r} is not text; put it in quotes")
+            values = part.values()
+        seen += len(values)
+        if seen > MOST_VALUES:
+            raise InputError(source, f"holds more than {MOST_VALUES} values")
+        left += (value for value in values if isinstance(value, (dict, list)))
 
 
 def parse_pair(pair: str, parameter: str) -> tuple[str, Any]:
@@ -184,9 +222,35 @@ def parse_pair(pair: str, parameter: str) -> tuple[str, Any]:
     if not sep or not key:
         raise SettingsError(f"expected key=value, got '{pair}'", parameter)
     try:
-        return key, yaml.safe_load(text)
-    except yaml.YAMLError:
+        return key, _parse(text)
+    except SettingsError:
         raise SettingsError(f"{key}: '{text}' is not a YAML value", parameter) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values only, and no key twice, of which the first would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    line = key.start_mark.line + 1
+                    raise SettingsError(f"the key '{key.value}' stands twice, line {line}")
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _parse(text: str) -> Any:
+    """Parse YAML; whatever is wrong with it is a SettingsError of one line."""
+    try:
+        return yaml.load(text, _Loader)
+    except SettingsError:
+        raise
+    except RecursionError:
+        raise SettingsError("it is nested too deeply") from None
+    except Exception as error:  # a date, number or tag that is none raises all kinds
+        raise SettingsError(" ".join(str(error).split())) from None
 
 
 def _override(kind: type[Settings], record: dict[str, Any], override: str) -> None:

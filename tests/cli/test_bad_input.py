@@ -342,7 +342,7 @@ def test_reader_options_without_a_point_are_numbers(done, tmp_path):
         (b"\xff\xfe\x00", "is not"),
         (b"- 1\n- 2\n", "must hold keys and values"),
         (b"", "must hold keys and values"),
-        (b"1: 2\n", "strings"),
+        (b"1: 2\n", "the key 1 is not text"),
     ],
 )
 @pytest.mark.parametrize("command", ["train", "benchmark"])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from itertools import combinations_with_replacement
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from glasscast.config import Settings, checked, parse_mapping, read_mapping
 from glasscast.errors import InputError, SettingsError
@@ -18,6 +19,26 @@ from glasscast.liquid.potentials import Potential
 
 #: Liquids that come with the library.
 BUILT_IN = ("ka", "ka-cut", "ka-unshifted", "ka2d", "hard-spheres")
+
+#: Most species of a mixture: a discretised size distribution has tens.
+MOST_SPECIES = 128
+
+#: The pair of two species, as their places in the order of the types.
+_Pair = tuple[int, int]
+
+
+def _plain(name: str) -> str:
+    """Refuse a name that would mean more than itself in a script, a path or a table."""
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) is None:
+        raise ValueError(
+            "a name is up to 64 letters, digits, '.', '_' or '-', the first a letter or digit; "
+            f"got {name[:64]!r}"
+        )
+    return name
+
+
+#: Name of a liquid or a species.
+Name = Annotated[str, AfterValidator(_plain)]
 
 
 class SpeciesSettings(Settings):
@@ -51,12 +72,12 @@ class LiquidSettings(Settings):
     time_step : of the integrator.
     """
 
-    name: str
-    notes: str = ""
+    name: Name
+    notes: str = Field(default="", max_length=5000)
     dimension: int = Field(default=3, ge=2, le=3)
     density: float = Field(gt=0)
     potential: Potential
-    species: dict[str, SpeciesSettings] = Field(min_length=1)
+    species: dict[Name, SpeciesSettings] = Field(min_length=1, max_length=MOST_SPECIES)
     pairs: dict[str, PairSettings]
     time_step: float = Field(default=0.005, gt=0)
 
@@ -67,28 +88,16 @@ class LiquidSettings(Settings):
             raise ValueError(f"the fractions of the species must add up to 1, got {total:g}")
         if self.potential.form == "mie" and self.potential.repulsive <= self.potential.attractive:
             raise ValueError("the repulsive exponent must exceed the attractive one")
-        known = set()
-        for a, b in combinations_with_replacement(self.species, 2):
-            keys = {a + b, b + a, f"{a}-{b}", f"{b}-{a}"}
-            present = keys & set(self.pairs)
-            if len(present) != 1:
-                problem = "is missing" if not present else "is given twice"
-                raise ValueError(f"the pair {a}-{b} {problem}")
-            known |= present
-        unknown = set(self.pairs) - known
-        if unknown:
-            raise ValueError(f"the pair '{sorted(unknown)[0]}' names a species that is not listed")
+        self._by_pair()
         return self
 
     def liquid(self) -> Liquid:
         """Build the liquid."""
         names = tuple(self.species)
         tables = np.empty((3, len(names), len(names)))
-        for a, first in enumerate(names):
-            for b, second in enumerate(names):
-                options = (first + second, second + first, f"{first}-{second}", f"{second}-{first}")
-                pair = next(self.pairs[key] for key in options if key in self.pairs)
-                tables[:, a, b] = pair.epsilon, pair.sigma, pair.cutoff
+        for (a, b), key in self._by_pair().items():
+            pair = self.pairs[key]
+            tables[:, a, b] = tables[:, b, a] = pair.epsilon, pair.sigma, pair.cutoff
         return Liquid(
             name=self.name,
             dimension=self.dimension,
@@ -103,6 +112,33 @@ class LiquidSettings(Settings):
             time_step=self.time_step,
             notes=self.notes.strip(),
         )
+
+    def _by_pair(self) -> dict[_Pair, str]:
+        """Key in ``pairs`` of every unordered pair of species."""
+        named: dict[str, set[_Pair]] = {}
+        keys: dict[_Pair, str] = {}
+        for (a, first), (b, second) in combinations_with_replacement(enumerate(self.species), 2):
+            for x, y in ((first, second), (second, first)):
+                for key in (x + y, f"{x}-{y}"):
+                    named.setdefault(key, set()).add((a, b))
+        for key in self.pairs:
+            pairs = [f"{a}-{b}" for a, b in map(self._names, sorted(named.get(key, ())))]
+            if not pairs:
+                raise ValueError(f"the pair '{key}' names a species that is not listed")
+            if len(pairs) > 1:
+                raise ValueError(f"the pair '{key}' could be {' or '.join(pairs)}")
+            (pair,) = named[key]
+            if pair in keys:
+                raise ValueError(f"the pair {pairs[0]} is given twice")
+            keys[pair] = key
+        for pair in combinations_with_replacement(range(len(self.species)), 2):
+            if pair not in keys:
+                raise ValueError(f"the pair {'-'.join(self._names(pair))} is missing")
+        return keys
+
+    def _names(self, pair: _Pair) -> tuple[str, str]:
+        names = tuple(self.species)
+        return names[pair[0]], names[pair[1]]
 
 
 def is_liquid_file(name_or_path: str | Path) -> bool:

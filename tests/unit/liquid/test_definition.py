@@ -65,6 +65,15 @@ def test_numbers_that_yaml_reads_as_text_are_numbers(tmp_path):
             {"species": {"big": {"fraction": 0.5}, "small": {"fraction": 0.4}}},
             "add up to 1, got 0.9",
         ),
+        (
+            {"pairs": {"big-huge": MINE["pairs"]["big-big"]} | MINE["pairs"]},
+            "the pair 'big-huge' names a species",
+        ),
+        ({"name": "ka\n\nshell touch pwned\n# x"}, r"'name': a name is up to 64 letters.*'ka\\n"),
+        ({"name": "x" * 65}, "'name': a name is up to 64"),
+        ({"name": "-rf"}, "'name': a name is up to 64"),
+        ({"species": {"a b": {"fraction": 1}}}, "'species.a b.*': a name is up to 64"),
+        ({"species": {f"s{k}": {"fraction": 1} for k in range(129)}}, "at most 128 items"),
         ({"density": -1}, "'density': Input should be greater than 0"),
         ({"potential": {"form": "morse"}}, "'potential': Input tag 'morse'"),
         ({"potential": {"form": "mie", "repulsive": 6, "attractive": 6}}, "must exceed"),
@@ -73,6 +82,17 @@ def test_numbers_that_yaml_reads_as_text_are_numbers(tmp_path):
 def test_a_wrong_table_is_refused_naming_the_key(tmp_path, changes, message):
     with pytest.raises(InputError, match=message):
         load_liquid(write(tmp_path, **changes))
+
+
+def test_a_key_that_could_mean_two_pairs_is_refused(tmp_path):
+    species = {name: {"fraction": 0.25} for name in ("A", "AB", "B", "BB")}
+    names = list(species)
+    keys = [f"{a}-{b}" for k, a in enumerate(names) for b in names[k:]]
+    pairs = dict.fromkeys(keys, MINE["pairs"]["big-big"])
+    assert load_liquid(write(tmp_path, species=species, pairs=pairs)).sigma.shape == (4, 4)
+    pairs["ABB"] = pairs.pop("A-BB")
+    with pytest.raises(InputError, match="the pair 'ABB' could be A-BB or AB-B"):
+        load_liquid(write(tmp_path, species=species, pairs=pairs))
 
 
 def test_unknown_name_lists_the_known_ones():
