@@ -18,6 +18,7 @@ from glasscast.runtime import peak_mb
 from glasscast.simulation.campaign.run import simulate
 from glasscast.simulation.engine import maxwell_boltzmann
 from glasscast.simulation.ensembles import NVE
+from glasscast.simulation.executors import Scheduler
 from glasscast.simulation.isoconfigurational import run_isoconfigurational
 from glasscast.simulation.lammps.executable import open_engine
 from glasscast.simulation.settings import EngineSettings, SimulationSettings
@@ -77,7 +78,7 @@ def generation(workers: int) -> int:
         simulate(
             checked(SimulationSettings, SETTINGS),
             Path(folder),
-            workers,
+            Scheduler(workers=workers),
             report=lambda p: seen.append(p.done),
         )
     return seen[-1]

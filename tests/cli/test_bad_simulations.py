@@ -119,5 +119,6 @@ def test_shards_and_schedulers_are_checked(refused, tmp_path):
     path = write(tmp_path / "s.yaml")
     call = ("simulate", path, "-o", tmp_path / "out")
     refused(*call, "--shard", "3/2", says=["--shard takes i/n with 0 <= i < n, got '3/2'"])
-    refused(*call, "--scheduler", "pbs", says=["unknown scheduler 'pbs'; known: inline"])
+    refused(*call, "--scheduler", "pbs", says=["unknown scheduler 'pbs'; known", "(--scheduler)"])
+    refused(*call, "--address", "h:1", says=["for the scheduler 'dask' only (--address)"])
     refused(*call, "--cluster", "cores", says=["expected key=value, got 'cores' (--cluster)"])

@@ -14,11 +14,12 @@ from glasscast.cli.options import (
     Cluster,
     Liquid,
     Out,
-    Scheduler,
+    SchedulerKind,
     Temperature,
     Threads,
     Workers,
     console,
+    scheduler_for,
     shard_of,
     typed_options,
     workspace_for,
@@ -65,7 +66,7 @@ def simulate(
     settings: Annotated[Path, typer.Argument(help="YAML file of the simulation")],
     out: Out,
     workers: Workers = 1,
-    scheduler: Scheduler = "processes",
+    scheduler: SchedulerKind = "processes",
     shard: Annotated[
         str, typer.Option(help="i/n: only this share, counted from 0, for job arrays")
     ] = "0/1",
@@ -81,11 +82,8 @@ def simulate(
         dataset = workflow(
             read(SimulationSettings, settings),
             out,
-            workers,
-            scheduler,
+            scheduler_for(scheduler, workers, address, cluster),
             shard_of(shard),
-            address=address,
-            cluster=typed_options(cluster, "cluster"),
             progress=workspace.progress,
         )
     state = "other shards are unfinished" if dataset is None else f"{len(dataset)} configurations"
@@ -110,7 +108,7 @@ def equilibrium(
     ] = None,
     seed: Annotated[int, typer.Option(help="of the Monte Carlo", min=0)] = 1,
     workers: Workers = 1,
-    scheduler: Scheduler = "processes",
+    scheduler: SchedulerKind = "processes",
     address: Address = None,
     cluster: Cluster = None,
 ) -> None:
@@ -131,10 +129,7 @@ def equilibrium(
             liquid=liquid,
             temperature=temperature,
             seed=seed,
-            workers=workers,
-            scheduler=scheduler,
-            address=address,
-            cluster=typed_options(cluster, "cluster"),
+            scheduler=scheduler_for(scheduler, workers, address, cluster),
             progress=workspace.progress,
         )
     fields = " and ".join(key for key, asked in (("inherent", inherent), ("cage", cage)) if asked)
@@ -156,7 +151,7 @@ def thermal_copies(
     temperature: Temperature = None,
     seed: Annotated[int, typer.Option(help="of the velocities", min=0)] = 1,
     workers: Workers = 1,
-    scheduler: Scheduler = "processes",
+    scheduler: SchedulerKind = "processes",
     address: Address = None,
     cluster: Cluster = None,
 ) -> None:
@@ -172,10 +167,7 @@ def thermal_copies(
             liquid=liquid,
             temperature=temperature,
             seed=seed,
-            workers=workers,
-            scheduler=scheduler,
-            address=address,
-            cluster=typed_options(cluster, "cluster"),
+            scheduler=scheduler_for(scheduler, workers, address, cluster),
             progress=workspace.progress,
         )
     console.print(f"{len(made)} copies in {out}", highlight=False, soft_wrap=True)

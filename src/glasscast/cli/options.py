@@ -20,6 +20,7 @@ from glasscast.errors import SettingsError
 if TYPE_CHECKING:
     from glasscast.evaluation.score_table import ScoreTable
     from glasscast.runtime import Workspace
+    from glasscast.simulation.executors import Scheduler
 
 console = Console()
 
@@ -32,7 +33,7 @@ Temperature = Annotated[
 ]
 Threads = Annotated[int, typer.Option(help="0 takes all cores", min=0)]
 Workers = Annotated[int, typer.Option(help="configurations made side by side", min=1)]
-Scheduler = Annotated[str, typer.Option(help="inline, processes, dask or slurm")]
+SchedulerKind = Annotated[str, typer.Option(help="inline, processes, dask or slurm")]
 Address = Annotated[str | None, typer.Option(help="of a running Dask scheduler, host:port")]
 Cluster = Annotated[
     list[str] | None,
@@ -68,6 +69,21 @@ def shard_of(text: str) -> tuple[int, int]:
     if not (part.isdigit() and parts.isdigit() and int(part) < int(parts)):
         raise SettingsError(f"--shard takes i/n with 0 <= i < n, got '{text}'")
     return int(part), int(parts)
+
+
+def scheduler_for(
+    kind: str, workers: int, address: str | None, cluster: list[str] | None
+) -> Scheduler:
+    """Put the options of :data:`SchedulerKind`, :data:`Workers` and so on into one value."""
+    from glasscast.simulation.executors import Scheduler
+
+    options = {}
+    for pair in cluster or ():
+        key, sep, text = pair.partition("=")
+        if not (sep and key):
+            raise SettingsError(f"expected key=value, got '{pair}'", "cluster")
+        options[key] = text  # as it stands: YAML would turn 12:00:00 into a number
+    return Scheduler(kind, workers, address, options)
 
 
 def typed_options(pairs: list[str] | None, parameter: str) -> dict[str, object]:

@@ -23,7 +23,7 @@ from glasscast.progress import Progress, Silent
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.campaign.plan import fingerprint_of, load, matches, save
 from glasscast.simulation.checks import check_engine, check_snapshot
-from glasscast.simulation.executors import finish
+from glasscast.simulation.executors import Scheduler, finish
 from glasscast.simulation.inherent import find_inherent
 from glasscast.simulation.settings import CageSettings, EngineSettings, InherentSettings
 
@@ -91,12 +91,8 @@ def add_equilibrium(
     liquid: str | None = None,
     temperature: float | None = None,
     seed: int = 1,
-    workers: int = 1,
-    scheduler: str = "processes",
+    scheduler: Scheduler | None = None,
     progress: Progress | None = None,
-    retries: int = 1,
-    address: str | None = None,
-    cluster: dict[str, Any] | None = None,
 ) -> Dataset:
     """Add inherent structures, cage states or both to every configuration of a dataset.
 
@@ -110,9 +106,8 @@ def add_equilibrium(
     folder : of the dataset.
     inherent, cage : settings; None leaves that field as it is.
     liquid, temperature : where the dataset's metadata do not tell.
-    workers, scheduler, address, cluster : see :mod:`glasscast.simulation.executors`.
+    scheduler : where the work is done; in this process if absent.
     progress : advanced by one a configuration.
-    retries : how often a failed configuration is tried again.
 
     Raises
     ------
@@ -143,12 +138,8 @@ def add_equilibrium(
         {entry: (_find, plan, parts_folder, entry, wanted[entry]) for entry in todo},
         lambda entry: not _missing(parts_folder, entry, wanted[entry]),
         lambda entry: entry.name,
-        scheduler=scheduler,
-        workers=workers,
-        address=address,
-        cluster=cluster,
-        retries=retries,
-        progress=progress or Silent(),
+        scheduler or Scheduler(),
+        progress or Silent(),
     )
     if wanted:
         dataset = amend(folder, _merged(parts_folder, wanted))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import shlex
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from glasscast.errors import GlasscastError, MissingExtraError, SettingsError, SimulationError
@@ -14,10 +16,114 @@ from glasscast.progress import Progress, task
 
 Key = TypeVar("Key", bound=Hashable)
 
-#: Names of the places, as the command line takes them.
+#: Kinds of schedulers.
 SCHEDULERS = ("inline", "processes", "dask", "slurm")
+#: Options of Slurm jobs, those of ``dask_jobqueue.SLURMCluster``, and what their text stands for.
+JOB_OPTIONS: dict[str, Callable[[str], Any]] = {
+    "queue": str,
+    "account": str,
+    "cores": int,
+    "memory": str,
+    "walltime": str,
+    "processes": int,
+    "interface": str,
+    "local_directory": str,
+    "log_directory": str,
+    "python": str,
+    "job_extra_directives": shlex.split,
+    "job_directives_skip": shlex.split,
+    "job_script_prologue": shlex.split,
+}
 #: What a description of Slurm jobs cannot do without.
 _JOB = ("cores", "memory")
+
+
+@dataclass(frozen=True)
+class Scheduler:
+    """Where tasks run, how many side by side, and how often a failed one is tried again.
+
+    Parameters
+    ----------
+    kind : one of :data:`SCHEDULERS`: in this process, in processes of this machine, by Dask, or as
+        Slurm jobs that Dask submits. One worker of ``processes`` means inline.
+    workers : processes, or jobs of a cluster.
+    address : of a Dask scheduler that runs already (``dask``); a local cluster if absent.
+    cluster : options of the jobs (``slurm``) as text, see :data:`JOB_OPTIONS`; lists are separated
+        by blanks, as in a shell.
+    retries : further attempts at a task that failed.
+
+    Raises
+    ------
+    SettingsError : for an unknown kind or option, no worker, or options another kind is for.
+    """
+
+    kind: str = "processes"
+    workers: int = 1
+    address: str | None = None
+    cluster: Mapping[str, str] = field(default_factory=dict)
+    retries: int = 1
+
+    def __post_init__(self) -> None:
+        if self.kind not in SCHEDULERS:
+            known = ", ".join(SCHEDULERS)
+            raise SettingsError(f"unknown scheduler '{self.kind}'; known: {known}", "scheduler")
+        if self.workers < 1:
+            raise SettingsError(f"workers must be at least 1, got {self.workers}", "workers")
+        if self.address is not None and self.kind != "dask":
+            raise SettingsError("an address is for the scheduler 'dask' only", "address")
+        if self.cluster and self.kind != "slurm":
+            raise SettingsError("jobs are described for the scheduler 'slurm' only", "cluster")
+        self.job()
+
+    @property
+    def here(self) -> bool:
+        """Whether all tasks run on this machine, so that its libraries must serve them."""
+        return self.kind in ("inline", "processes")
+
+    def job(self) -> dict[str, Any]:
+        """Options of a Slurm job, their text understood.
+
+        Raises
+        ------
+        SettingsError : for an unknown option, or text that is not what it takes.
+        """
+        options = {}
+        for key, text in self.cluster.items():
+            if key not in JOB_OPTIONS:
+                raise SettingsError(
+                    f"Slurm jobs have no option '{key}'; known: {', '.join(JOB_OPTIONS)}; all "
+                    "others belong into Dask's own file jobqueue.yaml",
+                    "cluster",
+                )
+            try:
+                options[key] = JOB_OPTIONS[key](text)
+            except ValueError:
+                raise SettingsError(f"{key}: '{text}' is not understood", "cluster") from None
+        return options
+
+    @contextmanager
+    def open(self) -> Iterator[Executor]:
+        """Open an executor and close it in the end.
+
+        Raises
+        ------
+        SettingsError : if Slurm jobs are not described.
+        MissingExtraError : if Dask is not installed.
+        """
+        if self.kind == "inline" or (self.kind == "processes" and self.workers == 1):
+            yield InlineExecutor()
+        elif self.kind == "processes":
+            # spawned, not forked: a forked child would inherit the threads of numerical libraries
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(self.workers, mp_context=context) as pool:
+                try:
+                    yield pool
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+        else:
+            with _dask_client(self) as client:
+                yield client.get_executor(retries=2)
 
 
 class InlineExecutor(Executor):
@@ -105,12 +211,7 @@ def finish(
     calls: Mapping[Key, tuple[Any, ...]],
     done: Callable[[Key], bool],
     name: Callable[[Key], str],
-    *,
-    scheduler: str,
-    workers: int,
-    address: str | None,
-    cluster: dict[str, Any] | None,
-    retries: int,
+    scheduler: Scheduler,
     progress: Progress,
 ) -> None:
     """Run independent calls wherever asked until all are done; see :func:`work_off`.
@@ -126,7 +227,7 @@ def finish(
 
         def attempt(left: list[Key]) -> dict[Key, Exception]:
             failures = {}
-            with open_executor(scheduler, workers, address, cluster) as executor:
+            with scheduler.open() as executor:
                 for key, error in each_done(executor, {key: calls[key] for key in left}):
                     if error is None:
                         steps.advance(name(key))
@@ -134,82 +235,45 @@ def finish(
                         failures[key] = error
             return failures
 
-        work_off(list(calls), attempt, done, name, retries)
+        work_off(list(calls), attempt, done, name, scheduler.retries)
 
 
 @contextmanager
-def open_executor(
-    scheduler: str = "processes",
-    workers: int = 1,
-    address: str | None = None,
-    options: dict[str, Any] | None = None,
-) -> Iterator[Executor]:
-    """Open an executor and close it in the end.
-
-    Parameters
-    ----------
-    scheduler : one of :data:`SCHEDULERS`. One worker of ``processes`` means inline.
-    workers : processes, or jobs of a cluster.
-    address : of a running Dask scheduler (``dask``); a local cluster if absent.
-    options : of ``dask_jobqueue.SLURMCluster`` (``slurm``), such as queue, cores, memory, walltime.
-
-    Raises
-    ------
-    SettingsError : if the scheduler is unknown or there is no worker.
-    MissingExtraError : if Dask is not installed.
-    """
-    if workers < 1:
-        raise SettingsError(f"workers must be at least 1, got {workers}")
-    if scheduler == "inline" or (scheduler == "processes" and workers == 1):
-        yield InlineExecutor()
-    elif scheduler == "processes":
-        # spawned, not forked: a forked child would inherit the threads of numerical libraries
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            try:
-                yield pool
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    elif scheduler in ("dask", "slurm"):
-        with _dask_client(scheduler, workers, address, options or {}) as client:
-            yield client.get_executor(retries=2)
-    else:
-        raise SettingsError(f"unknown scheduler '{scheduler}'; known: {', '.join(SCHEDULERS)}")
-
-
-@contextmanager
-def _dask_client(
-    scheduler: str, workers: int, address: str | None, options: dict[str, Any]
-) -> Iterator[Any]:
+def _dask_client(scheduler: Scheduler) -> Iterator[Any]:
     try:
         import dask
         from distributed import Client, LocalCluster
 
-        if scheduler == "slurm":
+        if scheduler.kind == "slurm":
             from dask_jobqueue import SLURMCluster
     except ImportError:
         raise MissingExtraError(
-            "Dask is not installed: pip install 'glasscast[cluster]', or use --shard i/n in a job "
-            "array, which needs nothing"
+            "Dask is not installed: pip install 'glasscast[cluster]'; a job array whose jobs take "
+            "a share each needs nothing",
+            "shard",
         ) from None
-    if address is not None:
-        with Client(address) as client:
+    if scheduler.address is not None:
+        with Client(scheduler.address) as client:
             yield client
         return
-    if scheduler == "slurm":
+    if scheduler.kind == "slurm":
+        options = scheduler.job()
         known = [options.get(k) or dask.config.get(f"jobqueue.slurm.{k}") for k in _JOB]
         if None in known:
             raise SettingsError(
-                "the Slurm jobs are not described: give --cluster cores=1 --cluster memory=2GB "
-                "--cluster walltime=02:00:00, or Dask's own file jobqueue.yaml"
+                "the Slurm jobs are not described: they need cores=1, memory=2GB and mostly "
+                "walltime=02:00:00, or Dask's own file jobqueue.yaml",
+                "cluster",
             )
         cluster = SLURMCluster(**options)
         # adapt() replaces jobs that end at their time limit; scale() would leave the run hanging
-        cluster.adapt(minimum_jobs=workers, maximum_jobs=workers)
+        cluster.adapt(minimum_jobs=scheduler.workers, maximum_jobs=scheduler.workers)
     else:
         cluster = LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+            n_workers=scheduler.workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            host="127.0.0.1",
         )
     with cluster, Client(cluster) as client:
         yield client

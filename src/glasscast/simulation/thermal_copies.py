@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from glasscast.progress import Progress, Silent
 from glasscast.simulation.campaign.plan import fingerprint_of, load, matches, save
 from glasscast.simulation.checks import check_engine, check_snapshot
 from glasscast.simulation.equilibrium import liquid_of, temperature_of
-from glasscast.simulation.executors import finish
+from glasscast.simulation.executors import Scheduler, finish
 from glasscast.simulation.isoconfigurational import nve_runs
 from glasscast.simulation.lammps.commands import steps_of, time_step
 from glasscast.simulation.settings import EngineSettings
@@ -80,12 +79,8 @@ def make_copies(
     liquid: str | None = None,
     temperature: float | None = None,
     seed: int = 1,
-    workers: int = 1,
-    scheduler: str = "processes",
+    scheduler: Scheduler | None = None,
     progress: Progress | None = None,
-    retries: int = 1,
-    address: str | None = None,
-    cluster: dict[str, Any] | None = None,
 ) -> Dataset:
     r"""Write a dataset of thermal copies: the particles a short while later, with the same labels.
 
@@ -105,7 +100,7 @@ def make_copies(
     copies : of each configuration.
     time : between the snapshot and a copy, in LJ units; long against vibrations.
     liquid, temperature : where the dataset's metadata do not tell.
-    workers, scheduler, address, cluster : see :mod:`glasscast.simulation.executors`.
+    scheduler : where the work is done; in this process if absent.
 
     Raises
     ------
@@ -145,12 +140,8 @@ def make_copies(
         {e: (_run, plan, parts, e, prints[e]) for e in dataset.entries if not done(e)},
         done,
         lambda entry: entry.name,
-        scheduler=scheduler,
-        workers=workers,
-        address=address,
-        cluster=cluster,
-        retries=retries,
-        progress=progress or Silent(),
+        scheduler or Scheduler(),
+        progress or Silent(),
     )
     for entry, snapshot in zip(dataset.entries, dataset.at_times(late), strict=True):
         for number in range(copies):

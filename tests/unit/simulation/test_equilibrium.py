@@ -20,6 +20,7 @@ from glasscast.liquid.definition import load_liquid
 from glasscast.simulation import equilibrium
 from glasscast.simulation.equilibration import first_snapshot
 from glasscast.simulation.equilibrium import PARTS, EquilibriumPlan, add_equilibrium
+from glasscast.simulation.executors import Scheduler
 from glasscast.simulation.settings import CageSettings, EquilibrationSettings, InherentSettings
 from tests.cli.material import contents
 
@@ -129,7 +130,7 @@ def test_only_what_changed_settings_touch_is_made_anew(dataset, monkeypatch):
 
 @pytest.mark.slow
 def test_workers_do_not_change_a_byte(dataset, reference):
-    add_equilibrium(dataset, INHERENT, CAGE, workers=2)
+    add_equilibrium(dataset, INHERENT, CAGE, scheduler=Scheduler(workers=2))
     assert contents(dataset) == reference
 
 
@@ -137,9 +138,11 @@ _PROGRAM = (
     "import sys\n"
     "from glasscast.simulation.equilibrium import add_equilibrium\n"
     "from tests.unit.simulation.test_equilibrium import CAGE, INHERENT\n"
+    "from glasscast.simulation.executors import Scheduler\n"
     "from pathlib import Path\n"
     "if __name__ == '__main__':\n"
-    "    add_equilibrium(Path(sys.argv[1]), INHERENT, CAGE, workers=int(sys.argv[2]))\n"
+    "    workers = Scheduler(workers=int(sys.argv[2]))\n"
+    "    add_equilibrium(Path(sys.argv[1]), INHERENT, CAGE, scheduler=workers)\n"
 )
 
 

@@ -19,7 +19,7 @@ from glasscast.liquid.definition import load_liquid
 from glasscast.simulation.campaign import run as run_module
 from glasscast.simulation.campaign.plan import Plan, load, matches, save
 from glasscast.simulation.campaign.run import simulate
-from glasscast.simulation.executors import InlineExecutor, open_executor
+from glasscast.simulation.executors import InlineExecutor, Scheduler
 from glasscast.simulation.inputs import write_rerun
 from glasscast.simulation.lammps.input_files import data_file
 from glasscast.simulation.settings import SimulationSettings
@@ -80,7 +80,7 @@ def test_a_dataset_with_all_its_fields(reference):
 @pytest.mark.lammps
 def test_nothing_is_computed_again(reference, monkeypatch):
     before = {file: file.stat().st_mtime_ns for file in reference.rglob("*.npz")}
-    monkeypatch.setattr(run_module, "open_executor", None)  # would fail if a task were left
+    monkeypatch.setattr(Scheduler, "open", None)  # would fail if a task were left
     simulate(settings_of(TINY), reference)
     assert {file: file.stat().st_mtime_ns for file in reference.rglob("*.npz")} == before
 
@@ -126,7 +126,7 @@ def test_shards_together_make_the_same_bytes(reference, tmp_path):
 @pytest.mark.lammps
 @pytest.mark.slow
 def test_two_processes_make_the_same_bytes(reference, tmp_path):
-    simulate(settings_of(TINY), tmp_path, workers=2)
+    simulate(settings_of(TINY), tmp_path, Scheduler(workers=2))
     assert contents(tmp_path) == contents(reference)
 
 
@@ -134,7 +134,7 @@ def test_two_processes_make_the_same_bytes(reference, tmp_path):
 @pytest.mark.slow
 def test_dask_workers_make_the_same_bytes(reference, tmp_path):
     pytest.importorskip("distributed")
-    simulate(settings_of(TINY), tmp_path, workers=2, scheduler="dask")
+    simulate(settings_of(TINY), tmp_path, Scheduler("dask", workers=2))
     assert contents(tmp_path) == contents(reference)
 
 
@@ -144,22 +144,50 @@ def test_slurm_jobs_make_the_same_bytes(reference, tmp_path):
     if shutil.which("sbatch") is None:
         pytest.skip("no Slurm on this machine: sbatch is not found")
     pytest.importorskip("dask_jobqueue")
-    jobs = {"cores": 1, "memory": "1GB", "walltime": "00:10:00", "processes": 1}
+    jobs = {"cores": "1", "memory": "1GB", "walltime": "00:10:00", "processes": "1"}
     if shutil.which("scontrol") and subprocess.run(["scontrol", "ping"]).returncode:
         pytest.skip("the Slurm controller does not answer")
     # a test cluster of one node on the loopback knows no memory
-    jobs |= {"interface": "lo", "job_directives_skip": ["--mem"]}
-    simulate(settings_of(TINY), tmp_path, workers=2, scheduler="slurm", cluster=jobs)
+    jobs |= {"interface": "lo", "job_directives_skip": "--mem"}
+    simulate(settings_of(TINY), tmp_path, Scheduler("slurm", workers=2, cluster=jobs))
     assert contents(tmp_path) == contents(reference)
 
 
 def test_slurm_jobs_must_be_described():
     pytest.importorskip("dask_jobqueue")
     with (
-        pytest.raises(SettingsError, match=r"Slurm jobs are not described: give --cluster cores=1"),
-        open_executor("slurm", 1),
+        pytest.raises(SettingsError, match=r"Slurm jobs are not described: they need cores=1"),
+        Scheduler("slurm").open(),
     ):
         pass
+
+
+def test_slurm_jobs_are_described_by_text():
+    described = {"cores": "2", "walltime": "12:00:00", "job_extra_directives": "--gres=gpu:1 -x"}
+    job = Scheduler("slurm", cluster=described).job()
+    assert job == {
+        "cores": 2,
+        "walltime": "12:00:00",
+        "job_extra_directives": ["--gres=gpu:1", "-x"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "parameter"),
+    [
+        ({"kind": "pbs"}, "unknown scheduler 'pbs'; known: inline", "scheduler"),
+        ({"workers": 0}, "workers must be at least 1, got 0", "workers"),
+        ({"address": "host:1"}, "for the scheduler 'dask' only", "address"),
+        ({"cluster": {"cores": "1"}}, "for the scheduler 'slurm' only", "cluster"),
+        ({"kind": "slurm", "cluster": {"core": "1"}}, "no option 'core'; known: queue", "cluster"),
+        ({"kind": "slurm", "cluster": {"cores": "x"}}, "cores: 'x' is not under", "cluster"),
+        ({"kind": "slurm", "cluster": {"job_directives_skip": "'"}}, "not understood", "cluster"),
+    ],
+)
+def test_scheduler_options_are_checked_at_once(options, message, parameter):
+    with pytest.raises(SettingsError, match=message) as error:
+        Scheduler(**options)
+    assert error.value.parameter == parameter
 
 
 def settings_of(content: dict[str, object]) -> SimulationSettings:
@@ -172,10 +200,11 @@ def start_run(folder: Path, settings: Path, workers: int = 1) -> subprocess.Pope
         "from pathlib import Path\n"
         "from glasscast.simulation.campaign.run import simulate\n"
         "from glasscast.config import read\n"
+        "from glasscast.simulation.executors import Scheduler\n"
         "from glasscast.simulation.settings import SimulationSettings\n"
         "if __name__ == '__main__':\n"
         f"    settings = read(SimulationSettings, Path({str(settings)!r}))\n"
-        f"    simulate(settings, Path({str(folder)!r}), {workers})\n"
+        f"    simulate(settings, Path({str(folder)!r}), Scheduler(workers={workers}))\n"
     )
     script = settings.with_name("run.py")
     script.write_text(code)
@@ -380,22 +409,12 @@ def test_shards_are_counted_from_zero(tmp_path, shard):
         simulate(settings_of(TINY), tmp_path, shard=shard)
 
 
-def test_executors(tmp_path):
-    with open_executor("processes", 1) as executor:
+def test_one_worker_is_this_process():
+    with Scheduler("processes", workers=1).open() as executor:
         assert isinstance(executor, InlineExecutor)
         assert executor.submit(max, 1, 2).result() == 2
         with pytest.raises(TypeError):
             executor.submit(max, 1).result()
-    with (
-        pytest.raises(SettingsError, match="unknown scheduler 'pbs'; known: inline"),
-        open_executor("pbs", 2),
-    ):
-        pass
-    with (
-        pytest.raises(SettingsError, match="workers must be at least 1, got 0"),
-        open_executor("processes", 0),
-    ):
-        pass
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from glasscast.simulation.campaign.plan import Plan, load
 from glasscast.simulation.campaign.tasks import make_snapshot, measure
 from glasscast.simulation.checks import check_engine
 from glasscast.simulation.equilibration import box_of
-from glasscast.simulation.executors import InlineExecutor, open_executor, work_off
+from glasscast.simulation.executors import InlineExecutor, Scheduler, work_off
 from glasscast.simulation.inputs import write_inputs
 from glasscast.simulation.presets import RELAXATION_TIMES
 from glasscast.simulation.settings import SimulationSettings
@@ -29,13 +29,9 @@ from glasscast.simulation.settings import SimulationSettings
 def simulate(
     settings: SimulationSettings,
     out: Path,
-    workers: int = 1,
-    scheduler: str = "processes",
+    scheduler: Scheduler | None = None,
     shard: tuple[int, int] = (0, 1),
     progress: Progress | None = None,
-    retries: int = 1,
-    address: str | None = None,
-    cluster: dict[str, Any] | None = None,
 ) -> Dataset | None:
     """Generate a data set, or go on with one.
 
@@ -46,10 +42,9 @@ def simulate(
     ----------
     settings : what to generate.
     out : folder for snapshots, parts and inputs; made if absent.
-    workers, scheduler, address, cluster : see :mod:`glasscast.simulation.executors`.
+    scheduler : where the work is done; in this process if absent.
     shard : (i, n) does only the i-th of n shares of the configurations, for job arrays.
     progress : of the particle-steps done; what existed already is not counted.
-    retries : how often a failed task is tried again.
 
     Returns
     -------
@@ -60,7 +55,7 @@ def simulate(
     SimulationError : if tasks still fail after the retries; the others are finished first.
     InputError : if the folder cannot be written.
     """
-    plan = Plan.make(settings, Path(out))
+    plan, scheduler = Plan.make(settings, Path(out)), scheduler or Scheduler()
     _prepare(plan, alone=shard[1] == 1)
     todo = [c for c in plan.shard(shard) if plan.missing_parts(c)]
     if todo:
@@ -68,10 +63,12 @@ def simulate(
         with task(progress or Silent(), "simulate", _particle_steps(plan, todo)) as steps:
 
             def attempt(left: list[int]) -> dict[int, Exception]:
-                with open_executor(scheduler, workers, address, cluster) as executor:
+                with scheduler.open() as executor:
                     return _Campaign(plan, left, executor, steps).run()
 
-            work_off(todo, attempt, lambda c: not plan.missing_parts(c), plan.name, retries)
+            work_off(
+                todo, attempt, lambda c: not plan.missing_parts(c), plan.name, scheduler.retries
+            )
     if any(plan.missing_parts(c) for c in range(plan.configurations)):
         return None
     return collect(plan)
@@ -184,7 +181,7 @@ class _Campaign:
         self._advance(0 if told else work)
 
 
-def _check(plan: Plan, todo: list[int], scheduler: str) -> None:
+def _check(plan: Plan, todo: list[int], scheduler: Scheduler) -> None:
     """Refuse now what would fail after hours: the box, the cage, missing libraries."""
     s, liquid = plan.settings, plan.liquid
     if s.equilibration is not None and s.particles is not None:
@@ -194,7 +191,7 @@ def _check(plan: Plan, todo: list[int], scheduler: str) -> None:
             check_cage(liquid, box, s.cage)
     moves = any({"production", "inherent"} & set(plan.missing_parts(c)) for c in todo)
     # the machine that submits to a cluster need not be able to run the tasks
-    if moves and scheduler in ("inline", "processes"):
+    if moves and scheduler.here:
         check_engine(s.engine)
 
 
