@@ -1,0 +1,382 @@
+"""``dataset.json``: what a dataset says of itself, key by key; docs/data.md explains each.
+
+Version 2. What version 1 wrote is upgraded while it is read; writing is always version 2. An npz
+says all of itself; here stands what is needed to choose configurations without opening them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from glasscast.datasets.files import sha256_of_file
+from glasscast.errors import InputError
+from glasscast.liquid.definition import BUILT_IN, load_liquid
+from glasscast.runtime import __version__
+
+FORMAT: Final = "glasscast dataset"
+VERSION: Final = 2
+MOST_SPECIES = 128
+#: A manifest of more bytes is no manifest: 100 000 configurations take a third of it.
+MOST_BYTES = 100_000_000
+
+
+def _plain(name: str) -> str:
+    if not name or name.startswith(".") or len(name.encode()) > 120:
+        raise ValueError("a name has 1 to 120 bytes and no leading dot")
+    if any(ord(c) < 32 or c in "/\\" for c in name):
+        raise ValueError("a name holds no slash and no control character")
+    return name
+
+
+def _qualified(name: str) -> str:
+    for part in name.split("/", 1):
+        _plain(part)
+    return name
+
+
+Name = Annotated[str, AfterValidator(_plain)]
+#: A parent of another dataset is named DATASET/NAME.
+Parent = Annotated[str, AfterValidator(_qualified)]
+SpeciesName = Annotated[str, StringConstraints(pattern=r"^[^\s:\"'<>&]{1,40}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Root = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+Range = tuple[float, float]
+Kind = Literal["start", "copy", "reversed", "chain"]
+
+
+class Record(BaseModel):
+    """Base: strict and finite; unknown keys are refused but for ``x_NAME`` of add-ins."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, strict=False)
+
+    @model_validator(mode="after")
+    def _no_unknown_key(self) -> Self:
+        for key in self.model_extra or {}:
+            if not key.startswith("x_"):
+                raise ValueError(f"unknown key '{key}'")
+        return self
+
+
+class StatePointRecord(Record):
+    """Liquid, temperature, pressure, ranges of density and composition; null: not told."""
+
+    liquid: str | None = None
+    temperature: float | None = Field(default=None, gt=0)
+    pressure: float | None = None
+    density: Range | None = None
+    composition: tuple[Range, ...] | None = None
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        for low, high in (*(() if self.density is None else (self.density,)),
+                          *(self.composition or ())):  # fmt: skip
+            if not 0 <= low <= high:
+                raise ValueError(f"a range goes from the lowest up, got {low:g}, {high:g}")
+        return self
+
+
+class Units(Record):
+    """One reduced unit in the units of the files that were read."""
+
+    style: str
+    sigma: float = Field(gt=0)
+    epsilon: float = Field(gt=0)
+    mass: float = Field(gt=0)
+    time: float = Field(gt=0)
+    temperature: float = Field(gt=0)
+
+
+class Stages(Record):
+    """What the rows in time are.
+
+    Parameters
+    ----------
+    by : ``time``; ``scattering``, values of F_s(q, t); ``tau_alpha``, multiples of it; ``number``.
+    values : one a row, in order of time; empty for bare snapshots.
+    times : lowest and highest time of each row; absent where ``by`` is ``time``.
+    q, q_from, species : wave number of F_s, where it comes from, and whose it is.
+    tau_alpha, tau_from : relaxation time and how it was found.
+    scattering : mean F_s of each row, where known.
+    source : index into the manifest's ``sources`` of each row; absent if all are 0.
+    """
+
+    by: Literal["time", "scattering", "tau_alpha", "number"] = "time"
+    values: tuple[float, ...] = ()
+    times: tuple[Range, ...] | None = None
+    q: float | None = Field(default=None, gt=0)
+    q_from: Literal["first peak of S(q)", "2 pi / sigma_AA", "given"] | None = None
+    species: SpeciesName | None = None
+    tau_alpha: float | None = Field(default=None, gt=0)
+    tau_from: Literal["1/e", "fit", "published", "given"] | None = None
+    scattering: tuple[float, ...] | None = None
+    source: tuple[int, ...] | None = None
+
+    @model_validator(mode="after")
+    def _rows(self) -> Self:
+        falls = self.by == "scattering"
+        if any((b >= a) if falls else (b <= a) for a, b in pairwise(self.values)):
+            raise ValueError(
+                f"'values' by {self.by} must {'fall' if falls else 'rise'}, got {self.values}"
+            )
+        for key in ("times", "scattering", "source"):
+            rows = getattr(self, key)
+            if rows is not None and len(rows) != len(self.values):
+                raise ValueError(f"'{key}' has {len(rows)} rows for {len(self.values)} values")
+        if self.by == "time" and self.times is not None:
+            raise ValueError("'times' are the values where 'by' is time")
+        if self.by == "time" and self.values and self.values[0] < 0:
+            raise ValueError("'values' by time are not negative")
+        return self
+
+
+class Definitions(Record):
+    """Cutoffs behind labels, in sigma; null: another's, unknown."""
+
+    bonds: float | None = Field(default=None, gt=0)
+    strain: float | None = Field(default=None, gt=0)
+    bond_breaking: tuple[float, float] | None = None
+
+
+class Equilibrium(Record):
+    """How equilibrium positions were made, seeds apart.
+
+    ``minimisation`` (force_tolerance); ``monte-carlo`` (temperature, radius, cycles); ``runs``
+    (number, time, mean ``at end`` or ``over time``; ``independent``: not the runs behind labels);
+    ``given``: from a file, unknown.
+    """
+
+    by: Literal["minimisation", "monte-carlo", "runs", "given"]
+    force_tolerance: float | None = Field(default=None, gt=0)
+    temperature: float | None = Field(default=None, gt=0)
+    radius: float | None = Field(default=None, gt=0)
+    cycles: int | None = Field(default=None, ge=1)
+    runs: int | None = Field(default=None, ge=1)
+    time: float | None = Field(default=None, gt=0)
+    mean: Literal["at end", "over time"] | None = None
+    independent: bool | None = None
+
+
+class Source(Record):
+    """What was understood of an import, a simulation or a join; free but for ``how``."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+    how: Literal["import", "simulate", "join", "copies", "unknown"]
+
+    @model_validator(mode="after")
+    def _no_unknown_key(self) -> Self:
+        return self
+
+
+class KeptRuns(Record):
+    """A file of kept trajectories, in the folder ``trajectories/``."""
+
+    file: Name
+    bytes: int = Field(ge=0)
+    sha256: Digest
+
+
+class EntryRecord(Record):
+    """One configuration: where it lies, what its bytes must be, what it descends from.
+
+    Parameters
+    ----------
+    root : first 16 hex digits of the SHA-256 of positions, types and box of the snapshot that all
+        of its family descend from; finds a family across datasets, whatever they are named.
+        None: unknown (copies of version 1).
+    kind : ``start`` (labels run forward from it), ``copy`` (thermal copy with its parent's
+        labels), ``reversed`` (end of one run, labels run back), ``chain`` (frame of a long run).
+    parent : name here or DATASET/NAME; itself where absent.
+    """
+
+    name: Name
+    file: Name
+    bytes: int = Field(ge=0)
+    sha256: Digest
+    root: Root | None = None
+    kind: Kind = "start"
+    parent: Parent | None = None
+    trajectories: KeptRuns | None = None
+
+
+class Manifest(Record):
+    """The content of ``dataset.json``."""
+
+    format: Literal["glasscast dataset"] = FORMAT
+    version: Literal[2] = VERSION
+    written_by: str = f"glasscast {__version__}"
+    name: Name
+    dimension: Literal[2, 3]
+    species: tuple[SpeciesName, ...] = Field(min_length=1, max_length=MOST_SPECIES)
+    state_point: StatePointRecord
+    liquid: dict[str, Any] | None = None
+    units: Units | None = None
+    stages: Stages
+    definitions: Definitions | None = None
+    equilibrium: dict[Literal["inherent", "cage"], Equilibrium] = Field(default_factory=dict)
+    splits: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    configurations: tuple[EntryRecord, ...]
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        names = [entry.name for entry in self.configurations]
+        if len(set(names)) < len(names):
+            raise ValueError("'configurations' names one twice")
+        if len(set(self.species)) < len(self.species):
+            raise ValueError("'species' names one twice")
+        taken: dict[str, str] = {}
+        for split, members in self.splits.items():
+            for name in members:
+                if name not in names:
+                    raise ValueError(f"split '{split}' names '{name}', which is not here")
+                if taken.setdefault(name, split) != split:
+                    raise ValueError(f"'{name}' is in the splits '{taken[name]}' and '{split}'")
+        rows = self.stages.source or ()
+        if any(not 0 <= row < len(self.sources) for row in rows):
+            raise ValueError("'stages.source' points at no source")
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values, keys without a value left out where they need not be there."""
+        record = self.model_dump(mode="json")
+        record["configurations"] = [
+            {k: v for k, v in e.items() if v is not None and (k, v) != ("kind", "start")}
+            for e in record["configurations"]
+        ]
+        for key in ("stages", "definitions"):
+            if record[key] is not None:
+                record[key] = {k: v for k, v in record[key].items() if v is not None}
+        record["equilibrium"] = {
+            field: {k: v for k, v in how.items() if v is not None}
+            for field, how in record["equilibrium"].items()
+        }
+        return {k: v for k, v in record.items() if v is not None}
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read ``dataset.json`` of version 1 or 2.
+
+    Raises
+    ------
+    InputError : naming the file and the key that cannot be used; for a newer version before any
+        other key is looked at.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise InputError(path, f"is larger than the {MOST_BYTES} bytes of any manifest")
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror or error})") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(path, f"is not readable JSON ({error})") from None
+    check_header(path, record, FORMAT, VERSION)
+    try:
+        if record["version"] == 1:
+            record = upgraded(record, path.parent)
+        return Manifest(**record)
+    except ValidationError as error:
+        raise InputError(path, _first(error)) from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(path, f"lacks or garbles the key {error}") from None
+
+
+def check_header(path: Path, record: Any, kind: str, newest: int) -> None:
+    """Refuse a record of another kind, or one newer than this library.
+
+    Raises
+    ------
+    InputError : saying who wrote it and what reads it.
+    """
+    if not isinstance(record, Mapping) or record.get("format") != kind:
+        found = record.get("format") if isinstance(record, Mapping) else None
+        raise InputError(path, f"is not a {kind} ('format' is {found!r})")
+    version = record.get("version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise InputError(path, f"'version' must be a whole number, got {version!r}")
+    if version > newest:
+        raise InputError(
+            path,
+            f"has version {version}, written by {record.get('written_by', 'a newer glasscast')}; "
+            f"this is glasscast {__version__}, which reads up to {newest}",
+            "pip install -U glasscast",
+        )
+
+
+def upgraded(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Turn the content of a version 1 ``dataset.json`` into one of version 2.
+
+    What version 1 did not tell stays unknown. Where a replacement of files was interrupted, the
+    version that lies in the folder is taken.
+    """
+    state = record["state"]
+    density = state.get("density")
+    return {
+        "written_by": str(record.get("written_by", "glasscast 0.1.0")),
+        "name": record["name"],
+        "dimension": state["dimension"],
+        "species": species_names(state["species"], state.get("liquid")),
+        "state_point": {
+            "liquid": state.get("liquid"),
+            "temperature": state.get("temperature"),
+            "pressure": state.get("pressure"),
+            "density": None if density is None else (density, density),
+        },
+        "stages": {"by": "time", "values": state.get("times", ())}
+        | ({} if state.get("tau_alpha") is None else {"tau_alpha": state["tau_alpha"]}),
+        "splits": record["splits"],
+        "configurations": [_entry(entry, folder) for entry in record["configurations"]],
+    }
+
+
+def _entry(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    version, successor = entry, entry.get("successor")
+    if successor:
+        file = folder / _plain(entry["file"])
+        if file.is_file() and sha256_of_file(file) == successor["sha256"]:
+            version = successor
+    of_another = entry["parent"] != entry["name"]
+    return {
+        "name": entry["name"],
+        "file": entry["file"],
+        "bytes": version["bytes"],
+        "sha256": version["sha256"],
+        "parent": entry["parent"] if of_another else None,
+        "kind": "copy" if of_another else "start",
+    }
+
+
+def species_names(numbers: Any, liquid: str | None) -> tuple[str, ...]:
+    """Name species that were only numbered: as the built-in liquid does, else A, B, ..."""
+    count = max(int(s) for s in numbers) + 1 if numbers else 1
+    if liquid in BUILT_IN:
+        names = load_liquid(str(liquid)).species
+        if len(names) >= count:
+            return names
+    return tuple(default_species_name(s) for s in range(count))
+
+
+def default_species_name(species: int) -> str:
+    """Letter of a species without a name: 0 -> A, 1 -> B, ...; past Z its number."""
+    return chr(ord("A") + species) if species < 26 else str(species)
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = str(first["msg"]).removeprefix("Value error, ")
+    return f"'{where}': {message}" if where else message
