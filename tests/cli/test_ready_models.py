@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 from glasscast.config import read
 from glasscast.datasets.dataset import Dataset
-from glasscast.errors import InputError
+from glasscast.errors import InputError, SettingsError
 from glasscast.models.registry import load_model
 from glasscast.runtime import Workspace
 from glasscast.workflows import ready, suiting
@@ -187,6 +187,12 @@ def test_scores_of_an_evaluation_are_added(done, refused, scored, trained, liqui
     assert not (tmp_path / "n").exists()
 
 
+def test_a_statement_that_contradicts_the_file_is_refused(refused, stocked, liquid, tmp_path):
+    call = ("predict", liquid, "-m", NAME, "-o", tmp_path / "f")
+    refused(*call, "--temperature", "0.5", says=["says temperature 0.64, not 0.5 (--temperature)"])
+    refused(*call, "--liquid", "ka2d", says=["says liquid 'ka', not 'ka2d' (--liquid)"])
+
+
 def test_a_snapshot_unlike_the_training_is_warned_of(done, stocked, liquid, tmp_path):
     thin = arrays(liquid)
     thin["positions"], thin["box"] = 1.02 * thin["positions"], 1.02 * thin["box"]
@@ -198,7 +204,7 @@ def test_a_snapshot_unlike_the_training_is_warned_of(done, stocked, liquid, tmp_
         printed
     )
     assert "warning" not in done(*call, liquid)
-    colder = unwrapped(done(*call, liquid, "--temperature", "0.5"))
+    colder = unwrapped(done(*call, tmp_path / "thin.npz", "--temperature", "0.5"))
     assert "T = 0.5 (trained on 0.64)" in colder
 
 
@@ -261,7 +267,8 @@ def test_the_temperature_of_the_training_is_assumed_for_cages_only(monkeypatch, 
     assert [text.partition(";")[0] for text in said] == ["does not tell"] * 2
     assert ask("cage", temperature=0.64, liquid="ka") == (("cage",), "ka", 0.64)
     told = found.with_fields(metadata={"liquid": "ka", "temperature": 0.64})
-    assert ask("cage", told) == (("cage",), None, None)
+    assert ask("cage", told) == (("cage",), "ka", 0.64)
     assert len(said) == 2
     model.state_points_ = ()  # as in records of old
-    assert ask("cage") == (("cage",), None, None)
+    with pytest.raises(SettingsError, match="x: does not say which liquid it is of"):
+        ask("cage")

@@ -1,19 +1,29 @@
-"""Where a model is at home: the liquid, temperature, density and mixture it was trained on."""
+"""State points: liquid, temperature, density and mixture of data, and of what a model knows.
+
+Files, users and models each may say something of a state point. :func:`resolve` is the one place
+that puts together what they say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
-from typing import Any, Self
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.liquid.interactions import species_name
+from glasscast.errors import SettingsError
+from glasscast.liquid.definition import BUILT_IN, is_liquid_file, load_liquid_settings
+from glasscast.liquid.interactions import check_temperature, species_name
 
 #: Lowest and highest value among the configurations of a state point.
 Range = tuple[float, float]
+#: What of a state point a computation can need.
+Quantity = Literal["liquid", "temperature", "density"]
+Value = TypeVar("Value")
 
 #: What counts as the same. The relaxation of Lennard-Jones mixtures is a function of rho^gamma / T
 #: with gamma near 5 (Coslovich and Roland, arXiv:0709.1090), so that one per cent of density is
@@ -25,20 +35,20 @@ _SHARE = 0.02  # of all particles
 
 @dataclass(frozen=True)
 class StatePoint:
-    """What a model was trained on. Reduced Lennard-Jones units.
+    """Where a liquid stands. Reduced Lennard-Jones units; None where it is not told.
 
     Parameters
     ----------
-    liquid : its name; None where the data did not tell.
-    temperature : None where the data did not tell.
-    density : number density.
-    composition : share of the particles that are of species 0, 1, ...
+    liquid : its name, or the path of the file that describes it.
+    temperature : of the heat bath.
+    density : number density, lowest and highest.
+    composition : share of the particles that are of species 0, 1, ...; empty if not told.
     """
 
-    liquid: str | None
-    temperature: float | None
-    density: Range
-    composition: tuple[Range, ...]
+    liquid: str | None = None
+    temperature: float | None = None
+    density: Range | None = None
+    composition: tuple[Range, ...] = ()
 
     @classmethod
     def of(cls, snapshot: Configuration) -> Self:
@@ -46,16 +56,44 @@ class StatePoint:
         density = float(f"{snapshot.density:.8g}")
         counts = np.bincount(snapshot.types) / max(1, snapshot.size)
         shares = tuple((round(float(c), 6),) * 2 for c in counts)
-        liquid, temperature = (snapshot.metadata.get(k) for k in ("liquid", "temperature"))
-        return cls(*_told(liquid, temperature), (density, density), shares)
+        told = cls.from_metadata(snapshot.metadata)
+        return cls(told.liquid, told.temperature, (density, density), shares)
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> Self:
+        """Take what the metadata of a configuration, or of a dataset, tell."""
+        return cls(*_told(metadata.get("liquid"), metadata.get("temperature")))
+
+    @classmethod
+    def stated(
+        cls,
+        liquid: str | Path | None = None,
+        temperature: float | None = None,
+        density: float | None = None,
+    ) -> Self:
+        """Take what a user states of data that may not tell it themselves.
+
+        Raises
+        ------
+        SettingsError, InputError : for a liquid that is unknown or whose file cannot be used, for
+            a temperature or a density that cannot be.
+        """
+        if liquid is not None:
+            load_liquid_settings(liquid)
+        if temperature is not None:
+            check_temperature(temperature)
+        if density is not None and not (np.isfinite(density) and density > 0):
+            raise SettingsError(f"density must be positive, got {density:g}", "density")
+        told = _told(liquid, temperature)
+        return cls(*told, None if density is None else (density, density))
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
         """Read what :meth:`record` wrote; KeyError, ValueError or TypeError if it cannot be."""
-        low, high = record["density"]
-        shares = tuple((float(a), float(b)) for a, b in record["composition"])
+        density = record["density"]
+        shares = tuple(map(_as_range, record["composition"]))
         told = _told(record["liquid"], record["temperature"])
-        return cls(*told, (float(low), float(high)), shares)
+        return cls(*told, None if density is None else _as_range(density), shares)
 
     def record(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -64,7 +102,8 @@ class StatePoint:
     def __str__(self) -> str:
         liquid = f"liquid {self.liquid}" if self.liquid else "unnamed liquid"
         temperature = "unknown" if self.temperature is None else f"{self.temperature:g}"
-        return f"{liquid}, T = {temperature}, density {_range(self.density)}, {self.mixture}"
+        density = "unknown" if self.density is None else _range(self.density)
+        return f"{liquid}, T = {temperature}, density {density}, {self.mixture}"
 
     @property
     def mixture(self) -> str:
@@ -76,6 +115,89 @@ class StatePoint:
         )
 
 
+class Resolved(NamedTuple):
+    """A state point put together from all who say something of it.
+
+    Parameters
+    ----------
+    point : with a liquid that can be loaded, where one was needed.
+    assumed : what neither the data nor the user told, in words.
+    """
+
+    point: StatePoint
+    assumed: tuple[str, ...]
+
+
+def resolve(
+    told: StatePoint,
+    given: StatePoint,
+    trained: Sequence[StatePoint] = (),
+    needs: Mapping[Quantity, str] | None = None,
+) -> Resolved:
+    """State point of some data: as their file tells, or else the user, or else a model.
+
+    A model speaks for liquid and temperature, if all it was trained on had the same, and for
+    liquids that are built in only: one of the user's own is a file, which it does not carry.
+
+    Parameters
+    ----------
+    told : by the file.
+    given : by the user; see :meth:`StatePoint.stated`.
+    trained : what a model was trained on.
+    needs : what must be known, and what needs it, for the message. Only this is assumed.
+
+    Raises
+    ------
+    SettingsError : if file and user contradict each other, or something needed is unknown. The
+        sentence begins with a verb, for the caller to name the data that it is about.
+    """
+    needs, assumed = needs or {}, []
+    liquid = _one_liquid(told.liquid, given.liquid)
+    if liquid is None and "liquid" in needs:
+        liquid = _only(p.liquid if p.liquid in BUILT_IN else None for p in trained)
+        if liquid is None:
+            raise SettingsError(
+                f"does not say which liquid it is of, needed by {needs['liquid']}; name one of "
+                f"{', '.join(BUILT_IN)}, or give a liquid's file",
+                "liquid",
+            )
+        assumed.append(f"liquid {liquid}")
+    if "liquid" in needs and not _loadable(liquid):
+        raise SettingsError(
+            f"is of the liquid '{liquid}', which is not built in; give its file", "liquid"
+        )
+    temperature = _one_number("temperature", told.temperature, given.temperature, 1e-5)
+    if temperature is None and "temperature" in needs:
+        temperature = _only(p.temperature for p in trained)
+        if temperature is None:
+            raise _untold("temperature", needs)
+        assumed.append(f"T = {temperature:g}")
+    density = _one_range(told.density, given.density)
+    if density is None and "density" in needs:
+        raise _untold("density", needs)
+    return Resolved(StatePoint(liquid, temperature, density, told.composition), tuple(assumed))
+
+
+def common_liquid(configurations: Sequence[Configuration]) -> str:
+    """Liquid that all of some configurations are of.
+
+    Raises
+    ------
+    SettingsError : if one does not say, or they are of several.
+    """
+    names = []
+    for configuration in configurations:
+        name = StatePoint.from_metadata(configuration.metadata).liquid
+        if name is None:
+            raise SettingsError(f"{configuration.name} does not say which liquid it is of")
+        names.append(name)
+    if len(set(names)) > 1:
+        raise SettingsError(
+            f"the configurations are of several liquids, {', '.join(sorted(set(names)))}"
+        )
+    return names[0]
+
+
 def merged(points: Iterable[StatePoint]) -> tuple[StatePoint, ...]:
     """One state point for each liquid and temperature, in order of appearance."""
     found: dict[tuple[str | None, float | None], StatePoint] = {}
@@ -84,7 +206,7 @@ def merged(points: Iterable[StatePoint]) -> tuple[StatePoint, ...]:
         known = found.get(key, point)
         shares = zip_longest(known.composition, point.composition, fillvalue=(0.0, 0.0))
         found[key] = StatePoint(
-            *key, _join(known.density, point.density), tuple(_join(a, b) for a, b in shares)
+            *key, _joined(known.density, point.density), tuple(_join(a, b) for a, b in shares)
         )
     return tuple(found.values())
 
@@ -111,17 +233,56 @@ def departures(snapshot: StatePoint, points: Sequence[StatePoint]) -> list[str]:
     t = snapshot.temperature
     if t is not None and len(known) == len(points) and not _near(t, known, _TEMPERATURE):
         found.append(f"T = {t:g} (trained on {', '.join(f'{x:g}' for x in known)})")
-    low, high = snapshot.density
-    if not any(
-        p.density[0] * (1 - _DENSITY) <= low and high <= p.density[1] * (1 + _DENSITY)
-        for p in points
-    ):
-        texts = dict.fromkeys(_range(p.density) for p in points)
-        found.append(f"density {low:.4g} (trained on {', '.join(texts)})")
-    if not any(_inside(snapshot.composition, p.composition) for p in points):
+    densities = [p.density for p in points if p.density is not None]
+    if snapshot.density is not None and densities and not _within(snapshot.density, densities):
+        texts = dict.fromkeys(map(_range, densities))
+        found.append(f"density {snapshot.density[0]:.4g} (trained on {', '.join(texts)})")
+    told = snapshot.composition and all(p.composition for p in points)
+    if told and not any(_inside(snapshot.composition, p.composition) for p in points):
         mixtures = dict.fromkeys(p.mixture for p in points)
         found.append(f"{snapshot.mixture} (trained on {'; '.join(mixtures)})")
     return found
+
+
+def _one_liquid(told: str | None, given: str | None) -> str | None:
+    """Name or file of the liquid that both name; the file where one names it by its file."""
+    if told is None or given is None:
+        return told if given is None else given
+    if _name_of(told) != _name_of(given):
+        raise SettingsError(f"says liquid '{_name_of(told)}', not '{_name_of(given)}'", "liquid")
+    return told if is_liquid_file(told) else given
+
+
+def _one_number(
+    what: Quantity, told: float | None, given: float | None, tolerance: float
+) -> float | None:
+    if told is not None and given is not None and not _near(given, [told], tolerance):
+        raise SettingsError(f"says {what} {told:g}, not {given:g}", what)
+    return given if told is None else told
+
+
+def _one_range(told: Range | None, given: Range | None) -> Range | None:
+    if told is not None and given is not None and not _within(given, [told]):
+        raise SettingsError(f"says density {_range(told)}, not {_range(given)}", "density")
+    return given if told is None else told
+
+
+def _untold(what: Quantity, needs: Mapping[Quantity, str]) -> SettingsError:
+    return SettingsError(f"tells no {what}, needed by {needs[what]}; give it", what)
+
+
+def _name_of(liquid: str) -> str:
+    return load_liquid_settings(liquid).name if is_liquid_file(liquid) else liquid
+
+
+def _loadable(liquid: str | None) -> bool:
+    return liquid is not None and (liquid in BUILT_IN or is_liquid_file(liquid))
+
+
+def _only(values: Iterable[Value | None]) -> Value | None:
+    """Return the value that all of them have; None when they differ."""
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None
 
 
 def _told(liquid: Any, temperature: Any) -> tuple[str | None, float | None]:
@@ -142,8 +303,22 @@ def _near(value: float, known: Sequence[float], tolerance: float) -> bool:
     return any(abs(value - x) <= tolerance * abs(x) for x in known)
 
 
+def _within(density: Range, known: Sequence[Range]) -> bool:
+    low, high = density
+    return any(a * (1 - _DENSITY) <= low and high <= b * (1 + _DENSITY) for a, b in known)
+
+
+def _joined(a: Range | None, b: Range | None) -> Range | None:
+    return _join(a, b) if a is not None and b is not None else a or b
+
+
 def _join(a: Range, b: Range) -> Range:
     return min(a[0], b[0]), max(a[1], b[1])
+
+
+def _as_range(values: Sequence[float]) -> Range:
+    low, high = values
+    return float(low), float(high)
 
 
 def _range(values: Range) -> str:

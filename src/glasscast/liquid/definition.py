@@ -189,7 +189,8 @@ def _content(name_or_path: str | Path) -> tuple[dict[str, Any], Path | str]:
     if not is_liquid_file(name_or_path):
         raise SettingsError(
             f"unknown liquid '{name_or_path}'; built in: {', '.join(BUILT_IN)}; "
-            "or give the path of a .yaml file"
+            "or give the path of a .yaml file",
+            "liquid",
         )
     path = Path(name_or_path)
     return read_mapping(path), path

@@ -29,7 +29,7 @@ def check_temperature(temperature: float) -> None:
     SettingsError : unless it is positive and finite.
     """
     if not (np.isfinite(temperature) and temperature > 0):
-        raise SettingsError(f"temperature must be positive, got {temperature:g}")
+        raise SettingsError(f"temperature must be positive, got {temperature:g}", "temperature")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

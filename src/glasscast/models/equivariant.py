@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.state_points import common_liquid
 from glasscast.errors import ModelError, SettingsError
 from glasscast.models.deep import DeepModel
 from glasscast.models.hyperparameters import EquivariantHyperparameters
@@ -109,17 +110,11 @@ class EquivariantModel(DeepModel):
         settings = self.hyperparameters
         if settings.energy == "none" or settings.liquid is not None:
             return settings.liquid
-        remedy = "set the model's 'liquid', or its 'energy' to none"
-        names = set()
-        for configuration in train:
-            if "liquid" not in configuration.metadata:
-                raise ModelError(f"{configuration.name} does not say which liquid it is; {remedy}")
-            names.add(str(configuration.metadata["liquid"]))
-        if len(names) > 1:
-            raise ModelError(
-                f"the training configurations are of several liquids, {sorted(names)}; {remedy}"
-            )
-        return names.pop()
+        try:
+            return common_liquid(train)
+        except SettingsError as error:
+            remedy = "set the model's 'liquid', or its 'energy' to none"
+            raise ModelError(f"{error}; {remedy}") from None
 
     def energies(self, configuration: Configuration) -> NDArray[np.float64] | None:
         """Potential energy of each particle (N,) in the structure of the settings, or None.

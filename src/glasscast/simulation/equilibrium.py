@@ -16,9 +16,9 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.dataset import Dataset, Entry
 from glasscast.datasets.files import remove_partials
+from glasscast.datasets.state_points import Quantity, StatePoint, resolve
 from glasscast.errors import SettingsError
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
-from glasscast.liquid.interactions import check_temperature
 from glasscast.progress import Progress, Silent
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.campaign.plan import fingerprint_of, load, matches, save
@@ -49,6 +49,29 @@ class EquilibriumPlan:
     inherent: InherentSettings | None
     cage: CageSettings | None
     seed: int = 1
+
+    @classmethod
+    def make(
+        cls,
+        name: str,
+        metadata: Mapping[str, Any],
+        given: StatePoint,
+        inherent: InherentSettings | None,
+        cage: CageSettings | None,
+        seed: int = 1,
+    ) -> EquilibriumPlan:
+        """Plan for a dataset or snapshot of this name, whose metadata may tell the state point.
+
+        Raises
+        ------
+        SettingsError : if liquid or temperature are unknown or contradict the metadata.
+        """
+        needs: dict[Quantity, str] = {"liquid": "equilibrium positions"}
+        if cage is not None:
+            needs["temperature"] = "cage states"
+        point = resolved(name, metadata, given, needs)
+        liquid = load_liquid_settings(str(point.liquid))
+        return cls(liquid, point.temperature, inherent, cage, seed)
 
     def fingerprints(self, snapshot: Configuration) -> dict[str, str]:
         """Fingerprint of each wanted part of a snapshot."""
@@ -119,13 +142,8 @@ def add_equilibrium(
         raise SettingsError("nothing to add: ask for the inherent structures, the cages, or both")
     settle(folder)
     dataset = Dataset.open(folder)
-    plan = EquilibriumPlan(
-        liquid_of(dataset.name, dataset.state, liquid),
-        temperature_of(dataset.name, dataset.state, temperature, "cage states" if cage else None),
-        inherent,
-        cage,
-        seed,
-    )
+    given = StatePoint.stated(liquid, temperature)
+    plan = EquilibriumPlan.make(dataset.name, dataset.state, given, inherent, cage, seed)
     wanted = {entry: parts for entry in dataset.entries if (parts := _wanted(entry, plan))}
     parts_folder = folder / PARTS
     if parts_folder.is_dir():
@@ -167,15 +185,10 @@ def completed(
     """
     if not parts:
         return snapshot
+    inherent = InherentSettings() if "inherent" in parts else None
     cage = CageSettings() if "cage" in parts else None
-    plan = EquilibriumPlan(
-        liquid_of(snapshot.name, snapshot.metadata, liquid),
-        temperature_of(
-            snapshot.name, snapshot.metadata, temperature, "cage states" if cage else None
-        ),
-        InherentSettings() if "inherent" in parts else None,
-        cage,
-    )
+    given = StatePoint.stated(liquid, temperature)
+    plan = EquilibriumPlan.make(snapshot.name, snapshot.metadata, given, inherent, cage)
     state = (snapshot.positions, snapshot.types, snapshot.box)
     check_snapshot(snapshot.name, plan.liquid.liquid(), *state, cage)
     return snapshot.with_fields(**{part: plan.find(part, snapshot)[0] for part in parts})
@@ -224,52 +237,19 @@ def _part_path(folder: Path, entry: Entry, part: str) -> Path:
     return folder / f"{entry.path.stem}.{part}.npz"
 
 
-def liquid_of(name: str, state: Mapping[str, Any], given: str | None) -> LiquidSettings:
-    """Liquid of a dataset or snapshot: what its metadata tell, or else what the user gives.
+def resolved(
+    name: str,
+    metadata: Mapping[str, Any],
+    given: StatePoint,
+    needs: Mapping[Quantity, str],
+) -> StatePoint:
+    """State point of a dataset or snapshot; see :func:`glasscast.datasets.state_points.resolve`.
 
     Raises
     ------
-    SettingsError : if neither tells, or they contradict each other.
+    SettingsError : naming the data, if something needed is unknown or contradicted.
     """
-    known = state.get("liquid")
-    if given is None and known is None:
-        raise SettingsError(
-            f"{name}: the metadata name no liquid; give --liquid ka or a .yaml file"
-        )
-    if given is None:
-        try:
-            return load_liquid_settings(str(known))
-        except SettingsError:
-            raise SettingsError(
-                f"{name}: the liquid '{known}' is not built in; give its file with --liquid"
-            ) from None
-    settings = load_liquid_settings(given)
-    if known is not None and settings.name != known:
-        raise SettingsError(f"{name}: the metadata say liquid '{known}', not '{settings.name}'")
-    return settings
-
-
-def temperature_of(
-    name: str, state: Mapping[str, Any], given: float | None, needed_by: str | None
-) -> float | None:
-    """Temperature of a dataset or snapshot; None if unknown and nothing needs it.
-
-    Parameters
-    ----------
-    needed_by : what needs the temperature, for the message.
-
-    Raises
-    ------
-    SettingsError : if it is needed and unknown, or the user contradicts the metadata.
-    """
-    known = state.get("temperature")
-    if given is not None:
-        check_temperature(given)
-    if given is not None and known is not None and not np.isclose(given, known):
-        raise SettingsError(f"{name}: the metadata say temperature {known:g}, not {given:g}")
-    if needed_by is not None and given is None and known is None:
-        raise SettingsError(
-            f"{name}: {needed_by} need a temperature, which the metadata do not tell; give "
-            "--temperature"
-        )
-    return known if given is None else given
+    try:
+        return resolve(StatePoint.from_metadata(metadata), given, needs=needs).point
+    except SettingsError as error:
+        raise SettingsError(f"{name}: {error}", error.parameter) from None

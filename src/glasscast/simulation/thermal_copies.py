@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +15,15 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.dataset import Dataset, Entry, qualified
 from glasscast.datasets.files import remove_partials
+from glasscast.datasets.state_points import Quantity, StatePoint
 from glasscast.datasets.writer import STATE_KEYS, DatasetWriter
 from glasscast.errors import SettingsError
 from glasscast.liquid.box import wrap
-from glasscast.liquid.definition import LiquidSettings
+from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.progress import Progress, Silent
 from glasscast.simulation.campaign.plan import fingerprint_of, load, matches, save
 from glasscast.simulation.checks import check_engine, check_snapshot
-from glasscast.simulation.equilibrium import liquid_of, temperature_of
+from glasscast.simulation.equilibrium import resolved
 from glasscast.simulation.executors import Scheduler, finish
 from glasscast.simulation.isoconfigurational import nve_runs
 from glasscast.simulation.lammps.commands import steps_of, time_step
@@ -50,6 +53,28 @@ class CopyPlan:
     copies: int
     time: float
     seed: int
+
+    @classmethod
+    def make(
+        cls,
+        name: str,
+        metadata: Mapping[str, Any],
+        given: StatePoint,
+        copies: int,
+        time: float,
+        seed: int,
+    ) -> CopyPlan:
+        """Plan for a dataset or snapshot of this name, whose metadata may tell the state point.
+
+        Raises
+        ------
+        SettingsError : if liquid or temperature are unknown or contradict the metadata.
+        """
+        needs: dict[Quantity, str] = {"liquid": "the runs", "temperature": "their velocities"}
+        point = resolved(name, metadata, given, needs)
+        assert point.temperature is not None
+        liquid = load_liquid_settings(str(point.liquid))
+        return cls(liquid, point.temperature, copies, time, seed)
 
     def fingerprint(self, snapshot: Configuration) -> str:
         """Identity of the copies of a snapshot."""
@@ -113,10 +138,8 @@ def make_copies(
         raise SettingsError(f"the copies need a folder of their own, not {source}")
     if copies < 1 or not time > 0:
         raise SettingsError(f"copies and time must be positive, got {copies} and {time:g}")
-    settings = liquid_of(dataset.name, dataset.state, liquid)
-    warm = temperature_of(dataset.name, dataset.state, temperature, "the velocities")
-    assert warm is not None
-    plan = CopyPlan(settings, warm, copies, time, seed)
+    given = StatePoint.stated(liquid, temperature)
+    plan = CopyPlan.make(dataset.name, dataset.state, given, copies, time, seed)
     late = [t for t in dataset.state.get("times", []) if t >= SEPARATION * time * (1 - 1e-9)]
     if not late:
         raise SettingsError(
@@ -171,13 +194,11 @@ def copies_of(
     InputError : if the snapshot does not suit the liquid.
     """
     check_engine(EngineSettings())
-    settings = liquid_of(snapshot.name, snapshot.metadata, liquid)
-    warm = temperature_of(snapshot.name, snapshot.metadata, temperature, "the velocities")
-    assert warm is not None
-    check_snapshot(
-        snapshot.name, settings.liquid(), snapshot.positions, snapshot.types, snapshot.box, None
-    )
-    found = CopyPlan(settings, warm, copies, time, seed).run(snapshot)
+    given = StatePoint.stated(liquid, temperature)
+    plan = CopyPlan.make(snapshot.name, snapshot.metadata, given, copies, time, seed)
+    state = (snapshot.positions, snapshot.types, snapshot.box)
+    check_snapshot(snapshot.name, plan.liquid.liquid(), *state, None)
+    found = plan.run(snapshot)
     return [snapshot.with_fields(positions=positions) for positions in found]
 
 

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.errors import ModelError
+from glasscast.datasets.state_points import StatePoint, resolve
+from glasscast.errors import ModelError, SettingsError
 from glasscast.liquid.definition import load_liquid
 
 
@@ -36,10 +37,11 @@ def liquid_name(configuration: Configuration, liquid: str | None) -> str:
     ------
     ModelError : if neither the settings nor the configuration name a liquid.
     """
-    name = liquid or configuration.metadata.get("liquid")
-    if not name:
-        raise ModelError(
-            f"{configuration.name} does not say which liquid it is of; set 'liquid' in the model's "
-            "settings to a built-in name or a liquid file"
-        )
-    return str(name)
+    if liquid:  # the model's choice, which need not be the liquid's own interactions
+        return liquid
+    told = StatePoint.from_metadata(configuration.metadata)
+    try:
+        found = resolve(told, StatePoint(), needs={"liquid": "its energies"})
+    except SettingsError as error:
+        raise ModelError(f"{configuration.name} {error}") from None
+    return str(found.point.liquid)

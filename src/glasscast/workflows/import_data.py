@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.ensemble import Ensemble
 from glasscast.datasets.files import sha256, sha256_of_file
 from glasscast.datasets.formats.registry import read_ensembles
+from glasscast.datasets.state_points import StatePoint, resolve
 from glasscast.datasets.targets import reduce_ensemble
 from glasscast.datasets.writer import DatasetWriter
-from glasscast.errors import InputError, ShapeError
-from glasscast.liquid.definition import LiquidSettings, load_liquid, load_liquid_settings
-from glasscast.liquid.interactions import check_temperature
+from glasscast.errors import InputError, SettingsError, ShapeError
+from glasscast.liquid.box import FloatArray
+from glasscast.liquid.definition import load_liquid, load_liquid_settings
 from glasscast.progress import track
 from glasscast.runtime import Workspace
 from glasscast.workflows.experiment_folder import log
@@ -59,24 +58,25 @@ def import_dataset(
         temperature.
     SettingsError : for an unknown liquid or an impossible temperature.
     """
-    stated = _Stated.make(liquid, temperature)
+    stated = StatePoint.stated(liquid, temperature)
+    identity = {**(options or {}), **_identity(stated)}
     workspace = workspace or Workspace()
     writer = DatasetWriter(out, name)
     splits: dict[str, list[str]] = {}
-    nominal: np.ndarray[Any, np.dtype[np.float64]] | None = None
+    nominal: FloatArray | None = None
     ensembles = read_ensembles(source, format_name, **(options or {}))
     for read in track(workspace.progress, f"import {source.name}", ensembles, None):
-        ensemble = stated.complete(read)
+        ensemble = _completed(read, stated)
         if "split" in ensemble.metadata:
             splits.setdefault(str(ensemble.metadata["split"]), []).append(ensemble.name)
         # Times that mark each configuration's own relaxation are filed under the first's.
         if "scattering_levels" in ensemble.metadata:
             nominal = ensemble.times if nominal is None else nominal
-        fingerprint = _fingerprint(ensemble, {**(options or {}), **stated.identity})
+        fingerprint = _fingerprint(ensemble, identity)
         if writer.has(ensemble.name, fingerprint):
             continue
         try:
-            configuration = reduce_ensemble(ensemble, stated.sigma(ensemble), workspace.threads)
+            configuration = reduce_ensemble(ensemble, _sigma(ensemble, stated), workspace.threads)
             if nominal is not None:
                 configuration = configuration.with_fields(times=nominal)
         except ShapeError as error:
@@ -86,57 +86,41 @@ def import_dataset(
     return writer.finish(splits)
 
 
-@dataclass(frozen=True)
-class _Stated:
-    """What the user says of files that do not say it themselves."""
+def _identity(stated: StatePoint) -> dict[str, Any]:
+    """Return what of a statement decides the result; empty where nothing is stated."""
+    said: dict[str, Any] = {}
+    if stated.liquid is not None:
+        said["liquid"] = load_liquid_settings(stated.liquid).model_dump_json()
+    if stated.temperature is not None:
+        said["temperature"] = stated.temperature
+    return said
 
-    liquid: LiquidSettings | None
-    temperature: float | None
 
-    @classmethod
-    def make(cls, liquid: str | None, temperature: float | None) -> _Stated:
-        if temperature is not None:
-            check_temperature(temperature)
-        return cls(None if liquid is None else load_liquid_settings(liquid), temperature)
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What of this decides the result; empty where nothing is stated."""
-        said: dict[str, Any] = {}
-        if self.liquid is not None:
-            said["liquid"] = self.liquid.model_dump_json()
-        if self.temperature is not None:
-            said["temperature"] = self.temperature
-        return said
-
-    def complete(self, ensemble: Ensemble) -> Ensemble:
-        """Add what is stated to the metadata, after a check that nothing contradicts it."""
-        source, metadata = ensemble.sources[0], dict(ensemble.metadata)
-        if self.temperature is not None:
-            told = metadata.setdefault("temperature", self.temperature)
-            if not np.isclose(told, self.temperature):
-                raise InputError(source, f"says temperature {told:g}, not {self.temperature:g}")
-        if self.liquid is not None:
-            told = metadata.setdefault("liquid", self.liquid.name)
-            if told != self.liquid.name:
-                raise InputError(source, f"says liquid '{told}', not '{self.liquid.name}'")
-            dimension, liquid = ensemble.positions.shape[1], self.liquid.liquid()
-            if dimension != liquid.dimension:
-                raise InputError(
-                    source, f"has {dimension} dimensions, {liquid.name} {liquid.dimension}"
+def _completed(ensemble: Ensemble, stated: StatePoint) -> Ensemble:
+    """Add what is stated to the metadata, after a check that nothing contradicts it."""
+    source, metadata = ensemble.sources[0], dict(ensemble.metadata)
+    try:
+        point = resolve(StatePoint.from_metadata(metadata), stated).point
+        if stated.liquid is not None:
+            liquid = load_liquid(stated.liquid)
+            liquid.check_types(ensemble.types)
+            if liquid.dimension != ensemble.positions.shape[1]:
+                raise ShapeError(
+                    f"has {ensemble.positions.shape[1]} dimensions, {liquid.name} "
+                    f"{liquid.dimension}"
                 )
-            try:
-                liquid.check_types(ensemble.types)
-            except ShapeError as error:
-                raise InputError(source, str(error)) from None
-        return replace(ensemble, metadata=metadata)
+            metadata.setdefault("liquid", liquid.name)
+    except (SettingsError, ShapeError) as error:
+        raise InputError(source, str(error), parameter=error.parameter) from None
+    if point.temperature is not None:
+        metadata.setdefault("temperature", point.temperature)
+    return replace(ensemble, metadata=metadata)
 
-    def sigma(self, ensemble: Ensemble) -> np.ndarray[Any, np.dtype[np.float64]] | None:
-        """Pair diameters of the liquid, if it is known."""
-        if self.liquid is not None:
-            return self.liquid.liquid().sigma
-        liquid = ensemble.metadata.get("liquid")
-        return None if liquid is None else load_liquid(str(liquid)).sigma
+
+def _sigma(ensemble: Ensemble, stated: StatePoint) -> FloatArray | None:
+    """Pair diameters of the liquid, if it is known."""
+    liquid = stated.liquid or ensemble.metadata.get("liquid")
+    return None if liquid is None else load_liquid(str(liquid)).sigma
 
 
 def _fingerprint(ensemble: Ensemble, options: Mapping[str, Any]) -> str:

@@ -85,7 +85,7 @@ def predict(
                     fitted.predict_mean(suiting, SEPARATION * copy_time),
                 )
             except (ModelError, ShapeError, SettingsError) as error:
-                raise type(error)(f"{path}: {error}") from None
+                raise type(error)(f"{path}: {error}", error.parameter) from None
             for suffix in formats:
                 truth = configuration if len(configuration.times) else None
                 write_forecast(out / f"{file_stem(configuration.name)}.{suffix}", forecast, truth)

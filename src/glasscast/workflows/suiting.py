@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.state_points import StatePoint, always_there, departures
-from glasscast.errors import ModelError
-from glasscast.liquid.definition import BUILT_IN
+from glasscast.datasets.state_points import (
+    Quantity,
+    StatePoint,
+    always_there,
+    departures,
+    resolve,
+)
+from glasscast.errors import ModelError, SettingsError
 from glasscast.liquid.interactions import species_name
 from glasscast.models.base import Model
 from glasscast.simulation.equilibrium import completed
 from glasscast.simulation.thermal_copies import copies_of
-
-Value = TypeVar("Value")
 
 
 def suited(
@@ -48,27 +50,37 @@ def suited(
     """
     model.check_structure(snapshot)
     _compare(model, snapshot, temperature, say)
-    settings, known, assumed = model.hyperparameters, snapshot.metadata, []
+    told, given = StatePoint.of(snapshot), StatePoint.stated(liquid, temperature)
+    settings = model.hyperparameters
     missing = [key for key in settings.equilibrium if getattr(snapshot, key) is None]
-    nameless = known.get("liquid") is None
-    if nameless and liquid is None and (missing or settings.reads_liquid or copies):
-        # A liquid of one's own is a file, which the model does not carry.
-        liquid = _only(p.liquid if p.liquid in BUILT_IN else None for p in model.state_points_)
-        if liquid is not None:
-            assumed.append(f"liquid {liquid}")
-    warm = "cage" in missing or copies > 0
-    if warm and temperature is None and known.get("temperature") is None:
-        temperature = _only(p.temperature for p in model.state_points_)
-        if temperature is not None:
-            assumed.append(f"T = {temperature:g}")
+    needs = _needs(missing, settings.reads_liquid, copies)
+    try:
+        point, assumed = resolve(told, given, model.state_points_, needs)
+    except SettingsError as error:
+        raise SettingsError(f"{snapshot.name}: {error}", error.parameter) from None
     if assumed:
         say(logging.INFO, f"does not tell; assumed {', '.join(assumed)}, as the model was trained")
-    snapshot = completed(snapshot, missing, liquid, temperature)
-    if nameless and liquid is not None and settings.reads_liquid:
-        snapshot = snapshot.with_fields(metadata={**known, "liquid": liquid})
+    snapshot = completed(snapshot, missing, point.liquid, point.temperature)
+    if settings.reads_liquid and point.liquid != told.liquid:
+        metadata = {**snapshot.metadata, "liquid": point.liquid}
+        snapshot = snapshot.with_fields(metadata=metadata)
     if not copies:
         return [snapshot]
-    return [snapshot, *copies_of(snapshot, copies, time, liquid, temperature)]
+    return [snapshot, *copies_of(snapshot, copies, time, point.liquid, point.temperature)]
+
+
+def _needs(missing: Sequence[str], reads_liquid: bool, copies: int) -> dict[Quantity, str]:
+    """Say what must be known to complete a snapshot, and what for."""
+    needs: dict[Quantity, str] = {}
+    if reads_liquid:
+        needs["liquid"] = "the energies that the model reads"
+    if missing:
+        needs["liquid"] = "the equilibrium positions that the model reads"
+    if "cage" in missing:
+        needs["temperature"] = "the cage states that the model reads"
+    if copies:
+        needs |= {"liquid": "the thermal copies", "temperature": "the thermal copies"}
+    return needs
 
 
 def _compare(
@@ -91,9 +103,3 @@ def _compare(
     found = departures(state, points)
     if found:
         say(logging.WARNING, f"{'; '.join(found)}: the forecast is an extrapolation")
-
-
-def _only(values: Iterable[Value | None]) -> Value | None:
-    """Return the value that all of them have; None when they differ."""
-    distinct = set(values)
-    return distinct.pop() if len(distinct) == 1 else None

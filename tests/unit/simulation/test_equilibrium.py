@@ -209,13 +209,13 @@ def test_liquid_and_temperature_come_from_somewhere_and_never_contradict(
     own = write(tmp_path / "own", snapshots, liquid="mine", temperature=1.0)
     monkeypatch.setattr(equilibrium, "finish", None)  # nothing may be computed
     for folder, options, message in [
-        (silent, {"temperature": 1.0}, "the metadata name no liquid; give --liquid"),
-        (silent, {"liquid": "ka"}, "do not tell; give --temperature"),
+        (silent, {"temperature": 1.0}, "liquid: does not say which liquid it is of"),
+        (silent, {"liquid": "ka"}, "tells no temperature, needed by cage states"),
         (silent, {"liquid": "ka", "temperature": -1}, "temperature must be positive, got -1"),
         (silent, {"liquid": "kaa", "temperature": 1.0}, "unknown liquid 'kaa'"),
-        (known, {"temperature": 0.5}, "the metadata say temperature 1, not 0.5"),
-        (known, {"liquid": "ka2d"}, "the metadata say liquid 'ka', not 'ka2d'"),
-        (own, {}, "the liquid 'mine' is not built in; give its file with --liquid"),
+        (known, {"temperature": 0.5}, "says temperature 1, not 0.5"),
+        (known, {"liquid": "ka2d"}, "says liquid 'ka', not 'ka2d'"),
+        (own, {}, "of the liquid 'mine', which is not built in"),
     ]:
         with pytest.raises(SettingsError, match=message):
             add_equilibrium(folder, INHERENT, CAGE, **options)

@@ -70,6 +70,11 @@ class Plan:
         return self.settings.engine.time_step or self.liquid_settings.time_step
 
     @property
+    def density(self) -> float:
+        """Number density of the settings, else the liquid's own."""
+        return self.settings.density or self.liquid_settings.density
+
+    @property
     def configurations(self) -> int:
         """How many configurations there will be."""
         return self.settings.configurations if self.starts is None else len(self.starts)
@@ -80,7 +85,7 @@ class Plan:
         s = self.settings
         if s.starts is None:
             return None
-        return find_starts(s.starts, self.liquid, s.density, s.cage)
+        return find_starts(s.starts, self.liquid, self.density, s.cage)
 
     @property
     def chains(self) -> int:
@@ -225,7 +230,7 @@ class Plan:
     def _liquid(self) -> dict[str, Any]:
         return self.liquid_settings.model_dump(
             exclude={"notes", "density", "name", "time_step"}
-        ) | {"density": self.settings.density or self.liquid_settings.density}
+        ) | {"density": self.density}
 
 
 def save(path: Path, fingerprint: str, arrays: dict[str, NDArray[Any]], record: Any) -> None:

@@ -185,7 +185,7 @@ def _check(plan: Plan, todo: list[int], scheduler: Scheduler) -> None:
     """Refuse now what would fail after hours: the box, the cage, missing libraries."""
     s, liquid = plan.settings, plan.liquid
     if s.equilibration is not None and s.particles is not None:
-        box = box_of(liquid, s.particles, s.density)
+        box = box_of(liquid, s.particles, plan.density)
         liquid.counts(s.particles)
         if s.cage is not None:
             check_cage(liquid, box, s.cage)

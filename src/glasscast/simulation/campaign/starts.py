@@ -51,7 +51,7 @@ class Start:
 
 
 def find_starts(
-    paths: Sequence[str], liquid: Liquid, density: float | None, cage: CageSettings | None
+    paths: Sequence[str], liquid: Liquid, density: float, cage: CageSettings | None
 ) -> tuple[Start, ...]:
     """List the configurations that some paths hold, and check that each can be simulated.
 
@@ -59,21 +59,20 @@ def find_starts(
     ----------
     paths : files of any readable format, each with one or more frames; folders of them; or
         folders that are a dataset.
-    density : number density for files without a box; the liquid's own if absent.
+    density : number density for files without a box.
     cage : settings of a cage state to be found from each.
 
     Raises
     ------
     InputError : naming the file that is absent, damaged, or does not suit the liquid.
     """
-    side = density or liquid.density
     starts = []
     for path in map(Path, paths):
-        for file, found in _files(path, side):
+        for file, found in _files(path, density):
             checksum = sha256_of_file(file)
             for frame, c in enumerate(found):
                 check_snapshot(file, liquid, c.positions, c.types, c.box, cage)
-                starts.append(Start(file, frame, len(found) == 1, checksum, side))
+                starts.append(Start(file, frame, len(found) == 1, checksum, density))
     return tuple(starts)
 
 

@@ -41,7 +41,7 @@ def make_snapshot(plan: Plan, configuration: int) -> int:
                 s.temperature,
                 s.equilibration,
                 [s.seed, chain],
-                s.density,
+                plan.density,
                 s.pressure,
                 s.engine,
             )
