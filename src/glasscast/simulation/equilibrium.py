@@ -16,12 +16,12 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.dataset import Dataset, Entry
 from glasscast.datasets.files import remove_partials
+from glasscast.datasets.kept import fingerprint_of, is_kept, keep, read_kept
 from glasscast.datasets.state_points import Quantity, StatePoint, resolve
 from glasscast.errors import SettingsError
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.progress import Progress, Silent
 from glasscast.simulation.cage import find_cage
-from glasscast.simulation.campaign.plan import fingerprint_of, load, matches, save
 from glasscast.simulation.checks import check_engine, check_snapshot
 from glasscast.simulation.executors import Scheduler, finish
 from glasscast.simulation.inherent import find_inherent
@@ -202,7 +202,7 @@ def _find(plan: EquilibriumPlan, folder: Path, entry: Entry, wanted: dict[str, s
         assert snapshot is not None
         positions, record = plan.find(part, snapshot)
         path = _part_path(folder, entry, part)
-        save(path, wanted[part], {part: positions}, record | {"fingerprint": wanted[part]})
+        keep(path, wanted[part], {part: positions}, record | {"fingerprint": wanted[part]})
 
 
 def _merged(folder: Path, wanted: dict[Entry, dict[str, str]]) -> Iterator[Configuration]:
@@ -211,7 +211,7 @@ def _merged(folder: Path, wanted: dict[Entry, dict[str, str]]) -> Iterator[Confi
         records = dict(configuration.metadata.get("records", {}))
         fields = {}
         for part in parts:
-            arrays, records[part] = load(_part_path(folder, entry, part))
+            arrays, records[part] = read_kept(_part_path(folder, entry, part))
             fields[part] = arrays[part]
         metadata = {**configuration.metadata, "records": records}
         yield configuration.with_fields(**fields, metadata=metadata)
@@ -230,7 +230,7 @@ def _wanted(entry: Entry, plan: EquilibriumPlan) -> dict[str, str]:
 
 
 def _missing(folder: Path, entry: Entry, wanted: dict[str, str]) -> list[str]:
-    return [p for p, mark in wanted.items() if not matches(_part_path(folder, entry, p), mark)]
+    return [p for p, mark in wanted.items() if not is_kept(_part_path(folder, entry, p), mark)]
 
 
 def _part_path(folder: Path, entry: Entry, part: str) -> Path:

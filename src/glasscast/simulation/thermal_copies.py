@@ -15,13 +15,13 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.dataset import Dataset, Entry, qualified
 from glasscast.datasets.files import remove_partials
+from glasscast.datasets.kept import fingerprint_of, is_kept, keep, read_kept
 from glasscast.datasets.state_points import Quantity, StatePoint
 from glasscast.datasets.writer import STATE_KEYS, DatasetWriter
 from glasscast.errors import SettingsError
 from glasscast.liquid.box import wrap
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.progress import Progress, Silent
-from glasscast.simulation.campaign.plan import fingerprint_of, load, matches, save
 from glasscast.simulation.checks import check_engine, check_snapshot
 from glasscast.simulation.equilibrium import resolved
 from glasscast.simulation.executors import Scheduler, finish
@@ -154,7 +154,7 @@ def make_copies(
         remove_partials(parts)
 
     def done(entry: Entry) -> bool:
-        return matches(_part(parts, entry), prints[entry]) or all(
+        return is_kept(_part(parts, entry), prints[entry]) or all(
             before.has(*_name_and_mark(entry, number, prints[entry])) for number in range(copies)
         )
 
@@ -170,7 +170,7 @@ def make_copies(
         for number in range(copies):
             name, mark = _name_and_mark(entry, number, prints[entry])
             if not writer.has(name, mark):
-                positions = load(_part(parts, entry))[0]["positions"][number]
+                positions = read_kept(_part(parts, entry)).arrays["positions"][number]
                 parent = qualified(dataset.name, entry.parent)
                 writer.add(_copy(snapshot, name, parent, positions, plan), mark)
     result = writer.finish()
@@ -213,7 +213,7 @@ def _checked(entry: Entry, plan: CopyPlan) -> Configuration:
 def _run(plan: CopyPlan, folder: Path, entry: Entry, fingerprint: str) -> None:
     """Run all copies of one configuration: one task, idempotent."""
     positions = plan.run(read_configuration(entry.path, entry.checksum))
-    save(_part(folder, entry), fingerprint, {"positions": positions}, {})
+    keep(_part(folder, entry), fingerprint, {"positions": positions}, {})
 
 
 def _name_and_mark(entry: Entry, number: int, fingerprint: str) -> tuple[str, str]:

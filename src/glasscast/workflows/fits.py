@@ -11,12 +11,12 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glasscast.datasets.dataset import Dataset, file_stem
-from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
+from glasscast.datasets.files import sha256
+from glasscast.datasets.kept import is_kept, keep, read_kept
 from glasscast.datasets.splits import fold_indices
-from glasscast.errors import InputError, SettingsError
+from glasscast.errors import SettingsError
 from glasscast.evaluation.comparison import Cost
 from glasscast.models.forecast import Forecast
 from glasscast.models.hyperparameters import Hyperparameters
@@ -127,7 +127,7 @@ def forecast_part(
     missing = [
         name
         for name in part.test.names
-        if _kept_fingerprint(forecast_path(out, label, name)) != fingerprint
+        if not is_kept(forecast_path(out, label, name), fingerprint)
     ]
     if not missing:
         return
@@ -146,14 +146,12 @@ def forecast_part(
         started = perf_counter()
         forecast = model.predict_mean(sources[name])
         cost = Cost(model.parameter_count(), fitted, perf_counter() - started, peak_mb())
-        arrays: dict[str, NDArray[Any]] = {
-            "times": forecast.times,
-            "values": forecast.values,
-            "record": np.array(
-                json.dumps({"target": forecast.target, "fingerprint": fingerprint, **asdict(cost)})
-            ),
-        }
-        write_atomically(forecast_path(out, label, name), npz_bytes(arrays))
+        keep(
+            forecast_path(out, label, name),
+            fingerprint,
+            {"times": forecast.times, "values": forecast.values},
+            {"target": forecast.target, **asdict(cost)},
+        )
 
 
 def _fingerprint(
@@ -170,15 +168,6 @@ def _fingerprint(
     return sha256(json.dumps(data).encode())
 
 
-def _kept_fingerprint(path: Path) -> str | None:
-    """Fingerprint of a kept forecast; None when there is none that can be used."""
-    try:
-        record = json.loads(str(read_npz(path, ("record",))["record"]))
-        return str(record["fingerprint"])
-    except (InputError, ValueError, KeyError):
-        return None
-
-
 def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[Forecast]:
     """Read the kept forecasts of one model, labelled as in the experiment.
 
@@ -188,17 +177,13 @@ def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[Forecast]:
     """
     for configuration in test:
         path = forecast_path(out, label, configuration.name)
-        arrays = read_npz(path, ("times", "values", "record"))
-        try:
-            target = json.loads(str(arrays["record"]))["target"]
-        except (ValueError, KeyError) as error:
-            raise InputError(path, f"has an unreadable 'record' ({error!r})") from None
+        arrays, record = read_kept(path, ("times", "values"))
         yield Forecast(
             configuration=configuration,
             model=label,
             times=arrays["times"],
             values=arrays["values"],
-            target=target,
+            target=record["target"],
         )
 
 
@@ -211,7 +196,7 @@ def cost_of(out: Path, label: str, parts: list[Part]) -> Cost:
     """
     found = []
     for path in (forecast_path(out, label, name) for part in parts for name in part.test.names):
-        record = json.loads(str(read_npz(path, ("record",))["record"]))
+        record = read_kept(path).record
         found.append([record.get(field.name, math.nan) for field in fields(Cost)])
     parameters, fit, forecast, peak = np.array(found, dtype=np.float64).T
     return Cost(parameters.mean(), fit.mean(), forecast.mean(), peak.max())

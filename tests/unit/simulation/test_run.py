@@ -17,7 +17,7 @@ from glasscast.datasets.dataset import Dataset
 from glasscast.errors import GlasscastError, InputError, SettingsError, SimulationError
 from glasscast.liquid.definition import load_liquid
 from glasscast.simulation.campaign import run as run_module
-from glasscast.simulation.campaign.plan import Plan, load, matches, save
+from glasscast.simulation.campaign.plan import Plan
 from glasscast.simulation.campaign.run import simulate
 from glasscast.simulation.executors import InlineExecutor, Scheduler
 from glasscast.simulation.inputs import write_rerun
@@ -381,19 +381,6 @@ def test_fingerprints_know_what_matters():
     for changes in ({"seed": 6}, {"temperature": 0.9}, {"engine": {"time_step": 0.004}}):
         assert all(a != b for a, b in zip(prints(**changes), mine, strict=True))
     assert plan.snapshot_print(0) != plan.snapshot_print(1)
-
-
-def test_saved_files_match_only_their_fingerprint(tmp_path):
-    path = tmp_path / "a.npz"
-    assert not matches(path, "one")
-    save(path, "one", {"x": np.arange(3)}, {"note": [1.5]})
-    assert matches(path, "one")
-    assert not matches(path, "two")
-    arrays, record = load(path)
-    assert arrays["x"].tolist() == [0, 1, 2]
-    assert record == {"note": [1.5]}
-    path.write_bytes(path.read_bytes()[:100])
-    assert not matches(path, "one")
 
 
 def test_an_unwritable_folder_is_an_error_before_anything_is_computed(tmp_path):

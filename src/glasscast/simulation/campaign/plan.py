@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,13 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
+from glasscast.datasets.kept import fingerprint_of, is_kept
 from glasscast.datasets.precision import COORDINATES, SHARES
 from glasscast.datasets.splits import split_sizes
-from glasscast.errors import InputError, SettingsError
+from glasscast.errors import SettingsError
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.campaign.starts import Start, find_starts
@@ -190,14 +186,14 @@ class Plan:
         return [
             part
             for part in self.parts()
-            if not matches(
+            if not is_kept(
                 self.part_path(configuration, part), self.part_print(configuration, part)
             )
         ]
 
     def has_snapshot(self, configuration: int) -> bool:
         """Whether the state a configuration starts from is there."""
-        return matches(self.snapshot_path(configuration), self.snapshot_print(configuration))
+        return is_kept(self.snapshot_path(configuration), self.snapshot_print(configuration))
 
     def snapshot_steps(self, configuration: int) -> int:
         """Time steps of the molecular dynamics that make a snapshot."""
@@ -231,36 +227,3 @@ class Plan:
         return self.liquid_settings.model_dump(
             exclude={"notes", "density", "name", "time_step"}
         ) | {"density": self.density}
-
-
-def save(path: Path, fingerprint: str, arrays: dict[str, NDArray[Any]], record: Any) -> None:
-    """Write arrays, a JSON record and the fingerprint as one file, whole or not at all."""
-    text = {"record": json.dumps(record), "fingerprint": fingerprint}
-    content = arrays | {key: np.array([value]) for key, value in text.items()}
-    write_atomically(path, npz_bytes(content))
-
-
-def load(path: Path) -> tuple[dict[str, NDArray[Any]], Any]:
-    """Read what :func:`save` wrote: the arrays and the record."""
-    arrays = read_npz(path, required=("record", "fingerprint"))
-    record = json.loads(str(arrays.pop("record")[0]))
-    arrays.pop("fingerprint")
-    return arrays, record
-
-
-def matches(path: Path, fingerprint: str) -> bool:
-    """Whether a file is there, whole, and made from the same settings."""
-    if not path.exists():
-        return False
-    try:
-        return (
-            str(read_npz(path, required=("fingerprint",), only=("fingerprint",))["fingerprint"][0])
-            == fingerprint
-        )
-    except InputError:
-        return False  # torn by something else than us: make it again
-
-
-def fingerprint_of(content: dict[str, Any]) -> str:
-    """Hash of everything that decides a result, as JSON values."""
-    return sha256(json.dumps(content, sort_keys=True).encode())[:32]

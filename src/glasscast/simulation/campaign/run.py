@@ -10,13 +10,14 @@ from typing import Any
 from glasscast.datasets.configuration import FIELDS, Configuration
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import remove_partials
+from glasscast.datasets.kept import read_kept
 from glasscast.datasets.precision import compacted
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import SimulationError
 from glasscast.progress import Progress, Silent, task
 from glasscast.runtime import __version__
 from glasscast.simulation.cage import check_cage
-from glasscast.simulation.campaign.plan import Plan, load
+from glasscast.simulation.campaign.plan import Plan
 from glasscast.simulation.campaign.tasks import make_snapshot, measure
 from glasscast.simulation.checks import check_engine
 from glasscast.simulation.equilibration import box_of
@@ -86,11 +87,11 @@ def collect(plan: Plan) -> Dataset:
 
 def assemble(plan: Plan, configuration: int) -> Configuration:
     """Put the parts of one configuration together."""
-    start, evidence = load(plan.snapshot_path(configuration))
+    start, evidence = read_kept(plan.snapshot_path(configuration))
     fields: dict[str, Any] = {key: start[key] for key in ("positions", "types", "box")}
     records: dict[str, Any] = {}
     for part in plan.parts():
-        arrays, records[part] = load(plan.part_path(configuration, part))
+        arrays, records[part] = read_kept(plan.part_path(configuration, part))
         fields |= {key: value for key, value in arrays.items() if key in FIELDS}
     s, liquid = plan.settings, plan.liquid_settings.name
     known = RELAXATION_TIMES.get((liquid, s.temperature))

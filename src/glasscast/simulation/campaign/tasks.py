@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.datasets.kept import keep, read_kept
 from glasscast.simulation.cage import find_cage
-from glasscast.simulation.campaign.plan import Plan, load, save
+from glasscast.simulation.campaign.plan import Plan
 from glasscast.simulation.equilibration import Snapshot, first_snapshot, next_snapshot
 from glasscast.simulation.inherent import find_inherent
 from glasscast.simulation.isoconfigurational import run_isoconfigurational
@@ -63,7 +64,7 @@ def make_snapshot(plan: Plan, configuration: int) -> int:
         "box": snapshot.box,
         "types": types,
     }
-    save(plan.snapshot_path(configuration), fingerprint, arrays, snapshot.evidence)
+    keep(plan.snapshot_path(configuration), fingerprint, arrays, snapshot.evidence)
     return plan.snapshot_steps(configuration) * len(types)
 
 
@@ -80,14 +81,14 @@ def measure(plan: Plan, configuration: int, progress: Progress | None = None) ->
             plan.part_path(configuration, part),
             plan.part_print(configuration, part),
         )
-        save(path, fingerprint, arrays, record)
+        keep(path, fingerprint, arrays, record)
         work += done
     return work
 
 
 def load_snapshot(plan: Plan, configuration: int) -> tuple[Snapshot, NDArray[np.int8]]:
     """Read the state a configuration starts from, and its species."""
-    arrays, evidence = load(plan.snapshot_path(configuration))
+    arrays, evidence = read_kept(plan.snapshot_path(configuration))
     snapshot = Snapshot(arrays["positions"], arrays["velocities"], arrays["box"], evidence)
     return snapshot, arrays["types"]
 
