@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Two test processes with a thread each: threads that wait for each other by spinning cost more.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-slow lint types check benchmark clean
+.PHONY: demo test test-slow test-slurm lint types check benchmark clean
 
 demo: .venv/ready  ## environment, install, main job on the bundled sample
 	$(BIN)/glasscast demo --out demo
@@ -15,6 +15,10 @@ test: .venv/ready  ## environment, install, tests
 
 test-slow: .venv/ready
 	$(PYTEST) -m slow
+
+test-slurm: .venv/ready  ## a real Slurm of one node; root, and Debian's slurmctld slurmd slurm-client munge
+	EXTRAS=dev,cluster PYTHON=$(PYTHON) sh scripts/setup.sh
+	scripts/slurm_node.sh run .slurm $(PYTEST) -m slurm -rs
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .

@@ -140,6 +140,7 @@ def test_dask_workers_make_the_same_bytes(reference, tmp_path):
 
 @pytest.mark.lammps
 @pytest.mark.slow
+@pytest.mark.slurm
 def test_slurm_jobs_make_the_same_bytes(reference, tmp_path):
     if shutil.which("sbatch") is None:
         pytest.skip("no Slurm on this machine: sbatch is not found")
