@@ -10,12 +10,19 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from glasscast.config import Settings, checked, parse_mapping, read_mapping
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.potentials import Potential
+from glasscast.liquid.power_sums import PowerSums
 
 #: Liquids that come with the library.
 BUILT_IN = ("ka", "ka-cut", "ka-unshifted", "ka2d", "hard-spheres")
@@ -49,11 +56,17 @@ class SpeciesSettings(Settings):
 
 
 class PairSettings(Settings):
-    """Parameters of one pair of species."""
+    """Parameters of one pair of species; which of them there must be, the potential says."""
 
-    epsilon: float = Field(gt=0)
+    epsilon: float | None = Field(default=None, gt=0)
     sigma: float = Field(gt=0)
-    cutoff: float = Field(gt=0, description="absolute distance, in the unit of sigma")
+    cutoff: float | None = Field(
+        default=None, gt=0, description="absolute distance, in the unit of sigma"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
 
 
 class LiquidSettings(Settings):
@@ -64,8 +77,9 @@ class LiquidSettings(Settings):
     name, notes : for metadata and reports.
     dimension : 2 or 3.
     density : number density.
-    potential : ``{form: lj-cut | lj-force-shifted | lj-polynomial}`` or
-        ``{form: mie, repulsive: n, attractive: m}``.
+    potential : ``{form: lj-cut | lj-force-shifted | lj-polynomial}``,
+        ``{form: mie, repulsive: n, attractive: m}``,
+        ``{form: inverse-power, exponent: n, cut: polynomial | shifted}`` or ``{form: harmonic}``.
     species : name -> fraction and mass, in the order of the types.
     pairs : the two names joined (``AB``, or ``A-B`` for longer names) -> parameters; every
         unordered pair once.
@@ -86,9 +100,8 @@ class LiquidSettings(Settings):
         total = sum(s.fraction for s in self.species.values())
         if abs(total - 1) > 1e-6:
             raise ValueError(f"the fractions of the species must add up to 1, got {total:g}")
-        if self.potential.form == "mie" and self.potential.repulsive <= self.potential.attractive:
-            raise ValueError("the repulsive exponent must exceed the attractive one")
-        self._by_pair()
+        for pair in self._by_pair().values():
+            self._check_keys(pair)
         return self
 
     def liquid(self) -> Liquid:
@@ -97,7 +110,11 @@ class LiquidSettings(Settings):
         tables = np.empty((3, len(names), len(names)))
         for (a, b), key in self._by_pair().items():
             pair = self.pairs[key]
-            tables[:, a, b] = tables[:, b, a] = pair.epsilon, pair.sigma, pair.cutoff
+            # a form that asks for no cutoff ends where the particles touch
+            values = pair.epsilon, pair.sigma, pair.cutoff or pair.sigma
+            tables[:, a, b] = tables[:, b, a] = values
+        epsilon, sigma, cutoff = tables
+        form = self.potential
         return Liquid(
             name=self.name,
             dimension=self.dimension,
@@ -105,10 +122,14 @@ class LiquidSettings(Settings):
             fractions=np.array([s.fraction for s in self.species.values()]),
             masses=np.array([s.mass for s in self.species.values()]),
             density=self.density,
-            potential=self.potential,
-            epsilon=tables[0],
-            sigma=tables[1],
-            cutoff=tables[2],
+            potential=form,
+            epsilon=epsilon,
+            sigma=sigma,
+            law=PowerSums.of(
+                lambda a, b: form.terms(epsilon[a, b], sigma[a, b], cutoff[a, b]),
+                cutoff,
+                form.core * sigma,
+            ),
             time_step=self.time_step,
             notes=self.notes.strip(),
         )
@@ -135,6 +156,16 @@ class LiquidSettings(Settings):
             if pair not in keys:
                 raise ValueError(f"the pair {'-'.join(self._names(pair))} is missing")
         return keys
+
+    def _check_keys(self, key: str) -> None:
+        """Refuse a pair that lacks what its potential asks for, or gives what it does not read."""
+        form, pair = self.potential, self.pairs[key]
+        for name in type(pair).model_fields:
+            given = getattr(pair, name) is not None
+            if given and name not in form.pair_keys:
+                raise ValueError(f"the pair '{key}': '{name}' means nothing to '{form.form}'")
+            if not given and name in form.pair_keys:
+                raise ValueError(f"the pair '{key}' lacks '{name}'")
 
     def _names(self, pair: _Pair) -> tuple[str, str]:
         names = tuple(self.species)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from string import ascii_uppercase
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from glasscast.errors import SettingsError, ShapeError
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
 from glasscast.liquid.potentials import Potential
+from glasscast.liquid.power_sums import PowerSums
 
 FloatArray = NDArray[np.float64]
 
@@ -45,7 +45,8 @@ class Liquid:
     masses : (S,) masses.
     density : number density the published data have.
     potential : the functional form shared by all pairs.
-    epsilon, sigma, cutoff : (S, S) symmetric tables of pair parameters.
+    epsilon, sigma : (S, S) symmetric tables of pair parameters.
+    law : energy and force of every pair of species at a distance.
     time_step : that conserves energy to 1e-4 per particle over 100 time units or better.
     notes : mapping to other units and sources, for reports.
     """
@@ -59,32 +60,24 @@ class Liquid:
     potential: Potential
     epsilon: FloatArray
     sigma: FloatArray
-    cutoff: FloatArray
+    law: PowerSums
     time_step: float = 0.005
     notes: str = field(default="", compare=False)
+
+    @property
+    def cutoff(self) -> FloatArray:
+        """Distances from which on pairs do not interact, (S, S)."""
+        return self.law.cutoff
+
+    @property
+    def core(self) -> FloatArray:
+        """Distances below which pairs overlap, (S, S)."""
+        return self.law.core
 
     @property
     def longest_cutoff(self) -> float:
         """Longest of the pair cutoffs."""
         return float(self.cutoff.max())
-
-    @cached_property
-    def exponents(self) -> tuple[int, ...]:
-        """Powers of r that occur in the potential, the most repulsive first."""
-        return tuple(self.potential.terms(1.0, 1.0, 2.0))
-
-    @cached_property
-    def coefficients(self) -> FloatArray:
-        """Coefficients of the powers, (S, S, K) in the order of :attr:`exponents`."""
-        count = len(self.species)
-        table = np.empty((count, count, len(self.exponents)))
-        for a in range(count):
-            for b in range(count):
-                terms = self.potential.terms(
-                    self.epsilon[a, b], self.sigma[a, b], self.cutoff[a, b]
-                )
-                table[a, b] = [terms[n] for n in self.exponents]
-        return table
 
     def counts(self, particles: int) -> NDArray[np.int64]:
         """Count the particles of each species, rounded so that they add up.
@@ -121,11 +114,11 @@ class Liquid:
 
     def pair_energy(self, distances: FloatArray, a: int = 0, b: int = 0) -> FloatArray:
         """Energy u_ab(r) of pairs at given distances; 0 from the cutoff on."""
-        return self._sum(distances, self.coefficients[a, b], self.cutoff[a, b])
+        return self.law.energy(np.asarray(distances, dtype=np.float64), a, b)
 
     def pair_force(self, distances: FloatArray, a: int = 0, b: int = 0) -> FloatArray:
         """Force -du_ab/dr of pairs at given distances, positive when repulsive."""
-        return self._sum(distances, self.coefficients[a, b], self.cutoff[a, b], derivative=True)
+        return self.law.force(np.asarray(distances, dtype=np.float64), a, b)
 
     def energies(
         self,
@@ -151,7 +144,8 @@ class Liquid:
         ------
         ShapeError : for unknown species or a box smaller than twice the cutoff.
         """
-        pairs, energy = self._pairs(positions, types, box, pairs, derivative=False)
+        pairs = self._pairs(positions, types, box, pairs)
+        energy = self.law.energy(pairs.distances, types[pairs.receivers], types[pairs.senders])
         return np.asarray(
             np.bincount(pairs.receivers, 0.5 * energy, minlength=len(positions)), dtype=np.float64
         )
@@ -167,7 +161,8 @@ class Liquid:
 
         Parameters and errors are those of :meth:`energies`.
         """
-        pairs, force = self._pairs(positions, types, box, pairs, derivative=True)
+        pairs = self._pairs(positions, types, box, pairs)
+        force = self.law.force(pairs.distances, types[pairs.receivers], types[pairs.senders])
         # vectors point from receiver to sender: a repulsive force acts against them
         push = -(force / pairs.distances)[:, None] * pairs.vectors
         columns = [
@@ -184,7 +179,8 @@ class Liquid:
         temperature: float,
     ) -> float:
         r"""Pressure by the virial, :math:`\rho T + \frac{1}{dV}\sum_{i<j} r_{ij} f_{ij}`."""
-        pairs, force = self._pairs(positions, types, box, None, derivative=True)
+        pairs = self._pairs(positions, types, box, None)
+        force = self.law.force(pairs.distances, types[pairs.receivers], types[pairs.senders])
         volume = float(np.prod(box))
         virial = 0.5 * float(np.sum(force * pairs.distances)) / (positions.shape[1] * volume)
         return float(len(positions) * temperature / volume + virial)
@@ -195,27 +191,7 @@ class Liquid:
         types: NDArray[np.integer],
         box: FloatArray,
         pairs: Neighbours | None,
-        derivative: bool,
-    ) -> tuple[Neighbours, FloatArray]:
-        """Energy or force of every directed pair of the neighbour list."""
+    ) -> Neighbours:
+        """Return the neighbour list, found if absent, of particles whose species are known."""
         self.check_types(types)
-        if pairs is None:
-            pairs = find_neighbours(positions, box, self.longest_cutoff)
-        a, b = types[pairs.receivers], types[pairs.senders]
-        coefficients, cutoff = self.coefficients[a, b], self.cutoff[a, b]
-        return pairs, self._sum(pairs.distances, coefficients, cutoff, derivative)
-
-    def _sum(
-        self,
-        distances: FloatArray,
-        coefficients: FloatArray,
-        cutoff: FloatArray | float,
-        derivative: bool = False,
-    ) -> FloatArray:
-        """Sum of the powers, or minus its derivative."""
-        distances = np.asarray(distances, dtype=np.float64)
-        total = np.zeros_like(distances)
-        for k, n in enumerate(self.exponents):
-            c = coefficients[..., k]
-            total += -n * c * distances ** (n - 1.0) if derivative else c * distances ** float(n)
-        return np.where(distances < cutoff, total, 0.0)
+        return pairs or find_neighbours(positions, box, self.longest_cutoff)

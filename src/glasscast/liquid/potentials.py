@@ -1,32 +1,36 @@
-r"""Pair potentials written as sums of powers of the distance.
-
-Every potential of this library has the form
-
-.. math:: u_{ab}(r) = \sum_k c_{ab,k}\, r^{n_k} \quad (r < r_{c,ab}), \qquad 0 \text{ beyond,}
-
-with integer exponents :math:`n_k`. One representation then serves numpy, the Monte Carlo kernel
-and the molecular-dynamics engine, and none can drift from the others.
-"""
+"""Functional forms of pair potentials, as the ``potential`` of a liquid's file names them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from glasscast.config import Settings
-
-#: Exponent -> coefficient of one pair of species.
-Terms = dict[int, float]
+from glasscast.liquid.power_sums import Terms
 
 
-class _Form(Settings):
+class PowerForm(Settings):
+    """A form that is a sum of powers of the distance.
+
+    Attributes
+    ----------
+    pair_keys : what a pair of species must give.
+    """
+
+    pair_keys: ClassVar[tuple[str, ...]] = ("epsilon", "sigma", "cutoff")
+
     def terms(self, epsilon: float, sigma: float, cutoff: float) -> Terms:
         """Coefficients of the powers of r for one pair of species."""
         raise NotImplementedError
 
+    @property
+    def core(self) -> float:
+        """Share of sigma to which no two particles come in a sound simulation."""
+        return 0.5
 
-class LennardJonesCut(_Form):
+
+class LennardJonesCut(PowerForm):
     r"""Plain Lennard-Jones, cut without a shift (as in Bapst et al. 2020).
 
     .. math:: u(r) = 4\epsilon [(\sigma/r)^{12} - (\sigma/r)^6]
@@ -75,12 +79,7 @@ class LennardJonesPolynomial(LennardJonesCut):
     @staticmethod
     def constants(x: float) -> tuple[float, float, float]:
         """C0, C2 and C4 for a reduced cutoff x."""
-        value = x**-12 - x**-6
-        slope = -12 * x**-13 + 6 * x**-7
-        curvature = 156 * x**-14 - 42 * x**-8
-        c4 = (slope / x - curvature) / (8 * x**2)
-        c2 = -(slope + 4 * c4 * x**3) / (2 * x)
-        return -(value + c2 * x**2 + c4 * x**4), c2, c4
+        return smoothing(x**-12 - x**-6, -12 * x**-13 + 6 * x**-7, 156 * x**-14 - 42 * x**-8, x)
 
     def terms(self, epsilon: float, sigma: float, cutoff: float) -> Terms:
         """Lennard-Jones and the powers 0, 2 and 4."""
@@ -92,7 +91,7 @@ class LennardJonesPolynomial(LennardJonesCut):
         }
 
 
-class Mie(_Form):
+class Mie(PowerForm):
     r"""Mie potential, shifted to zero energy at the cutoff.
 
     .. math:: u(r) = C\epsilon [(\sigma/r)^n - (\sigma/r)^m] - \text{(value at the cutoff)},
@@ -106,6 +105,12 @@ class Mie(_Form):
     repulsive: int = Field(gt=0, le=60, description="exponent n")
     attractive: int = Field(gt=0, le=60, description="exponent m < n")
 
+    @model_validator(mode="after")
+    def _repulsive_inside(self) -> Self:
+        if self.repulsive <= self.attractive:
+            raise ValueError("the repulsive exponent must exceed the attractive one")
+        return self
+
     def terms(self, epsilon: float, sigma: float, cutoff: float) -> Terms:
         """Two powers and the constant that removes the energy at the cutoff."""
         n, m = self.repulsive, self.attractive
@@ -114,8 +119,81 @@ class Mie(_Form):
         return {-n: strength * sigma**n, -m: -strength * sigma**m, 0: -shift}
 
 
+class InversePower(PowerForm):
+    r"""Purely repulsive power: soft spheres.
+
+    .. math:: u(r) = \epsilon [x^{-n} + C_0 + C_2 x^2 + C_4 x^4], \quad x = r/\sigma
+
+    The constants make energy, force and stiffness vanish at the cutoff (``cut: polynomial``), as
+    for the polydisperse soft spheres, n = 12 and :math:`x_c = 1.25`, of Ninarello, Berthier and
+    Coslovich, Phys. Rev. X 7, 021039 (2017), eqs. 1-2; or C0 alone removes the energy and the
+    force jumps (``cut: shifted``).
+    """
+
+    form: Literal["inverse-power"] = "inverse-power"
+    exponent: int = Field(ge=1, le=60, description="n")
+    cut: Literal["polynomial", "shifted"] = "polynomial"
+
+    @property
+    def core(self) -> float:
+        """Where the energy is a thousand epsilon, at most half of sigma."""
+        return float(min(0.5, 1e3 ** (-1 / self.exponent)))
+
+    def terms(self, epsilon: float, sigma: float, cutoff: float) -> Terms:
+        """Return the power and what removes it at the cutoff."""
+        n, x = self.exponent, cutoff / sigma
+        if self.cut == "shifted":
+            return {-n: epsilon * sigma**n, 0: -epsilon * x**-n}
+        c0, c2, c4 = smoothing(x**-n, -n * x ** (-n - 1), n * (n + 1) * x ** (-n - 2), x)
+        return {
+            -n: epsilon * sigma**n,
+            0: epsilon * c0,
+            2: epsilon * c2 / sigma**2,
+            4: epsilon * c4 / sigma**4,
+        }
+
+
+class Harmonic(PowerForm):
+    r"""Soft repulsive spheres, which may overlap; nothing beyond the diameter.
+
+    .. math:: u(r) = \frac{\epsilon}{2} (1 - r/\sigma)^2 \quad (r < \sigma)
+
+    O'Hern, Langer, Liu and Nagel, Phys. Rev. Lett. 88, 075507 (2002), eq. 1 with alpha = 2. The
+    force is continuous, the stiffness jumps at the contact.
+    """
+
+    pair_keys: ClassVar[tuple[str, ...]] = ("epsilon", "sigma")
+    form: Literal["harmonic"] = "harmonic"
+
+    @property
+    def core(self) -> float:
+        """None: full overlap costs half an epsilon."""
+        return 0.0
+
+    def terms(self, epsilon: float, sigma: float, cutoff: float) -> Terms:
+        """Return the square written out."""
+        return {0: epsilon / 2, 1: -epsilon / sigma, 2: epsilon / (2 * sigma**2)}
+
+
+def smoothing(value: float, slope: float, curvature: float, x: float) -> tuple[float, float, float]:
+    """C0, C2 and C4 of the even polynomial that takes away a function with its slope and curvature.
+
+    Parameters
+    ----------
+    value, slope, curvature : of the function at x.
+    """
+    c4 = (slope / x - curvature) / (8 * x**2)
+    c2 = -(slope + 4 * c4 * x**3) / (2 * x)
+    return -(value + c2 * x**2 + c4 * x**4), c2, c4
+
+
 #: Any of the potentials, chosen by its ``form``.
 Potential = Annotated[
-    LennardJonesCut | LennardJonesForceShifted | LennardJonesPolynomial | Mie,
+    LennardJonesCut
+    | LennardJonesForceShifted
+    | LennardJonesPolynomial
+    | Mie
+    | InversePower
+    | Harmonic,
     Field(discriminator="form"),
 ]

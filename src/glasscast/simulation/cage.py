@@ -25,10 +25,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.errors import MissingExtraError, SettingsError, ShapeError
+from glasscast.errors import MissingExtraError, ShapeError
 from glasscast.liquid.box import check_cutoff, wrap
 from glasscast.liquid.interactions import Liquid, check_temperature
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
+from glasscast.liquid.power_sums import PowerSums
 from glasscast.simulation.settings import CageSettings
 
 FloatArray = NDArray[np.float64]
@@ -88,7 +89,7 @@ def find_cage(
     ------
     MissingExtraError : if numba is absent.
     ShapeError : if the box is smaller than twice the cutoff plus 2 R_cage, or for unknown species.
-    SettingsError : for a temperature that is not positive, or a potential without a kernel.
+    SettingsError : for a temperature that is not positive.
     """
     check_temperature(temperature)
     settings = settings or CageSettings()
@@ -123,7 +124,6 @@ def check_cage(liquid: Liquid, box: FloatArray, settings: CageSettings) -> None:
     ------
     MissingExtraError : if numba is absent.
     ShapeError : if the box is smaller than twice the cutoff plus 2 R_cage.
-    SettingsError : for a potential without a kernel.
     """
     _kernel()
     reach = 2 * settings.radius * float(liquid.sigma[0, 0])
@@ -133,7 +133,6 @@ def check_cage(liquid: Liquid, box: FloatArray, settings: CageSettings) -> None:
         raise ShapeError(
             f"cage: {error} (here {liquid.longest_cutoff:g} of the potential and twice R_cage)"
         ) from None
-    _coefficients(liquid)
 
 
 class _Sampler:
@@ -151,7 +150,7 @@ class _Sampler:
     ) -> None:
         self._sweep = _kernel()
         radius = settings.radius * float(liquid.sigma[0, 0])
-        coefficients, powers = _coefficients(liquid)
+        coefficients, powers = _coefficients(liquid.law)
         offsets, pairs = _lists(liquid, start, types, box, radius)
         self.size, self.dimension = start.shape
         self.rng = np.random.default_rng(seed)
@@ -204,19 +203,16 @@ def _kernel() -> Any:
     return sweep
 
 
-def _coefficients(liquid: Liquid) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Coefficients in the order of the kernel, and exponents if it is a Mie potential."""
+def _coefficients(law: PowerSums) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Coefficients in the order of the kernel, and their exponents unless they are its own."""
     from glasscast.simulation.monte_carlo_kernel import LENNARD_JONES_POWERS
 
-    powers = liquid.exponents
-    if set(powers) <= set(LENNARD_JONES_POWERS):
-        ordered = np.zeros((*liquid.epsilon.shape, len(LENNARD_JONES_POWERS)))
-        for k, n in enumerate(powers):
-            ordered[..., LENNARD_JONES_POWERS.index(n)] = liquid.coefficients[..., k]
-        return ordered, np.empty(0, dtype=np.int64)
-    if len(powers) == 3 and powers[0] < powers[1] < powers[2] == 0:
-        return liquid.coefficients, np.array([-powers[0], -powers[1]])
-    raise SettingsError(f"no Monte Carlo kernel for the powers {powers} of {liquid.name}")
+    if not set(law.exponents) <= set(LENNARD_JONES_POWERS):
+        return law.coefficients, np.array(law.exponents)
+    ordered = np.zeros((*law.cutoff.shape, len(LENNARD_JONES_POWERS)))
+    for k, n in enumerate(law.exponents):
+        ordered[..., LENNARD_JONES_POWERS.index(n)] = law.coefficients[..., k]
+    return ordered, np.empty(0, dtype=np.int64)
 
 
 def _lists(

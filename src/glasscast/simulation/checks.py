@@ -19,9 +19,6 @@ from glasscast.simulation.settings import CageSettings, EngineSettings
 
 FloatArray = NDArray[np.float64]
 
-#: Pairs closer than this share of sigma_ab have more energy than any liquid: they overlap.
-OVERLAP = 0.5
-
 
 def check_snapshot(
     source: Path | str,
@@ -55,14 +52,15 @@ def check_snapshot(
         raise InputError(source, str(error)) from None
     inside = wrap(positions, box)
     tree = cKDTree(inside, boxsize=box)
-    pairs = tree.query_pairs(OVERLAP * float(liquid.sigma.max()), output_type="ndarray")
+    pairs = tree.query_pairs(float(liquid.core.max()), output_type="ndarray")
     if len(pairs):
         i, j = pairs.T
         apart = np.abs(inside[i] - inside[j])
         distances = np.linalg.norm(np.minimum(apart, box - apart), axis=1)
         ratio = distances / liquid.sigma[types[i], types[j]]
+        ratio[distances >= liquid.core[types[i], types[j]]] = np.inf
         worst = int(np.argmin(ratio))
-        if ratio[worst] < OVERLAP:
+        if np.isfinite(ratio[worst]):
             raise InputError(
                 source,
                 f"particles {i[worst]} and {j[worst]} overlap: they are {distances[worst]:.3g} "

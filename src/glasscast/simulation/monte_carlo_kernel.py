@@ -67,13 +67,19 @@ def _change_lennard_jones(
 
 
 @njit(cache=True)
-def _mie(squared: float, c: Any, n: int, m: int) -> Any:
-    inverse = 1.0 / np.sqrt(squared)
-    return _integer_power(inverse, m) * (c[0] * _integer_power(inverse, n - m) + c[1]) + c[2]
+def _power_sum(squared: float, c: Any, powers: Any) -> Any:
+    """Horner's rule in 1/r, from the most negative power on."""
+    distance = np.sqrt(squared)
+    inverse = 1.0 / distance
+    total = c[0]
+    for k in range(1, len(powers)):
+        total = total * _integer_power(inverse, powers[k] - powers[k - 1]) + c[k]
+    last = powers[-1]
+    return total * _integer_power(distance if last > 0 else inverse, abs(last))
 
 
 @njit(cache=True)
-def _change_mie(
+def _change_power_sum(
     old: Any,
     new: Any,
     x: Any,
@@ -83,8 +89,7 @@ def _change_mie(
     pairs: Any,
     c: Any,
     cut: float,
-    n: int,
-    m: int,
+    powers: Any,
 ) -> float:
     """Energy change of a particle with its neighbours of one species."""
     total = 0.0
@@ -97,9 +102,9 @@ def _change_mie(
             before += a * a
             after += (a + new[axis]) ** 2
         if after < cut:
-            total += _mie(after, c, n, m)
+            total += _power_sum(after, c, powers)
         if before < cut:
-            total -= _mie(before, c, n, m)
+            total -= _power_sum(before, c, powers)
     return total
 
 
@@ -130,7 +135,7 @@ def sweep(
     start, moved : (3, N) places at the start and displacements from there, changed in place.
     offsets : (N, S + 1) bounds of the neighbours of each particle, by species, in ``pairs``.
     coefficients : (S, S, K); cuts : (S, S) squared cutoffs.
-    powers : empty for the Lennard-Jones family, else the two exponents of a Mie potential.
+    powers : (K,) ascending exponents; empty for those of the Lennard-Jones family.
     total : (3, N) sum of the displacements after every ``stride`` cycles, centre of mass at rest.
     """
     size, species = len(types), cuts.shape[0]
@@ -153,9 +158,7 @@ def sweep(
                 if len(powers) == 0:
                     change += _change_lennard_jones(old, new, x, box, begin, end, pairs, c, cut)
                 else:
-                    change += _change_mie(
-                        old, new, x, box, begin, end, pairs, c, cut, powers[0], powers[1]
-                    )
+                    change += _change_power_sum(old, new, x, box, begin, end, pairs, c, cut, powers)
             if change <= 0.0 or rng.random() < np.exp(-change / temperature):
                 accepted += 1
                 for axis in range(dimension):

@@ -45,6 +45,9 @@ def pair_oracle(liquid, start, radius, temperature, samples=400_000):
         (soft(), 1.0),
         (soft(form="lj-force-shifted"), 1.5),
         (soft(form="mie", repulsive=50, attractive=49, cutoff=50 / 49), 1.1),
+        (soft(form="inverse-power", exponent=8, cutoff=1.8), 1.2),
+        (soft(form="inverse-power", exponent=12, cutoff=1.8, cut="shifted"), 1.1),
+        (soft(form="harmonic", cutoff=None, epsilon=20), 0.9),
     ],
 )
 def test_two_particles_follow_the_boltzmann_weight(liquid, distance):

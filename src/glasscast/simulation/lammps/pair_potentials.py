@@ -6,15 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.liquid.interactions import Liquid
-from glasscast.liquid.potentials import LennardJonesCut, LennardJonesForceShifted
+from glasscast.liquid.potentials import Harmonic, LennardJonesCut, LennardJonesForceShifted
 
 FloatArray = NDArray[np.float64]
 
 #: Name of the table file beside an input script.
 TABLE_FILE = "pair.table"
-_STYLES = {LennardJonesForceShifted: "lj/smooth/linear", LennardJonesCut: "lj/cut"}
+_STYLES = {
+    LennardJonesForceShifted: "lj/smooth/linear",
+    LennardJonesCut: "lj/cut",
+    Harmonic: "harmonic/cut",
+}
 _POINTS = 20000  # spline error below 1e-12 of the energies that occur
-_INNER = 0.5  # of sigma: closer pairs are an error, as they are in any sound simulation
 
 
 def needs_table(liquid: Liquid) -> bool:
@@ -33,25 +36,36 @@ def pair_commands(liquid: Liquid, table: str = TABLE_FILE) -> list[str]:
     table : path of the file that :func:`pair_table` is written to.
     """
     if needs_table(liquid):
-        lines = [f"pair_style table spline {_POINTS}"]
-        return lines + [
-            f"pair_coeff {a + 1} {b + 1} {table} {_keyword(a, b)} {float(liquid.cutoff[a, b])!r}"
+        style = f"table spline {_POINTS}"
+    else:
+        style = _STYLES[type(liquid.potential)]
+        if not isinstance(liquid.potential, Harmonic):
+            style += f" {liquid.longest_cutoff!r}"
+    return [
+        f"pair_style {style}",
+        *(
+            f"pair_coeff {a + 1} {b + 1} {_arguments(liquid, a, b, table)}"
             for a, b in _pairs(liquid)
-        ]
-    style = _STYLES[type(liquid.potential)]  # type: ignore[index]
-    lines = [f"pair_style {style} {liquid.longest_cutoff!r}"]
-    return lines + [
-        f"pair_coeff {a + 1} {b + 1} {float(liquid.epsilon[a, b])!r} "
-        f"{float(liquid.sigma[a, b])!r} {float(liquid.cutoff[a, b])!r}"
-        for a, b in _pairs(liquid)
+        ),
     ]
+
+
+def _arguments(liquid: Liquid, a: int, b: int, table: str) -> str:
+    """Return what LAMMPS is told of one pair."""
+    epsilon, sigma = float(liquid.epsilon[a, b]), float(liquid.sigma[a, b])
+    cutoff = float(liquid.cutoff[a, b])
+    if needs_table(liquid):
+        return f"{table} {_keyword(a, b)} {cutoff!r}"
+    if isinstance(liquid.potential, Harmonic):
+        return f"{epsilon / (2 * sigma**2)!r} {cutoff!r}"
+    return f"{epsilon!r} {sigma!r} {cutoff!r}"
 
 
 def pair_table(liquid: Liquid) -> str:
     """Energies and forces of every pair of species, as a LAMMPS table file."""
     blocks = []
     for a, b in _pairs(liquid):
-        outer, inner = float(liquid.cutoff[a, b]), _INNER * float(liquid.sigma[a, b])
+        outer, inner = float(liquid.cutoff[a, b]), float(liquid.core[a, b])
         distances = np.sqrt(np.linspace(inner**2, outer**2, _POINTS))
         # values at the cutoff itself, not the zero beyond it, or the last spline would bend
         distances[-1] = np.nextafter(outer, 0)
