@@ -14,9 +14,9 @@ from pydantic import (
 )
 
 from glasscast.config import Settings
+from glasscast.datasets.published import TIME_TABLES
 from glasscast.datasets.splits import split_sizes
 from glasscast.liquid.definition import is_liquid_file
-from glasscast.simulation.presets import TIME_TABLES
 
 
 class EngineSettings(Settings):

@@ -19,7 +19,7 @@ from glasscast.datasets.files import read_npz
 from glasscast.datasets.formats.checks import assemble
 from glasscast.datasets.formats.listing import list_files, published_name
 from glasscast.datasets.images import SourcedFrame
-from glasscast.datasets.published import KA_DENSITY, state_point, time_of_tag
+from glasscast.datasets.published import KA_DENSITY, time_of_tag, times_of_tags
 from glasscast.errors import InputError
 
 _SNAPSHOT = ("types", "initial_positions")
@@ -90,7 +90,7 @@ def tagged_files(
     for name, files in _group_by_configuration(list_files(path, (".npz",))).items():
         tags = _read_tags(files)
         temperature = published_name(files[0]).temperature
-        table = times or state_point(files[0], liquid, temperature).times
+        table = times or times_of_tags(files[0], liquid, temperature)
         yield name, temperature, _sort_tags(tags, table)
 
 

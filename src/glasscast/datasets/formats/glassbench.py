@@ -28,7 +28,7 @@ from glasscast.datasets.formats.botan import (
 )
 from glasscast.datasets.formats.checks import assemble, checked_positions
 from glasscast.datasets.formats.listing import list_files, published_name, split_of
-from glasscast.datasets.published import EQUILIBRIUM_KEYS, published_box, state_point
+from glasscast.datasets.published import EQUILIBRIUM_KEYS, published_box, times_of_tags
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray, minimum_image
 
@@ -102,7 +102,7 @@ def read_glassbench_models(
         arrays = read_npz(file, wanted, only=(*wanted, *EQUILIBRIUM_KEYS.values()))
         positions = checked_positions(file, "initial_positions", arrays["initial_positions"])
         liquid, box = _box_of_liquid(positions)
-        table = times or state_point(file, liquid, name.temperature).times
+        table = times or times_of_tags(file, liquid, name.temperature)
         ensemble = assemble(
             name=name.configuration,
             sources=[file],

@@ -12,6 +12,7 @@ from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import remove_partials
 from glasscast.datasets.kept import read_kept
 from glasscast.datasets.precision import compacted
+from glasscast.datasets.published import find_set
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import SimulationError
 from glasscast.progress import Progress, Silent, task
@@ -23,7 +24,6 @@ from glasscast.simulation.checks import check_engine
 from glasscast.simulation.equilibration import box_of
 from glasscast.simulation.executors import InlineExecutor, Scheduler, work_off
 from glasscast.simulation.inputs import write_inputs
-from glasscast.simulation.presets import RELAXATION_TIMES
 from glasscast.simulation.settings import SimulationSettings
 
 
@@ -94,7 +94,7 @@ def assemble(plan: Plan, configuration: int) -> Configuration:
         arrays, records[part] = read_kept(plan.part_path(configuration, part))
         fields |= {key: value for key, value in arrays.items() if key in FIELDS}
     s, liquid = plan.settings, plan.liquid_settings.name
-    known = RELAXATION_TIMES.get((liquid, s.temperature))
+    known = find_set(liquid, s.temperature)
     whole = Configuration(
         name=plan.name(configuration),
         **fields,
@@ -102,7 +102,7 @@ def assemble(plan: Plan, configuration: int) -> Configuration:
             "source": f"glasscast {__version__} simulate",
             "liquid": liquid,
             "temperature": s.temperature,
-            **({} if known is None else {"tau_alpha": known}),
+            **({} if known is None else {"tau_alpha": known.tau_alpha}),
             "density": float(len(fields["positions"]) / fields["box"].prod()),
             "pressure": s.pressure,
             "trajectories": s.runs,
