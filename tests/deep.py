@@ -7,19 +7,15 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.liquid.box import wrap
 from glasscast.liquid.neighbours import find_neighbours
 from glasscast.models.botan.model import Botan, NodeTargeting
+from glasscast.models.botan.settings import BotanSettings, NodeTargetingSettings
 from glasscast.models.eignn.model import EignnCage, EignnInherent
+from glasscast.models.eignn.settings import EignnCageSettings, EignnInherentSettings
 from glasscast.models.geo_gnn.model import GeoGnn
-from glasscast.models.hyperparameters import (
-    BotanHyperparameters,
-    EignnCageHyperparameters,
-    EignnInherentHyperparameters,
-    GeoHyperparameters,
-    NodeTargetingHyperparameters,
-    Se3Hyperparameters,
-    TrainingSettings,
-)
+from glasscast.models.geo_gnn.settings import GeoSettings
 from glasscast.models.se3_gnn.model import Se3Gnn
+from glasscast.models.se3_gnn.settings import Se3Settings
 from glasscast.runtime import Workspace
+from glasscast.training.settings import TrainingSettings
 from tests.plain import lattice
 
 CUTOFF = 1.4
@@ -60,21 +56,21 @@ def tiny(name: str, workspace: Workspace | None = None, **changes):
     if name.startswith("eignn"):
         options = {"hidden": 8, "layers": 2, "radial_functions": 4, "energy": "none"}
         kind, schema = {
-            "eignn-inh": (EignnInherent, EignnInherentHyperparameters),
-            "eignn-cage": (EignnCage, EignnCageHyperparameters),
+            "eignn-inh": (EignnInherent, EignnInherentSettings),
+            "eignn-cage": (EignnCage, EignnCageSettings),
         }[name]
     elif name == "se3-gnn":
         options = {"channels": 3, "layers": 2, "l_max": 1, "radial_functions": 4, "energy": "none"}
         options |= {"radial_cutoff": CUTOFF}
-        kind, schema = Se3Gnn, Se3Hyperparameters
+        kind, schema = Se3Gnn, Se3Settings
     elif name == "geo-gnn":
         options = {"hidden": 8, "radial_functions": 8, "angular_functions": 4, "triplet_layers": 2}
-        kind, schema = GeoGnn, GeoHyperparameters
+        kind, schema = GeoGnn, GeoSettings
     else:
         options = {"hidden": 16, "rounds": 2}
         kind, schema = {
-            "botan": (Botan, BotanHyperparameters),
-            "nt-gnn": (NodeTargeting, NodeTargetingHyperparameters),
+            "botan": (Botan, BotanSettings),
+            "nt-gnn": (NodeTargeting, NodeTargetingSettings),
         }[name]
     options |= {"cutoff": CUTOFF} | changes
     return kind(schema(**options, training=TrainingSettings(**settings)), workspace)

@@ -8,7 +8,7 @@ import torch
 
 from glasscast.errors import ModelError
 from glasscast.models.cnn.model import Cnn, VoxelNetwork
-from glasscast.models.hyperparameters import CnnHyperparameters
+from glasscast.models.cnn.settings import CnnSettings
 from glasscast.models.registry import load_model
 from glasscast.networks.batch import box_symmetries
 from glasscast.networks.voxels import VoxelBatch, coarsen, refine
@@ -22,7 +22,7 @@ def cnn(**changes) -> Cnn:
     training |= changes.pop("training", {})
     settings = {"spacing": 0.6, "levels": 2, "channels": 4, "blocks": 1, "training": training}
     settings |= changes
-    return Cnn(CnnHyperparameters(**settings), Workspace(threads=1))
+    return Cnn(CnnSettings(**settings), Workspace(threads=1))
 
 
 @pytest.fixture(scope="module", params=[2, 3])

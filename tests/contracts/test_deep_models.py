@@ -9,8 +9,9 @@ import torch
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError, SettingsError
+from glasscast.models.botan.settings import BotanSettings
 from glasscast.models.geo_gnn.model import PUBLISHED_PARAMETERS, GeoNetwork
-from glasscast.models.hyperparameters import BotanHyperparameters, GeoHyperparameters
+from glasscast.models.geo_gnn.settings import GeoSettings
 from glasscast.networks.batch import batch_graph, box_symmetries, join_graphs
 from glasscast.runtime import Workspace
 from glasscast.structure.graphs import build_graph
@@ -43,7 +44,7 @@ def output(network, configuration, dtype, cutoff=1.4):
 @pytest.mark.parametrize("angles", ["harmonics", "linear", "none"])
 def test_geo_gnn_is_invariant(dtype, angles):
     torch.manual_seed(0)
-    settings = GeoHyperparameters(angles=angles)
+    settings = GeoSettings(angles=angles)
     network = GeoNetwork(settings, 2, 2).to(dtype).eval()
     start, rng = cluster(3), np.random.default_rng(4)
     expected = output(network, start, dtype)
@@ -282,13 +283,13 @@ def test_mixed_precision_needs_a_gpu():
 
 def test_training_settings_not_given_are_those_of_the_model():
     """Asking BOTAN for fewer epochs must not turn its augmentation off."""
-    few = BotanHyperparameters(training={"epochs": 3}).training
-    assert few == BotanHyperparameters().training.model_copy(update={"epochs": 3})
+    few = BotanSettings(training={"epochs": 3}).training
+    assert few == BotanSettings().training.model_copy(update={"epochs": 3})
     assert few.augment
 
 
 def test_published_parameter_count():
-    network = GeoNetwork(GeoHyperparameters(feature_norm="none"), 2, 1)
+    network = GeoNetwork(GeoSettings(feature_norm="none"), 2, 1)
     assert sum(p.numel() for p in network.parameters()) == PUBLISHED_PARAMETERS
 
 

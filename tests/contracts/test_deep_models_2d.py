@@ -6,7 +6,7 @@ import torch
 
 from glasscast.errors import ModelError
 from glasscast.models.geo_gnn.model import GeoNetwork
-from glasscast.models.hyperparameters import GeoHyperparameters
+from glasscast.models.geo_gnn.settings import GeoSettings
 from glasscast.networks.batch import batch_graph
 from glasscast.structure.graphs import build_graph
 from tests.deep import CUTOFF, cluster, liquid, tiny
@@ -62,7 +62,7 @@ def output(network, configuration, dtype):
 def test_geo_gnn_is_invariant_in_the_plane(dtype, angles):
     """Under rotation by any angle, reflection, and translation through the border."""
     torch.manual_seed(0)
-    network = GeoNetwork(GeoHyperparameters(angles=angles), 2, 2).to(dtype).eval()
+    network = GeoNetwork(GeoSettings(angles=angles), 2, 2).to(dtype).eval()
     start = cluster(3, dimension=2)
     expected = output(network, start, dtype)
     scale = TOLERANCE[dtype] * np.abs(expected).max()

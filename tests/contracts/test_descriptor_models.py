@@ -5,7 +5,7 @@ import pytest
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError
-from glasscast.models.registry import build, hyperparameter_class, load_model
+from glasscast.models.registry import build, load_model, settings_class
 from glasscast.runtime import Workspace
 from tests.relaxed import relaxed
 
@@ -39,7 +39,7 @@ def make(label):
     options = SETTINGS[label]
     if options["name"] == "glass-mlp":
         pytest.importorskip("pyvoro2")
-    return build(hyperparameter_class(options["name"])(**options), Workspace(threads=1))
+    return build(settings_class(options["name"])(**options), Workspace(threads=1))
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}d")
@@ -78,7 +78,7 @@ def test_saved_and_loaded_it_forecasts_the_same_bits(fitted, tmp_path):
     model, dimension = fitted
     model.save(tmp_path)
     again, snapshot = load_model(tmp_path, model.workspace), relaxed(4, dimension)
-    assert again.hyperparameters == model.hyperparameters
+    assert again.settings == model.settings
     assert again.state_points_ == model.state_points_
     assert (model.state_points_[0].temperature, len(model.state_points_)) == (0.5, 1)
     np.testing.assert_array_equal(again.predict(snapshot).values, model.predict(snapshot).values)

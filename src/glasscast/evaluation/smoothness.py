@@ -27,7 +27,7 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
 from glasscast.evaluation.correlation import FloatArray, Moments
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +136,7 @@ def smoothness(
 
 
 def compare_smoothness(
-    forecast: Forecast, truth: Configuration, *, species: int = 0, cutoff: float = 2.0
+    forecast: ModelForecast, truth: Configuration, *, species: int = 0, cutoff: float = 2.0
 ) -> SmoothnessComparison:
     """Smoothness of truth and forecast side by side.
 

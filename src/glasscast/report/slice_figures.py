@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 from glasscast.report.measured import (
     FloatArray,
     measured_values,
@@ -30,7 +30,7 @@ from glasscast.report.style import (
 
 @styled
 def slice_figure(
-    forecast: Forecast,
+    forecast: ModelForecast,
     truth: Configuration | None = None,
     *,
     time: float | None = None,

@@ -39,6 +39,15 @@ class TargetStatistics:
     edge_std: FloatArray
     per_configuration: bool = False
 
+    @classmethod
+    def unscaled(
+        cls, species: tuple[int, ...], times: int, per_configuration: bool = False
+    ) -> TargetStatistics:
+        """Statistics of a network whose forecasts are taken as they are."""
+        shape = (len(species), times)
+        nodes, edges = (np.zeros(shape), np.ones(shape)), (np.zeros(times), np.ones(times))
+        return cls(species, *nodes, *edges, per_configuration)
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         values = vars(self).items()
