@@ -5,7 +5,7 @@ import torch
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.liquid.box import wrap
-from glasscast.liquid.neighbours import find_neighbours
+from glasscast.liquid.neighbours import find_neighbours, nearest_pairs
 from glasscast.models.botan.model import Botan, NodeTargeting
 from glasscast.models.botan.settings import BotanSettings, NodeTargetingSettings
 from glasscast.models.eignn.model import EignnCage, EignnInherent
@@ -30,7 +30,7 @@ def liquid(seed: int, side: int = 4, species: int = 2, dimension: int = 3) -> Co
     crowd = np.bincount(near.receivers, np.exp(-4 * (near.distances - 1) ** 2), len(positions))
     other = np.bincount(near.receivers, types[near.senders] * 1.0, len(positions))
     labels = np.stack([crowd + 0.3 * other + types, crowd**2 / 5 - other + 2 * types])
-    upper = near.receivers < near.senders
+    upper = nearest_pairs(near.receivers, near.senders, near.distances)
     bonds = np.stack([near.receivers[upper], near.senders[upper]])
     change = np.stack([1.0 - near.distances[upper], 0.5 * (crowd[bonds[0]] + crowd[bonds[1]])])
     moves = rng.normal(0, 0.05, (2, *positions.shape))

@@ -9,6 +9,7 @@ from glasscast.models.geo_gnn.model import GeoNetwork
 from glasscast.models.geo_gnn.settings import GeoSettings
 from glasscast.networks.batch import batch_graph
 from glasscast.structure.graphs import build_graph
+from tests.conftest import repeated
 from tests.deep import CUTOFF, cluster, liquid, tiny
 
 #: Rounding of single and double precision over a few hundred operations.
@@ -36,6 +37,12 @@ def test_two_epochs_learn_and_forecast_every_particle(fitted):
     if fitted.name == "botan":
         np.testing.assert_array_equal(np.sort(forecast.bonds.T), np.sort(snapshot.bonds.T))
         assert np.isfinite(forecast.bond_change).all()
+
+
+def test_a_box_and_the_same_box_repeated_have_the_same_forecast(fitted):
+    small = liquid(6, side=2, dimension=2)
+    once, again = fitted.predict(small).values, fitted.predict(repeated(small)).values
+    np.testing.assert_allclose(np.tile(once, 4), again, rtol=0, atol=1e-4 * np.abs(again).max())
 
 
 def test_saved_and_loaded_it_forecasts_the_same_bits(fitted, tmp_path):

@@ -119,7 +119,7 @@ def smoothness(
 
     Raises
     ------
-    ShapeError : if ``values`` does not fit, the species is absent, or the box is too small.
+    ShapeError : if ``values`` does not fit or the species is absent.
     """
     if values.ndim != 2 or values.shape[1] != configuration.size:
         raise ShapeError(f"'values' must have shape (T, {configuration.size}), got {values.shape}")

@@ -67,7 +67,7 @@ class CageRegression(ShellRegression):
         Raises
         ------
         ModelError : if the configuration lacks the positions of equilibrium.
-        ShapeError : if the box is smaller than twice a cutoff.
+        ShapeError : if there are so many neighbours that the units must be wrong.
         """
         options = self.settings
         blocks = [

@@ -247,8 +247,8 @@ class DeepModel(Model):
     def predict(self, configuration: Configuration) -> ModelForecast:
         """Forecast every particle, and every pair when the model learned pairs.
 
-        A pair's change is the mean over its two directions. Species that were not learned get
-        NaN.
+        A pair is that of nearest images, its change the mean over both directions. Species that
+        were not learned get NaN.
         """
         self.check_structure(configuration)
         graph = self.make_graph(configuration)
@@ -264,7 +264,7 @@ class DeepModel(Model):
         bonds, change = None, None
         if edges is not None:
             assert isinstance(graph, GraphBatch)
-            upper = graph.index.receivers < graph.index.senders
+            upper = graph.nearest_pairs()
             pair_mean = (edges[upper] + edges[graph.index.reverse[upper]]).double().numpy().T / 2
             bonds = torch.stack([graph.index.receivers[upper], graph.index.senders[upper]])
             mean, std = self.statistics_.edge_mean, self.statistics_.edge_std

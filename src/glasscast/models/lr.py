@@ -51,7 +51,7 @@ class ShellRegression(LinearModel):
         Raises
         ------
         ModelError : if the configuration lacks the structure.
-        ShapeError : if the box is smaller than twice a cutoff.
+        ShapeError : if there are so many neighbours that the units must be wrong.
         """
         positions = self.structure_of(configuration, structure)
         shells = self.shells(kind)

@@ -85,7 +85,7 @@ class SupportVectorMachine(LinearForecaster):
         Raises
         ------
         ModelError : if the configuration lacks the structure the model describes.
-        ShapeError : if the box is smaller than twice a cutoff.
+        ShapeError : if there are so many neighbours that the units must be wrong.
         """
         structure = self.settings.structure
         positions, functions = self.structure_of(configuration, structure), self._functions()

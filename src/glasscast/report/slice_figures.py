@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,10 @@ def slice_with_images(
         chosen = chosen[np.argsort(away[chosen])]  # seen from above: the highest is drawn last
     plane = configuration.positions[chosen, :2]
     index, points = [chosen], [plane]
-    for shift in ((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)):
+    reach = int(np.ceil(margin / box[:2].min()))
+    for shift in product(range(-reach, reach + 1), repeat=2):
+        if shift == (0, 0):
+            continue
         image = plane + np.array(shift) * box[:2]
         near = np.all((image > -margin) & (image < box[:2] + margin), axis=1)
         index.append(chosen[near])

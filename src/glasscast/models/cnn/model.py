@@ -106,16 +106,17 @@ class Cnn(DeepModel):
 
         Raises
         ------
-        ModelError : if the configuration lacks the structure the network reads, or the box has
-            fewer than three voxels along an axis, or is not cubic and augmentation is on.
+        ModelError : if the configuration lacks the structure the network reads, or the box is a
+            single voxel of the coarsest grid, or is not cubic and augmentation is on.
         """
         options, box = self.settings, configuration.box
         positions = self.structure_of(configuration, options.structure)
         halvings = 2 ** (options.levels - 1)
         shape = grid_shape(box, options.spacing, halvings)
-        if min(shape) < 3 * halvings:
+        if max(shape) == halvings:  # nothing to normalise by; convolutions see images anyway
             raise ModelError(
-                f"{configuration.name}: the box is too small; lower 'spacing' or 'levels'"
+                f"{configuration.name}: the box is one voxel of the coarsest grid; lower 'spacing' "
+                "or 'levels'"
             )
         if options.training.augment and np.ptp(box) > 1e-6 * box.max():
             raise ModelError(
