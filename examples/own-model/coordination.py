@@ -6,11 +6,11 @@ import numpy as np
 from pydantic import Field
 
 from glasscast.liquid.neighbours import find_neighbours
+from glasscast.models.hyperparameters import RidgeHyperparameters
 from glasscast.models.linear import LinearModel
-from glasscast.models.settings import RidgeSettings
 
 
-class CoordinationSettings(RidgeSettings):
+class CoordinationSettings(RidgeHyperparameters):
     """What an experiment file may say of the model."""
 
     name: Literal["coordination"] = "coordination"
@@ -20,7 +20,7 @@ class CoordinationSettings(RidgeSettings):
 class Coordination(LinearModel):
     """Ridge regression on coordination numbers."""
 
-    settings: CoordinationSettings
+    hyperparameters: CoordinationSettings
     settings_class: ClassVar = CoordinationSettings
 
     def feature_names(self):
@@ -29,7 +29,9 @@ class Coordination(LinearModel):
 
     def features(self, configuration):
         """Coordination numbers of every particle: (N, S)."""
-        near = find_neighbours(configuration.positions, configuration.box, self.settings.cutoff)
+        near = find_neighbours(
+            configuration.positions, configuration.box, self.hyperparameters.cutoff
+        )
         kinds = configuration.types[near.senders]
         counts = [
             np.bincount(near.receivers[kinds == s], minlength=configuration.size)

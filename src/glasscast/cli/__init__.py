@@ -24,6 +24,7 @@ app = typer.Typer(
 _COMMANDS: dict[str, Callable[..., None]] = {
     "demo": models.demo,
     "import": data.import_,
+    "fetch": data.fetch,
     "simulate": data.simulate,
     "equilibrium": data.equilibrium,
     "thermal-copies": data.thermal_copies,

@@ -62,6 +62,37 @@ def import_(
     console.print(f"{len(dataset)} configurations in {out}", highlight=False, soft_wrap=True)
 
 
+def fetch(
+    name: Annotated[
+        str | None, typer.Argument(help="of a collection; without it: list all there are")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="folder; default: downloads/NAME")
+    ] = None,
+    members: Annotated[
+        list[str] | None,
+        typer.Option("--member", help="only these paths, by * and **, repeatable"),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", help="address of a mirror, a folder, or the archive itself"),
+    ] = None,
+) -> None:
+    """Fetch published data or weights: checked, resumed when cut, only the members asked for."""
+    from glasscast.workflows import fetch as workflow
+
+    if name is None:
+        _show_rows(workflow.overview(), unbroken=("name", "size", "goes to"))
+        return
+    with workspace_for(1) as workspace:
+        found = workflow.fetch(
+            name, out, members=members or (), source=source, progress=workspace.progress
+        )
+    files = "1 file" if len(found.files) == 1 else f"{len(found.files)} files"
+    console.print(f"{files} in {found.folder}", highlight=False, soft_wrap=True)
+    console.print(f"next: {found.then}", highlight=False, soft_wrap=True)
+
+
 def simulate(
     settings: Annotated[Path, typer.Argument(help="YAML file of the simulation")],
     out: Out,
@@ -217,12 +248,16 @@ def _show_ready(models: list[dict[str, str]]) -> None:
     if not models:
         console.print("this installation has no ready models")
         return
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for heading in models[0]:
-        table.add_column(heading, no_wrap=heading in ("name", "score"))
-    for model in models:
-        table.add_row(*model.values())
-    console.print(table, highlight=False)
+    _show_rows(models, unbroken=("name", "score"))
     console.print(
         "score: Pearson correlation on test data, lowest to highest; info NAME shows the card"
     )
+
+
+def _show_rows(rows: list[dict[str, str]], unbroken: tuple[str, ...]) -> None:
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for heading in rows[0]:
+        table.add_column(heading, no_wrap=heading in unbroken)
+    for row in rows:
+        table.add_row(*row.values())
+    console.print(table, highlight=False)

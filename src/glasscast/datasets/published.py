@@ -1,7 +1,8 @@
 """Facts of the public data sets: times behind tags, relaxation times, densities, boxes.
 
 Reduced Lennard-Jones units. A tag is the number after ``tc`` in a file name. Sources: Shiba et
-al., J. Chem. Phys. 158, 084503 (2023) for KA; Jung et al., arXiv:2311.14752 for KA2D.
+al., J. Chem. Phys. 158, 084503 (2023) for KA; Jung et al., arXiv:2311.14752 for KA2D, whose tags
+count by five at T = 0.23 and by one at T = 0.30.
 """
 
 from __future__ import annotations
@@ -86,10 +87,9 @@ SETS = (
         _counted(0.1, 1.1, 11.64, 122.47, 1288.41, 13554, 142587, 1.5e6, step=5),
         918306.0,
     ),
-    # The steps of five are known for T = 0.23; the six times here are taken to be tagged alike.
     PublishedSet(
         StatePoint("ka2d", 0.30),
-        _counted(0.11, 1.25, 14.14, 158.74, 1781.79, 20000, step=5),
+        _counted(0.11, 1.25, 14.14, 158.74, 1781.79, 20000),
         2200.0,
     ),
 )

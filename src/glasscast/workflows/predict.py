@@ -11,13 +11,14 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import MANIFEST, Dataset, file_stem
 from glasscast.datasets.formats.registry import read_snapshot
 from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
-from glasscast.models.forecast import ModelForecast
+from glasscast.models.forecast import Forecast
 from glasscast.models.registry import load_model
 from glasscast.progress import track
 from glasscast.report.forecast_files import write_forecast
 from glasscast.runtime import Workspace
 from glasscast.simulation.thermal_copies import SEPARATION
 from glasscast.workflows.experiment_folder import log
+from glasscast.workflows.ready import model_folder
 from glasscast.workflows.suiting import suited
 
 
@@ -31,7 +32,7 @@ class Predictions:
     remarks : what was assumed of the snapshots and how they differ from the training set.
     """
 
-    forecasts: list[ModelForecast]
+    forecasts: list[Forecast]
     remarks: list[str]
 
 
@@ -71,8 +72,8 @@ def predict(
         dimension or species for example.
     SettingsError : if equilibrium positions are needed of a liquid or temperature not known.
     """
-    fitted = load_model(model, workspace)
-    forecasts: list[ModelForecast] = []
+    fitted = load_model(model_folder(model), workspace)
+    forecasts: list[Forecast] = []
     remarks: list[str] = []
     for path in snapshots:
         say = partial(_say, remarks, path)

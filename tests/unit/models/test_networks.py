@@ -3,10 +3,13 @@
 import pytest
 import torch
 
-from glasscast.models.botan.network import BotanNetwork
-from glasscast.models.botan.settings import BotanSettings, NodeTargetingSettings
+from glasscast.models.botan.model import BotanNetwork
 from glasscast.models.geo_gnn.model import GeoNetwork
-from glasscast.models.geo_gnn.settings import GeoSettings
+from glasscast.models.hyperparameters import (
+    BotanHyperparameters,
+    GeoHyperparameters,
+    NodeTargetingHyperparameters,
+)
 from glasscast.networks.batch import batch_graph
 from glasscast.structure.graphs import build_graph
 from tests.deep import CUTOFF, liquid
@@ -22,7 +25,7 @@ def assert_same_network(network, fast, plain):
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
-@pytest.mark.parametrize("settings", [BotanSettings, NodeTargetingSettings])
+@pytest.mark.parametrize("settings", [BotanHyperparameters, NodeTargetingHyperparameters])
 def test_interaction_network(settings, dimension):
     torch.manual_seed(0)
     options = settings(hidden=8, rounds=3)
@@ -41,7 +44,7 @@ def test_interaction_network(settings, dimension):
 @pytest.mark.parametrize(("layers", "dimension"), [(0, 3), (1, 3), (3, 3), (3, 2)])
 def test_geo_network(layers, dimension):
     torch.manual_seed(0)
-    settings = GeoSettings(hidden=8, triplet_layers=layers, feature_norm="none")
+    settings = GeoHyperparameters(hidden=8, triplet_layers=layers, feature_norm="none")
     network = GeoNetwork(settings, 2, 2).double()
     snapshot = liquid(1, dimension=dimension)
     graph = batch_graph(build_graph(snapshot, CUTOFF), triplets=True, dtype=torch.float64)

@@ -94,6 +94,15 @@ def test_tags_are_labels_not_rows(tmp_path, liquid):
         next(read_glassbench_trajectories(tmp_path))
 
 
+def test_tags_of_the_warmer_mixture_count_by_one(tmp_path, liquid):
+    """As the README of the published archive says: tc01 to tc06."""
+    write_trajectories(tmp_path, liquid, 0, tag=5)
+    (written,) = tmp_path.glob("*.npz")
+    written.rename(tmp_path / "N80T0.30_1_tc03.npz")
+    (ensemble,) = read_glassbench_trajectories(tmp_path)
+    np.testing.assert_array_equal(ensemble.times, [14.14])
+
+
 def test_models_give_labels_times_box_and_split(tmp_path):
     arrays = write_model(tmp_path / "T0.50" / "train" / "N120T0.50_7.npz")
     (ensemble,) = read_ensembles(tmp_path)
