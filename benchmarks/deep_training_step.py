@@ -59,9 +59,10 @@ def measure(form: str, name: str, cutoff: float, path: str | None, steps: int) -
     import torch
     from tests.plain import angles_of, plain_botan, plain_geo, triplets
 
-    from glasscast.models.botan.model import BotanNetwork
+    from glasscast.models.botan.network import BotanNetwork
+    from glasscast.models.botan.settings import BotanSettings
     from glasscast.models.geo_gnn.model import GeoNetwork
-    from glasscast.models.hyperparameters import BotanHyperparameters, GeoHyperparameters
+    from glasscast.models.geo_gnn.settings import GeoSettings
     from glasscast.networks.batch import batch_graph
     from glasscast.runtime import keep_freed_memory
     from glasscast.structure.graphs import build_graph
@@ -72,7 +73,7 @@ def measure(form: str, name: str, cutoff: float, path: str | None, steps: int) -
     geo = name == "geo-gnn"
     graph = batch_graph(build_graph(configuration(path), cutoff), triplets=geo and form == "fast")
     base = peak_mb()
-    network = GeoNetwork(GeoHyperparameters(), 2, 1) if geo else BotanNetwork(BotanHyperparameters(), 3, 1)  # fmt: skip # noqa: E501
+    network = GeoNetwork(GeoSettings(), 2, 1) if geo else BotanNetwork(BotanSettings(), 3, 1)  # fmt: skip # noqa: E501
     if form == "fast":
         run = network
     elif geo:

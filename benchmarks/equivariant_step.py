@@ -35,9 +35,10 @@ def build(name: str, form: str, path: str | None):
     import torch
 
     from glasscast.liquid.box import wrap
-    from glasscast.models.eignn.model import EignnNetwork
-    from glasscast.models.hyperparameters import EignnCageHyperparameters, Se3Hyperparameters
+    from glasscast.models.eignn.network import EignnNetwork
+    from glasscast.models.eignn.settings import EignnCageSettings
     from glasscast.models.se3_gnn.model import Se3Network
+    from glasscast.models.se3_gnn.settings import Se3Settings
     from glasscast.networks.batch import batch_graph
     from glasscast.structure.graphs import build_graph, build_union_graph
 
@@ -46,7 +47,7 @@ def build(name: str, form: str, path: str | None):
     energies = np.random.default_rng(1).normal(size=snapshot.size)
     if name == "se3-gnn":
         graph = batch_graph(build_graph(snapshot, 2.0), energies=energies)
-        network = Se3Network(Se3Hyperparameters(), 2, 10)
+        network = Se3Network(Se3Settings(), 2, 10)
         if form == "fast":
             return network, network, graph
         from tests.plain_equivariant import e3nn_product, plain_se3
@@ -56,7 +57,7 @@ def build(name: str, form: str, path: str | None):
     moves = np.random.default_rng(2).normal(0, 0.07, snapshot.positions.shape)
     caged = snapshot.with_fields(cage=wrap(snapshot.positions + moves, snapshot.box))
     graph = batch_graph(build_union_graph(caged, 2.0, "cage"), energies=energies)
-    network = EignnNetwork(EignnCageHyperparameters(), 2, 10)
+    network = EignnNetwork(EignnCageSettings(), 2, 10)
     if form == "fast":
         return network, network, graph
     from tests.plain_equivariant import e3nn_parts, plain_eignn

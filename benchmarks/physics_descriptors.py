@@ -18,7 +18,7 @@ import torch
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.liquid.definition import diameters, load_liquid
-from glasscast.models.registry import build, hyperparameter_class
+from glasscast.models.registry import build, settings_class
 from glasscast.runtime import Workspace
 from glasscast.structure.descriptors.physics import PhysicsDescriptors
 from glasscast.structure.descriptors.shells import ShellDescriptors
@@ -80,7 +80,7 @@ class Measured:
 
     def described(self, name: str, **options: object) -> np.ndarray:
         """Descriptors as the model takes them, nothing remembered."""
-        model = build(hyperparameter_class(name)(**options), Workspace(self.threads))
+        model = build(settings_class(name)(**options), Workspace(self.threads))
         model.species_ = self.configuration.species
         return model.features(self.configuration)
 
@@ -110,7 +110,7 @@ class Measured:
         return plain_physics(c.inherent, c.types, c.box, self.energies, self.cells, lengths)
 
     def voxels(self) -> torch.Tensor:
-        model = build(hyperparameter_class("cnn")())
+        model = build(settings_class("cnn")())
         return model.make_graph(self.configuration).density(self.configuration.species)
 
     def variants(self) -> dict[str, Callable[[], object]]:

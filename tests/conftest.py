@@ -83,3 +83,25 @@ def labelled(
         propensity_halves=halves,
         metadata={"temperature": 0.5},
     )
+
+
+def repeated(configuration: Configuration, copies: int = 2) -> Configuration:
+    """Return the structure in a box ``copies`` times as long along each axis, copy by copy."""
+    box = configuration.box
+    shifts = np.stack(np.meshgrid(*[np.arange(copies)] * len(box), indexing="ij"), -1)
+    shifts = shifts.reshape(-1, 1, len(box)) * box
+
+    def fill(field: str) -> np.ndarray | None:
+        if getattr(configuration, field) is None:
+            return None
+        # Each copy keeps its own equilibrium position, also where that lies in the next box.
+        values = configuration.positions + configuration.displacement_to(field)
+        return np.mod((values + shifts).reshape(-1, len(box)), copies * box)
+
+    return Configuration(
+        name="repeated",
+        types=np.tile(configuration.types, len(shifts)),
+        box=copies * box,
+        metadata=configuration.metadata,
+        **{field: fill(field) for field in ("positions", "inherent", "cage")},
+    )

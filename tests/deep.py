@@ -5,21 +5,17 @@ import torch
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.liquid.box import wrap
-from glasscast.liquid.neighbours import find_neighbours
+from glasscast.liquid.neighbours import find_neighbours, nearest_pairs
 from glasscast.models.botan.model import Botan, NodeTargeting
+from glasscast.models.botan.settings import BotanSettings, NodeTargetingSettings
 from glasscast.models.eignn.model import EignnCage, EignnInherent
+from glasscast.models.eignn.settings import EignnCageSettings, EignnInherentSettings
 from glasscast.models.geo_gnn.model import GeoGnn
-from glasscast.models.hyperparameters import (
-    BotanHyperparameters,
-    EignnCageHyperparameters,
-    EignnInherentHyperparameters,
-    GeoHyperparameters,
-    NodeTargetingHyperparameters,
-    Se3Hyperparameters,
-    TrainingSettings,
-)
+from glasscast.models.geo_gnn.settings import GeoSettings
 from glasscast.models.se3_gnn.model import Se3Gnn
+from glasscast.models.se3_gnn.settings import Se3Settings
 from glasscast.runtime import Workspace
+from glasscast.training.settings import TrainingSettings
 from tests.plain import lattice
 
 CUTOFF = 1.4
@@ -34,7 +30,7 @@ def liquid(seed: int, side: int = 4, species: int = 2, dimension: int = 3) -> Co
     crowd = np.bincount(near.receivers, np.exp(-4 * (near.distances - 1) ** 2), len(positions))
     other = np.bincount(near.receivers, types[near.senders] * 1.0, len(positions))
     labels = np.stack([crowd + 0.3 * other + types, crowd**2 / 5 - other + 2 * types])
-    upper = near.receivers < near.senders
+    upper = nearest_pairs(near.receivers, near.senders, near.distances)
     bonds = np.stack([near.receivers[upper], near.senders[upper]])
     change = np.stack([1.0 - near.distances[upper], 0.5 * (crowd[bonds[0]] + crowd[bonds[1]])])
     moves = rng.normal(0, 0.05, (2, *positions.shape))
@@ -60,21 +56,21 @@ def tiny(name: str, workspace: Workspace | None = None, **changes):
     if name.startswith("eignn"):
         options = {"hidden": 8, "layers": 2, "radial_functions": 4, "energy": "none"}
         kind, schema = {
-            "eignn-inh": (EignnInherent, EignnInherentHyperparameters),
-            "eignn-cage": (EignnCage, EignnCageHyperparameters),
+            "eignn-inh": (EignnInherent, EignnInherentSettings),
+            "eignn-cage": (EignnCage, EignnCageSettings),
         }[name]
     elif name == "se3-gnn":
         options = {"channels": 3, "layers": 2, "l_max": 1, "radial_functions": 4, "energy": "none"}
         options |= {"radial_cutoff": CUTOFF}
-        kind, schema = Se3Gnn, Se3Hyperparameters
+        kind, schema = Se3Gnn, Se3Settings
     elif name == "geo-gnn":
         options = {"hidden": 8, "radial_functions": 8, "angular_functions": 4, "triplet_layers": 2}
-        kind, schema = GeoGnn, GeoHyperparameters
+        kind, schema = GeoGnn, GeoSettings
     else:
         options = {"hidden": 16, "rounds": 2}
         kind, schema = {
-            "botan": (Botan, BotanHyperparameters),
-            "nt-gnn": (NodeTargeting, NodeTargetingHyperparameters),
+            "botan": (Botan, BotanSettings),
+            "nt-gnn": (NodeTargeting, NodeTargetingSettings),
         }[name]
     options |= {"cutoff": CUTOFF} | changes
     return kind(schema(**options, training=TrainingSettings(**settings)), workspace)

@@ -10,14 +10,14 @@ from glasscast.networks.segments import EdgeIndex
 
 
 def triplets(index: EdgeIndex) -> tuple[Tensor, Tensor]:
-    """All pairs of edges (i <- j), (j <- k) with k != i: two (T,) arrays of edge numbers."""
+    """All pairs of edges (i <- j), (j <- k) but back to i: two (T,) arrays of edge numbers."""
     degrees = index.offsets.diff()[index.senders]
     first = torch.arange(len(index.receivers)).repeat_interleave(degrees)
     within = torch.arange(len(first)) - torch.repeat_interleave(
         degrees.cumsum(0) - degrees, degrees
     )
     second = index.offsets[index.senders[first]] + within
-    keep = index.senders[second] != index.receivers[first]
+    keep = second != index.reverse[first]  # another image of i is another neighbour of j
     return first[keep], second[keep]
 
 

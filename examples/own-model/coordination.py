@@ -6,11 +6,11 @@ import numpy as np
 from pydantic import Field
 
 from glasscast.liquid.neighbours import find_neighbours
-from glasscast.models.hyperparameters import RidgeHyperparameters
 from glasscast.models.linear import LinearModel
+from glasscast.models.settings import RidgeSettings
 
 
-class CoordinationSettings(RidgeHyperparameters):
+class CoordinationSettings(RidgeSettings):
     """What an experiment file may say of the model."""
 
     name: Literal["coordination"] = "coordination"
@@ -20,7 +20,7 @@ class CoordinationSettings(RidgeHyperparameters):
 class Coordination(LinearModel):
     """Ridge regression on coordination numbers."""
 
-    hyperparameters: CoordinationSettings
+    settings: CoordinationSettings
     settings_class: ClassVar = CoordinationSettings
 
     def feature_names(self):
@@ -29,9 +29,7 @@ class Coordination(LinearModel):
 
     def features(self, configuration):
         """Coordination numbers of every particle: (N, S)."""
-        near = find_neighbours(
-            configuration.positions, configuration.box, self.hyperparameters.cutoff
-        )
+        near = find_neighbours(configuration.positions, configuration.box, self.settings.cutoff)
         kinds = configuration.types[near.senders]
         counts = [
             np.bincount(near.receivers[kinds == s], minlength=configuration.size)

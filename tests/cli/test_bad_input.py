@@ -84,7 +84,6 @@ def test_a_truncated_archive_is_named(refused, tmp_path, trained, kept):
     ("changes", "says"),
     [
         ({"types": np.arange(400) % 3}, "holds species C, unknown to the model"),
-        ({"size": 120}, "x: box side 4.642 is smaller than twice the cutoff 3.1"),
         ({"box": None}, "lacks the key 'box'; add it, or pass --density"),
         ({"positions": None}, "is of no known format from its keys box, types"),
         ({"positions": np.full((400, 3), np.nan)}, "'positions' is not finite for particle 0"),

@@ -207,14 +207,12 @@ def test_deep_models_train_as_many_steps_on_fewer_configurations(done, tmp_path,
 
 def test_the_demo_trains_forecasts_and_reports(done, tmp_path, liquid, monkeypatch):
     """The demo on the tiny dataset and quick descriptors; the real one is `make demo`."""
-    from glasscast.models.hyperparameters import LinearHyperparameters
+    from glasscast.models.lr import LinearSettings
     from glasscast.workflows import demo
 
     quick = {key: LR[key] for key in ("descriptors", "penalties", "folds")}
     monkeypatch.setattr(demo, "sample_folder", lambda: liquid)
-    monkeypatch.setattr(
-        demo, "LinearHyperparameters", lambda order: LinearHyperparameters(order=order, **quick)
-    )
+    monkeypatch.setattr(demo, "LinearSettings", lambda order: LinearSettings(order=order, **quick))
     printed = done("demo", "-o", tmp_path / "demo")
     assert "LR(2)" in printed
     assert f"open {tmp_path / 'demo' / 'report.html'} in a browser" in printed

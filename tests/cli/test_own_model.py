@@ -8,7 +8,7 @@ import pytest
 
 from glasscast.config import read
 from glasscast.errors import SettingsError
-from glasscast.models.registry import hyperparameter_class, load_model, model_class
+from glasscast.models.registry import load_model, model_class, settings_class
 from glasscast.runtime import Workspace
 from glasscast.workflows.benchmark import benchmark
 from glasscast.workflows.experiments import BenchmarkExperiment
@@ -56,7 +56,7 @@ def test_saved_and_loaded_by_name(install, tmp_path):
     from tests.relaxed import relaxed
 
     train = [relaxed(seed, 2, 60) for seed in (1, 2, 3)]
-    model = model_class("coordination")(hyperparameter_class("coordination")(folds=2)).fit(train)
+    model = model_class("coordination")(settings_class("coordination")(folds=2)).fit(train)
     model.save(tmp_path / "m")
     again = load_model(tmp_path / "m")
     np.testing.assert_array_equal(again.predict(train[0]).values, model.predict(train[0]).values)
@@ -73,7 +73,7 @@ def test_what_is_no_model_is_refused(install):
 def test_what_cannot_be_imported_is_refused(install):
     install("broken", "coordination:Missing")
     with pytest.raises(SettingsError, match="cannot be imported"):
-        hyperparameter_class("broken")
+        settings_class("broken")
 
 
 def test_the_example_is_shorter_than_sixty_lines():

@@ -12,12 +12,14 @@ from safetensors.numpy import load_file
 from glasscast.config import read
 from glasscast.datasets.dataset import Dataset
 from glasscast.errors import InputError, SettingsError
+from glasscast.models import files
+from glasscast.models.files import model_folder, ready_models
 from glasscast.models.registry import load_model
 from glasscast.runtime import Workspace
-from glasscast.workflows import ready, suiting
+from glasscast.workflows import suiting
 from glasscast.workflows.experiments import TrainExperiment
 from glasscast.workflows.export import export
-from glasscast.workflows.ready import model_folder, overview, ready_models
+from glasscast.workflows.ready import overview
 from glasscast.workflows.train import train
 from tests.cli.material import experiment
 
@@ -47,7 +49,7 @@ def shelf(scored, tmp_path_factory) -> Path:
 @pytest.fixture
 def stocked(shelf, monkeypatch) -> Path:
     """Let the program find the ready models there."""
-    monkeypatch.setattr(ready, "ready_folder", lambda: shelf)
+    monkeypatch.setattr(files, "ready_folder", lambda: shelf)
     return shelf
 
 
@@ -256,7 +258,7 @@ def test_the_temperature_of_the_training_is_assumed_for_cages_only(monkeypatch, 
         return snapshot
 
     def ask(structure, snapshot=found, liquid=None, temperature=None):
-        model.hyperparameters = model.hyperparameters.model_copy(update={"structure": structure})
+        model.settings = model.settings.model_copy(update={"structure": structure})
         suiting.suited(model, snapshot, liquid, temperature, lambda _, text: said.append(text))
         return asked[-1]
 

@@ -8,12 +8,13 @@ import torch
 
 from glasscast.errors import ModelError
 from glasscast.models.cnn.model import Cnn, VoxelNetwork
-from glasscast.models.hyperparameters import CnnHyperparameters
+from glasscast.models.cnn.settings import CnnSettings
 from glasscast.models.registry import load_model
 from glasscast.networks.batch import box_symmetries
 from glasscast.networks.voxels import VoxelBatch, coarsen, refine
 from glasscast.runtime import Workspace
 from glasscast.structure.voxels import grid_shape, smeared_weights
+from tests.conftest import repeated
 from tests.relaxed import relaxed
 
 
@@ -22,7 +23,7 @@ def cnn(**changes) -> Cnn:
     training |= changes.pop("training", {})
     settings = {"spacing": 0.6, "levels": 2, "channels": 4, "blocks": 1, "training": training}
     settings |= changes
-    return Cnn(CnnHyperparameters(**settings), Workspace(threads=1))
+    return Cnn(CnnSettings(**settings), Workspace(threads=1))
 
 
 @pytest.fixture(scope="module", params=[2, 3])
@@ -41,6 +42,16 @@ def test_permutation_and_whole_coarse_voxels_only_permute(fitted):
     )  # fmt: skip
     after = fitted.predict(moved).values
     np.testing.assert_allclose(after, before[:, order], atol=1e-4 * np.ptp(before))
+
+
+def test_a_box_and_the_same_box_repeated_have_the_same_forecast(fitted):
+    """Where both have the same voxels; two of them are the whole coarse grid of the small box."""
+    dimension = fitted.dimension_
+    small = relaxed(4, dimension, 8)
+    model = cnn(spacing=small.box[0] / 4).fit([small])
+    assert model.make_graph(small).shape == (4,) * dimension
+    once, again = model.predict(small).values, model.predict(repeated(small)).values
+    np.testing.assert_allclose(np.tile(once, 2**dimension), again, rtol=0, atol=1e-4 * np.ptp(once))
 
 
 @pytest.mark.parametrize("dimension", [2, 3])

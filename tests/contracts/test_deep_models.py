@@ -9,12 +9,14 @@ import torch
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError, SettingsError
+from glasscast.models.botan.settings import BotanSettings
 from glasscast.models.geo_gnn.model import PUBLISHED_PARAMETERS, GeoNetwork
-from glasscast.models.hyperparameters import BotanHyperparameters, GeoHyperparameters
+from glasscast.models.geo_gnn.settings import GeoSettings
 from glasscast.networks.batch import batch_graph, box_symmetries, join_graphs
 from glasscast.runtime import Workspace
 from glasscast.structure.graphs import build_graph
 from glasscast.training.objectives import Objective, mean_pearson
+from tests.conftest import repeated
 from tests.deep import cluster, liquid, tiny, weights
 from tests.steps import KilledError, Steps
 
@@ -43,7 +45,7 @@ def output(network, configuration, dtype, cutoff=1.4):
 @pytest.mark.parametrize("angles", ["harmonics", "linear", "none"])
 def test_geo_gnn_is_invariant(dtype, angles):
     torch.manual_seed(0)
-    settings = GeoHyperparameters(angles=angles)
+    settings = GeoSettings(angles=angles)
     network = GeoNetwork(settings, 2, 2).to(dtype).eval()
     start, rng = cluster(3), np.random.default_rng(4)
     expected = output(network, start, dtype)
@@ -76,6 +78,25 @@ def test_permutation_only_permutes(fitted):
     )
     a, b = fitted.predict(configuration), fitted.predict(shuffled)
     np.testing.assert_allclose(b.values, a.values[:, order], rtol=1e-4, atol=1e-4)
+
+
+def test_a_box_and_the_same_box_repeated_have_the_same_forecast(fitted):
+    """Eight particles, less than twice the cutoff apart from their images."""
+    small = liquid(7, side=2)
+    assert (small.box < 2 * fitted.hyperparameters.cutoff).all()
+    once, again = fitted.predict(small).values, fitted.predict(repeated(small)).values
+    np.testing.assert_allclose(np.tile(once, 8), again, rtol=0, atol=1e-4 * np.abs(again).max())
+
+
+def test_it_learns_from_small_boxes(fitted):
+    """Bonds are nearest images: each is the target of two edges, and has one forecast."""
+    small = [liquid(seed, side=2) for seed in (1, 2)]
+    model = tiny(fitted.name).fit(small)
+    assert model.history_[-1].loss < model.history_[0].loss
+    example = model.make_example(small[0], model.make_graph(small[0]))
+    if example.edges is not None:
+        assert (example.edge_weights > 0).sum() == 2 * small[0].bonds.shape[1]
+        np.testing.assert_array_equal(model.predict(small[0]).bonds, small[0].bonds)
 
 
 def test_labels_are_not_looked_at(fitted):
@@ -282,13 +303,13 @@ def test_mixed_precision_needs_a_gpu():
 
 def test_training_settings_not_given_are_those_of_the_model():
     """Asking BOTAN for fewer epochs must not turn its augmentation off."""
-    few = BotanHyperparameters(training={"epochs": 3}).training
-    assert few == BotanHyperparameters().training.model_copy(update={"epochs": 3})
+    few = BotanSettings(training={"epochs": 3}).training
+    assert few == BotanSettings().training.model_copy(update={"epochs": 3})
     assert few.augment
 
 
 def test_published_parameter_count():
-    network = GeoNetwork(GeoHyperparameters(feature_norm="none"), 2, 1)
+    network = GeoNetwork(GeoSettings(feature_norm="none"), 2, 1)
     assert sum(p.numel() for p in network.parameters()) == PUBLISHED_PARAMETERS
 
 

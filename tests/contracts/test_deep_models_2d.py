@@ -6,9 +6,10 @@ import torch
 
 from glasscast.errors import ModelError
 from glasscast.models.geo_gnn.model import GeoNetwork
-from glasscast.models.hyperparameters import GeoHyperparameters
+from glasscast.models.geo_gnn.settings import GeoSettings
 from glasscast.networks.batch import batch_graph
 from glasscast.structure.graphs import build_graph
+from tests.conftest import repeated
 from tests.deep import CUTOFF, cluster, liquid, tiny
 
 #: Rounding of single and double precision over a few hundred operations.
@@ -38,6 +39,12 @@ def test_two_epochs_learn_and_forecast_every_particle(fitted):
         assert np.isfinite(forecast.bond_change).all()
 
 
+def test_a_box_and_the_same_box_repeated_have_the_same_forecast(fitted):
+    small = liquid(6, side=2, dimension=2)
+    once, again = fitted.predict(small).values, fitted.predict(repeated(small)).values
+    np.testing.assert_allclose(np.tile(once, 4), again, rtol=0, atol=1e-4 * np.abs(again).max())
+
+
 def test_saved_and_loaded_it_forecasts_the_same_bits(fitted, tmp_path):
     fitted.save(tmp_path)
     loaded = type(fitted).load(tmp_path, fitted.workspace)
@@ -62,7 +69,7 @@ def output(network, configuration, dtype):
 def test_geo_gnn_is_invariant_in_the_plane(dtype, angles):
     """Under rotation by any angle, reflection, and translation through the border."""
     torch.manual_seed(0)
-    network = GeoNetwork(GeoHyperparameters(angles=angles), 2, 2).to(dtype).eval()
+    network = GeoNetwork(GeoSettings(angles=angles), 2, 2).to(dtype).eval()
     start = cluster(3, dimension=2)
     expected = output(network, start, dtype)
     scale = TOLERANCE[dtype] * np.abs(expected).max()

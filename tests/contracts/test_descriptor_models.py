@@ -5,8 +5,9 @@ import pytest
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError
-from glasscast.models.registry import build, hyperparameter_class, load_model
+from glasscast.models.registry import build, load_model, settings_class
 from glasscast.runtime import Workspace
+from tests.conftest import repeated
 from tests.relaxed import relaxed
 
 STAGES = [
@@ -26,20 +27,14 @@ SETTINGS = {
     "inherent-distance": {"name": "structural", "quantity": "inherent-distance", "length": 0},
     "cage-distance": {"name": "structural", "quantity": "cage-distance", "length": 0},
 }
-#: Those with a cutoff of 5.5 need the larger box that few particles give in 2D only.
-CASES = [
-    (label, d)
-    for label in SETTINGS
-    for d in (2, 3)
-    if d == 2 or SETTINGS[label]["name"] in ("structural", "glass-mlp")
-]
+CASES = [(label, dimension) for label in SETTINGS for dimension in (2, 3)]
 
 
 def make(label):
     options = SETTINGS[label]
     if options["name"] == "glass-mlp":
         pytest.importorskip("pyvoro2")
-    return build(hyperparameter_class(options["name"])(**options), Workspace(threads=1))
+    return build(settings_class(options["name"])(**options), Workspace(threads=1))
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}-{case[1]}d")
@@ -74,11 +69,18 @@ def test_symmetries_of_space_only_permute_the_forecast(fitted):
     np.testing.assert_allclose(after, before[:, order], rtol=0, atol=1e-4 * np.ptp(before))
 
 
+def test_a_box_and_the_same_box_repeated_have_the_same_forecast(fitted):
+    model, dimension = fitted
+    small = relaxed(5, dimension, size=24)
+    once, again = model.predict(small).values, model.predict(repeated(small)).values
+    np.testing.assert_allclose(np.tile(once, 2**dimension), again, rtol=0, atol=1e-4 * np.ptp(once))
+
+
 def test_saved_and_loaded_it_forecasts_the_same_bits(fitted, tmp_path):
     model, dimension = fitted
     model.save(tmp_path)
     again, snapshot = load_model(tmp_path, model.workspace), relaxed(4, dimension)
-    assert again.hyperparameters == model.hyperparameters
+    assert again.settings == model.settings
     assert again.state_points_ == model.state_points_
     assert (model.state_points_[0].temperature, len(model.state_points_)) == (0.5, 1)
     np.testing.assert_array_equal(again.predict(snapshot).values, model.predict(snapshot).values)

@@ -5,11 +5,11 @@ import pytest
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.errors import MissingExtraError
-from glasscast.models.files import read_record
+from glasscast.models.files import CARD, read_record, ready_models
 from glasscast.models.registry import load_model
 from glasscast.runtime import Workspace
 from glasscast.workflows.demo import sample_folder
-from glasscast.workflows.ready import CARD, overview, ready_models, size_of
+from glasscast.workflows.ready import overview, size_of
 
 READY = ready_models()
 

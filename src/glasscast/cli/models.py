@@ -29,9 +29,9 @@ def import_weights(
     ] = None,
 ) -> None:
     """Turn published network weights into a model that predicts."""
-    from glasscast.models.botan.published import import_weights as read_weights
+    from glasscast.workflows.import_weights import import_weights as workflow
 
-    read_weights(weights, time).save(out)
+    workflow(weights, time).save(out)
     console.print(f"model in {out}", highlight=False)
 
 
@@ -44,13 +44,14 @@ def train(
     """Train one model."""
     from glasscast.config import read
     from glasscast.evaluation.score_table import read_scores
+    from glasscast.models.files import MODEL
     from glasscast.workflows import train as workflow
     from glasscast.workflows.experiments import TrainExperiment
 
     settings = read(TrainExperiment, experiment, overrides or [])
     with workspace_for(threads) as workspace:
         workflow.train(settings, out, workspace)
-    console.print(f"model in {out / workflow.MODEL}", highlight=False, soft_wrap=True)
+    console.print(f"model in {out / MODEL}", highlight=False, soft_wrap=True)
     if settings.test is not None:
         show(read_scores(out / f"{workflow.SCORES}.json"))
 

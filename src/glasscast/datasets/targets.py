@@ -12,7 +12,8 @@ pair vector :math:`\mathbf r_{ij} = \mathbf r_j - \mathbf r_i`:
 - bond breaking: the share of first neighbours still close (Jung et al., arXiv 2311.14752).
 
 The pairs, their vectors and the strain's geometry are found once a configuration; what is left
-for each trajectory are gathers and a few sparse products.
+for each trajectory are gathers and a few sparse products. In a box smaller than twice a cutoff the
+strain minds all periodic images, as :math:`R_i` and :math:`D_i` do; a bond is the nearest image.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from scipy.sparse import csr_array
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.ensemble import Ensemble, Frame
 from glasscast.liquid.box import minimum_image, wrap
-from glasscast.liquid.neighbours import Neighbours, find_neighbours
+from glasscast.liquid.neighbours import Neighbours, find_neighbours, nearest_pairs
 
 FloatArray = NDArray[np.float64]
 
@@ -66,7 +67,7 @@ class TargetAccumulator:
 
     Raises
     ------
-    ShapeError : if the box is smaller than twice the bond cutoff 2.0.
+    ShapeError : if there are so many neighbours that the units must be wrong.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class TargetAccumulator:
         size, dimension = positions.shape
         self.times = times
         pairs = find_neighbours(positions, box, BOND_CUTOFF)
-        half = pairs.receivers < pairs.senders
+        half = nearest_pairs(pairs.receivers, pairs.senders, pairs.distances)
         self._i, self._j = pairs.receivers[half], pairs.senders[half]
         self._vectors = np.ascontiguousarray(pairs.vectors[half].T)  # (d, E)
         self._lengths = pairs.distances[half]
@@ -223,12 +224,13 @@ class _StrainGeometry:
         def matrix(values: FloatArray) -> csr_array:
             return csr_array((values, pairs.senders, pairs.offsets), shape=shape)
 
+        columns = [np.ascontiguousarray(column) for column in pairs.vectors.T]
         self._ones = matrix(np.ones(len(pairs.senders)))
-        self._vectors = [matrix(np.ascontiguousarray(column)) for column in pairs.vectors.T]
+        self._vectors = [matrix(column) for column in columns]
         self._count = np.diff(pairs.offsets).astype(np.float64)
         self._sum = np.stack([m.sum(axis=1) for m in self._vectors], axis=1)  # (N, d)
         self._outer = np.stack(  # Y: (N, d, d)
-            [[csr_array(a.multiply(b)).sum(axis=1) for b in self._vectors] for a in self._vectors]
+            [[matrix(a * b).sum(axis=1) for b in columns] for a in columns]
         ).transpose(2, 0, 1)
         # Fewer neighbours than dimensions leave directions without strain.
         self._inverse = np.linalg.pinv(self._outer, hermitian=True)

@@ -137,7 +137,7 @@ def radial_distribution(
     Parameters
     ----------
     positions : (N, d); box : (d,).
-    longest : largest distance, at most half the shortest side.
+    longest : largest distance; past half the shortest side images of a pair count as well.
     receivers, senders : (N,) masks of species a and b; all particles by default. A particle is
         not its own neighbour.
 

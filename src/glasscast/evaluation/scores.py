@@ -19,7 +19,7 @@ from glasscast.evaluation.correlation import (
 )
 from glasscast.evaluation.score_table import METRICS, Score, ScoreTable
 from glasscast.liquid.interactions import species_name
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 
 #: What is scored apart: (model, target, species, time of the model).
 Key = tuple[str, str, int, float]
@@ -60,7 +60,7 @@ class Evaluation:
         self._collected: dict[Key, _Collected] = {}
         self._drawn: dict[int, FloatArray] = {}
 
-    def add(self, forecast: Forecast, truth: Configuration) -> None:
+    def add(self, forecast: ModelForecast, truth: Configuration) -> None:
         """Add one configuration's forecast and what was measured.
 
         Times are matched to one part in a thousand; a time of the model that was not measured
@@ -140,7 +140,7 @@ class Evaluation:
 
 
 def evaluate(
-    forecasts: Sequence[Forecast],
+    forecasts: Sequence[ModelForecast],
     truths: Sequence[Configuration],
     *,
     dataset: str = "",
@@ -173,7 +173,7 @@ def evaluate(
     return evaluation.table()
 
 
-def _measured(forecast: Forecast, truth: Configuration) -> NDArray[np.float32]:
+def _measured(forecast: ModelForecast, truth: Configuration) -> NDArray[np.float32]:
     """Return the measured target, once forecast and truth are known to belong together."""
     if forecast.configuration.name != truth.name:
         raise ShapeError(
@@ -189,7 +189,7 @@ def _measured(forecast: Forecast, truth: Configuration) -> NDArray[np.float32]:
     return measured
 
 
-def _common_rows(forecast: Forecast, truth: Configuration) -> list[tuple[int, int]]:
+def _common_rows(forecast: ModelForecast, truth: Configuration) -> list[tuple[int, int]]:
     """Rows of the forecast and of the truth at the times both have."""
     rows = forecast.shared_rows(truth)
     if not rows:

@@ -27,7 +27,7 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
 from glasscast.evaluation.correlation import FloatArray, Moments
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,7 @@ def smoothness(
 
     Raises
     ------
-    ShapeError : if ``values`` does not fit, the species is absent, or the box is too small.
+    ShapeError : if ``values`` does not fit or the species is absent.
     """
     if values.ndim != 2 or values.shape[1] != configuration.size:
         raise ShapeError(f"'values' must have shape (T, {configuration.size}), got {values.shape}")
@@ -136,7 +136,7 @@ def smoothness(
 
 
 def compare_smoothness(
-    forecast: Forecast, truth: Configuration, *, species: int = 0, cutoff: float = 2.0
+    forecast: ModelForecast, truth: Configuration, *, species: int = 0, cutoff: float = 2.0
 ) -> SmoothnessComparison:
     """Smoothness of truth and forecast side by side.
 

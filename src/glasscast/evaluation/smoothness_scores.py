@@ -13,7 +13,7 @@ from glasscast.datasets.files import write_atomically, write_json
 from glasscast.evaluation.correlation import FloatArray
 from glasscast.evaluation.smoothness import compare_smoothness
 from glasscast.evaluation.table_text import csv_text, unknown
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 
 #: Local values kept for the distribution, of the first configurations of each model and time.
 _KEPT = 20_000
@@ -68,7 +68,7 @@ class SmoothnessEvaluation:
     def __init__(self) -> None:
         self.series: dict[tuple[str, float], SmoothnessSeries] = {}
 
-    def add(self, forecast: Forecast, truth: Configuration) -> None:
+    def add(self, forecast: ModelForecast, truth: Configuration) -> None:
         """Add one configuration's forecast, at the times that were also measured."""
         mine = truth.types == 0
         if forecast.target != "propensity" or truth.propensity is None or not mine.any():
@@ -77,7 +77,7 @@ class SmoothnessEvaluation:
         rows = [row for row in shared if np.isfinite(forecast.values[row, mine]).all()]
         if not rows:
             return
-        part = Forecast(
+        part = ModelForecast(
             configuration=truth,
             model=forecast.model,
             times=forecast.times[rows],

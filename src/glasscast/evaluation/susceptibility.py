@@ -31,7 +31,7 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
 from glasscast.evaluation.correlation import FloatArray, bootstrap_interval, bootstrap_weights
 from glasscast.liquid.interactions import species_name
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 
 #: A particle with a larger propensity is mobile, in sigma: beyond the rattling in its cage.
 MOBILE = 0.3
@@ -129,7 +129,7 @@ class SusceptibilityEvaluation:
             list
         )
 
-    def add(self, forecast: Forecast, truth: Configuration) -> None:
+    def add(self, forecast: ModelForecast, truth: Configuration) -> None:
         """Add one configuration's forecast, at the times that were also measured.
 
         Forecasts of other targets have no length to compare with the threshold and are passed over.

@@ -142,7 +142,7 @@ class Liquid:
 
         Raises
         ------
-        ShapeError : for unknown species or a box smaller than twice the cutoff.
+        ShapeError : for unknown species.
         """
         pairs = self._pairs(positions, types, box, pairs)
         energy = self.law.energy(pairs.distances, types[pairs.receivers], types[pairs.senders])

@@ -1,32 +1,37 @@
-"""Neighbour lists: pairs within a cutoff under the minimum image, by a cell-list library."""
+"""Neighbour lists: pairs within a cutoff, all periodic images counted, by a cell-list library.
+
+In a box smaller than twice the cutoff two particles may be neighbours more than once, by several
+images, and a particle may be a neighbour of images of its own. An edge therefore knows its image.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from glasscast.liquid.box import check_cutoff
+from glasscast.liquid.box import FloatArray, IntArray, check_neighbours
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Directed pairs sorted by receiver, then sender.
+    """Directed pairs sorted by receiver, then sender, then image.
 
     Parameters
     ----------
     receivers, senders : (E,) int64; every pair occurs in both directions.
-    vectors : (E, d) float64, minimum image of ``r[sender] - r[receiver]``, in sigma.
+    images : (E, d) int64, whole boxes from the sender to its image that is meant.
+    vectors : (E, d) float64, ``r[sender] + images * box - r[receiver]``, in sigma.
     distances : (E,) float64.
     offsets : (N + 1,) int64; the pairs of receiver i are ``offsets[i]:offsets[i + 1]``.
     """
 
-    receivers: NDArray[np.int64]
-    senders: NDArray[np.int64]
-    vectors: NDArray[np.float64]
-    distances: NDArray[np.float64]
-    offsets: NDArray[np.int64]
+    receivers: IntArray
+    senders: IntArray
+    images: IntArray
+    vectors: FloatArray
+    distances: FloatArray
+    offsets: IntArray
 
     def within(self, cutoff: float) -> Neighbours:
         """Keep only the pairs closer than a shorter cutoff."""
@@ -36,16 +41,15 @@ class Neighbours:
         return Neighbours(
             self.receivers[keep],
             self.senders[keep],
+            self.images[keep],
             self.vectors[keep],
             self.distances[keep],
             np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         )
 
 
-def find_neighbours(
-    positions: NDArray[np.float64], box: NDArray[np.float64], cutoff: float
-) -> Neighbours:
-    """Find all pairs closer than ``cutoff`` in a periodic box.
+def find_neighbours(positions: FloatArray, box: FloatArray, cutoff: float) -> Neighbours:
+    """Find all pairs closer than ``cutoff`` in a periodic box of any size.
 
     Parameters
     ----------
@@ -55,35 +59,52 @@ def find_neighbours(
 
     Returns
     -------
-    Neighbours, both directions, no particle its own neighbour.
+    Neighbours, both directions; a particle is no neighbour of itself, but images of it are.
 
     Raises
     ------
-    ShapeError : if the box is smaller than twice the cutoff.
+    ShapeError : if there are so many neighbours that the units must be wrong.
     """
     from vesin import NeighborList  # imports torch where it is installed: keep it late
 
-    check_cutoff(cutoff, box)
     size, dimension = positions.shape
+    check_neighbours(size, box, cutoff)
     points, sides, periodic = positions, box, [True] * 3
     if dimension == 2:  # a slab one cutoff thick, not periodic across
         points = np.column_stack([positions, np.zeros(size)])
         sides = np.append(box, 2 * cutoff)
         periodic = [True, True, False]
     finder = NeighborList(cutoff=cutoff, full_list=True, sorted=True)
-    receivers, senders, distances, vectors = finder.compute(
+    receivers, senders, distances, vectors, images = finder.compute(
         points=np.ascontiguousarray(points),
         box=np.diag(sides),
         periodic=np.array(periodic),
-        quantities="ijdD",
+        quantities="ijdDS",
     )
+    receivers, senders = receivers.astype(np.int64), senders.astype(np.int64)
+    images = images[:, :dimension].astype(np.int64)
     # The library sorts by receiver only; equal inputs must give equal orders.
-    order = np.argsort(receivers.astype(np.int64) * size + senders.astype(np.int64), kind="stable")
-    receivers = receivers[order].astype(np.int64)
+    order = np.lexsort((*images.T[::-1], receivers * size + senders))
+    receivers = receivers[order]
     return Neighbours(
         receivers,
-        senders[order].astype(np.int64),
+        senders[order],
+        images[order],
         np.ascontiguousarray(vectors[order, :dimension]),
         distances[order],
         np.searchsorted(receivers, np.arange(size + 1)),
     )
+
+
+def nearest_pairs(receivers: IntArray, senders: IntArray, distances: FloatArray) -> IntArray:
+    """Edge from j to i of each pair i < j, of the nearest of its images: (P,) edge numbers.
+
+    Parameters
+    ----------
+    receivers, senders, distances : as in :class:`Neighbours`.
+    """
+    upper = np.flatnonzero(receivers < senders)
+    i, j = receivers[upper], senders[upper]
+    first = np.append(True, (np.diff(i) != 0) | (np.diff(j) != 0))[: len(upper)]
+    nearest: IntArray = upper[np.lexsort((distances[upper], j, i))[first]]
+    return nearest

@@ -15,8 +15,8 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.state_points import StatePoint, merged
 from glasscast.errors import ModelError, ShapeError
 from glasscast.liquid.interactions import species_name
-from glasscast.models.forecast import Forecast
-from glasscast.models.hyperparameters import Hyperparameters
+from glasscast.models.forecast import ModelForecast
+from glasscast.models.settings import ModelSettings
 from glasscast.runtime import Workspace
 
 
@@ -28,8 +28,8 @@ class Model(ABC):
     Attributes
     ----------
     dimensions : dimensions of space the model can work in.
-    settings_class : class of its hyperparameters.
-    hyperparameters : its settings.
+    settings_class : class of its settings.
+    settings : what it was made with.
     workspace : threads, and results shared with other models of the run.
     species_ : species seen in training; set by ``fit``.
     times_ : (T,) times of the labels in training; set by ``fit``.
@@ -39,23 +39,21 @@ class Model(ABC):
     """
 
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)
-    settings_class: ClassVar[type[Hyperparameters]]
+    settings_class: ClassVar[type[ModelSettings]]
 
     species_: tuple[int, ...]
     times_: NDArray[np.float64]
     dimension_: int
     state_points_: tuple[StatePoint, ...] = ()
 
-    def __init__(
-        self, hyperparameters: Hyperparameters, workspace: Workspace | None = None
-    ) -> None:
-        self.hyperparameters = hyperparameters
+    def __init__(self, settings: ModelSettings, workspace: Workspace | None = None) -> None:
+        self.settings = settings
         self.workspace = workspace or Workspace()
 
     @property
     def name(self) -> str:
         """Key of the model in the registry."""
-        return self.hyperparameters.name
+        return self.settings.name
 
     @abstractmethod
     def fit(
@@ -83,7 +81,7 @@ class Model(ABC):
         """
 
     @abstractmethod
-    def predict(self, configuration: Configuration) -> Forecast:
+    def predict(self, configuration: Configuration) -> ModelForecast:
         """Forecast every particle of one snapshot; its labels, if any, are not looked at.
 
         Raises
@@ -91,7 +89,7 @@ class Model(ABC):
         ModelError : if the model is not fitted, or a species or dimension is new to it.
         """
 
-    def predict_mean(self, snapshots: Iterable[Configuration], since: float = 0.0) -> Forecast:
+    def predict_mean(self, snapshots: Iterable[Configuration], since: float = 0.0) -> ModelForecast:
         """Forecast the first snapshot by the mean over all, thermal copies of it, without pairs.
 
         The vibrations, which say little of the motion at long times, average out. Times before
@@ -140,7 +138,7 @@ class Model(ABC):
         """Return what the record of every saved model begins with, as JSON values."""
         return {
             "model": self.name,
-            "hyperparameters": self.hyperparameters.model_dump(mode="json"),
+            "hyperparameters": self.settings.model_dump(mode="json"),
             "dimension": self.dimension_,
             "species": list(self.species_),
             "times": self.times_.tolist(),
@@ -200,7 +198,7 @@ class Model(ABC):
         return labels
 
     def _labels(self, configuration: Configuration) -> NDArray[np.float32]:
-        target = self.hyperparameters.target
+        target = self.settings.target
         labels: NDArray[np.float32] | None = getattr(configuration, target)
         if labels is None or len(labels) == 0:
             raise ModelError(

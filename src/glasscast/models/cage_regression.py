@@ -13,15 +13,31 @@ the cage structure.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.models.descriptor_hyperparameters import CageHyperparameters
 from glasscast.models.lr import ShellRegression
 from glasscast.models.ridge import FloatArray
+from glasscast.models.settings import RidgeSettings
 from glasscast.structure.descriptors.shell_averages import averaging_matrix, generations
+
+
+class CageRegressionSettings(RidgeSettings):
+    """Regression on cage and initial structure (Alkemade et al., J. Chem. Phys. 158, 134512)."""
+
+    name: Literal["cage-lr"] = "cage-lr"
+    structure: Literal["cage", "inherent"] = Field(
+        default="cage", description="positions of equilibrium that are described"
+    )
+    initial: bool = Field(default=True, description="describe the initial positions as well")
+    distance: bool = Field(
+        default=True, description="add |equilibrium - initial| and its shell averages"
+    )
+    order: int = Field(default=2, ge=0, le=5, description="generations of shell averaging")
+    shell_cutoff: float = Field(default=2.3, gt=0, description="r_c of the shell average, in sigma")
 
 
 class CageRegression(ShellRegression):
@@ -30,12 +46,12 @@ class CageRegression(ShellRegression):
     Invariant under translation, rotation, reflection and permutation.
     """
 
-    hyperparameters: CageHyperparameters
-    settings_class: ClassVar = CageHyperparameters
+    settings: CageRegressionSettings
+    settings_class: ClassVar = CageRegressionSettings
 
     def feature_names(self) -> list[str]:
         """Names of the descriptors: ``cage:X0:G(...)``, ``positions:X0:...``, ``X0:d``."""
-        options = self.hyperparameters
+        options = self.settings
         orders, names = range(options.order + 1), self.shells().feature_names()
         columns = [
             f"{structure}:X{n}:{name}"
@@ -51,9 +67,9 @@ class CageRegression(ShellRegression):
         Raises
         ------
         ModelError : if the configuration lacks the positions of equilibrium.
-        ShapeError : if the box is smaller than twice a cutoff.
+        ShapeError : if there are so many neighbours that the units must be wrong.
         """
-        options = self.hyperparameters
+        options = self.settings
         blocks = [
             self.shell_features(
                 configuration, structure, options.order, options.shell_cutoff, "both"
@@ -69,5 +85,5 @@ class CageRegression(ShellRegression):
         return np.concatenate(blocks, axis=1)
 
     def _structures(self) -> list[str]:
-        first: str = self.hyperparameters.structure
-        return [first, "positions"] if self.hyperparameters.initial else [first]
+        first: str = self.settings.structure
+        return [first, "positions"] if self.settings.initial else [first]

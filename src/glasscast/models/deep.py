@@ -15,13 +15,13 @@ from pydantic import ValidationError
 from torch import nn
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.files import sha256
 from glasscast.datasets.splits import fold_indices, parents_of
 from glasscast.errors import InputError, ModelError
 from glasscast.models.base import Model
 from glasscast.models.files import read_record, read_weights, write_model
-from glasscast.models.forecast import Forecast
-from glasscast.models.hyperparameters import DeepHyperparameters, NetworkHyperparameters
+from glasscast.models.forecast import ModelForecast
+from glasscast.models.identity import fingerprint, fit_identity
+from glasscast.models.settings import GraphSettings, NetworkSettings
 from glasscast.networks.batch import GraphBatch, NetworkInput, batch_graph
 from glasscast.progress import task
 from glasscast.runtime import Workspace, keep_freed_memory
@@ -38,9 +38,6 @@ from glasscast.training.objectives import Objective
 from glasscast.training.processes import Processes
 from glasscast.training.stages import Stage, stage_identity, stage_paths
 
-#: Settings that change where and how fast the work is done, not its result.
-_NOT_IDENTITY = ("device", "graph_memory", "checkpoint_every")
-
 
 class DeepModel(Model):
     """A network on the graph of a configuration, trained by the one loop.
@@ -53,8 +50,8 @@ class DeepModel(Model):
     provenance_ : how the weights came about: seed, configurations, best epoch.
     """
 
-    hyperparameters: NetworkHyperparameters
-    settings_class: ClassVar[type[NetworkHyperparameters]]
+    settings: NetworkSettings
+    settings_class: ClassVar[type[NetworkSettings]]
     network_: nn.Module
     statistics_: TargetStatistics
     history_: list[Epoch]
@@ -91,10 +88,10 @@ class DeepModel(Model):
         ------
         ModelError : if the configuration lacks the structure the model reads.
         """
-        assert isinstance(self.hyperparameters, DeepHyperparameters)
-        structure = self.hyperparameters.structure
+        assert isinstance(self.settings, GraphSettings)
+        structure = self.settings.structure
         self.structure_of(configuration, structure)
-        graph = build_graph(configuration, self.hyperparameters.cutoff, structure)
+        graph = build_graph(configuration, self.settings.cutoff, structure)
         return batch_graph(graph, self_edges=self.self_edges, triplets=self.uses_angles)
 
     def training_input(self, configuration: Configuration, stage: Stage) -> NetworkInput:
@@ -103,12 +100,12 @@ class DeepModel(Model):
 
     def make_example(self, configuration: Configuration, graph: NetworkInput) -> Example:
         """Join a graph and the standardised targets of its configuration."""
-        target, edges = self.hyperparameters.target, self.node_weight < 1
+        target, edges = self.settings.target, self.node_weight < 1
         return make_example(configuration, graph, target, self.statistics_, edges, self.bond_cutoff)
 
     def stages(self) -> list[Stage]:
         """List the runs of the training loop; each takes up the weights of the one before."""
-        return [Stage(Objective(self.node_weight), self.hyperparameters.training)]
+        return [Stage(Objective(self.node_weight), self.settings.training)]
 
     def initialise(
         self, train: Sequence[Configuration], validation: Sequence[Configuration]
@@ -139,7 +136,7 @@ class DeepModel(Model):
         ------
         ModelError : also if the checkpoint belongs to another fit, or the loss diverges.
         """
-        settings = self.hyperparameters.training
+        settings = self.settings.training
         keep_freed_memory()
         for attribute in ("times_", "species_", "dimension_"):
             self.__dict__.pop(attribute, None)
@@ -150,7 +147,7 @@ class DeepModel(Model):
         unknown = set(species) - set(self.species_)
         if unknown:
             raise ModelError(f"training.learn_species names {unknown}, data have {self.species_}")
-        target, edges = self.hyperparameters.target, self.node_weight < 1
+        target, edges = self.settings.target, self.node_weight < 1
         self.statistics_ = measure_targets(train, target, species, settings.normalisation, edges)
         with seeded([seed]):
             self.network_ = self.build_network()
@@ -225,7 +222,7 @@ class DeepModel(Model):
         self, train: Sequence[Configuration], validation: Sequence[Configuration], seed: int
     ) -> tuple[Sequence[Configuration], Sequence[Configuration]]:
         """Set aside validation configurations when there are none."""
-        fraction = self.hyperparameters.training.validation_fraction
+        fraction = self.settings.training.validation_fraction
         parents = parents_of(train)
         groups = len(set(parents))
         if len(validation) or fraction == 0 or groups < 3:
@@ -240,27 +237,18 @@ class DeepModel(Model):
     def _identity(
         self, train: Sequence[Configuration], validation: Sequence[Configuration], seed: int
     ) -> dict[str, Any]:
-        settings = self.hyperparameters.by_content().model_dump(mode="json")
-        training = settings.pop("training")
-        settings.pop("name")
-        kept = {k: v for k, v in training.items() if k not in _NOT_IDENTITY}
-        return {
-            "model": self.name,
+        """Tell the checkpoint of a fit from those of others."""
+        return fit_identity(self.settings, seed, train, validation) | {
             "species": list(self.species_),
             "times": self.times_.tolist(),
-            **{f"setting {k}": v for k, v in settings.items()},
-            **{f"setting training.{k}": v for k, v in kept.items()},
-            "seed": seed,
-            "training set": [c.name for c in train],
-            "validation set": [c.name for c in validation],
-            "targets": sha256(repr(self.statistics_.to_json()).encode()),
+            "targets": fingerprint(self.statistics_.to_json()),
         }
 
-    def predict(self, configuration: Configuration) -> Forecast:
+    def predict(self, configuration: Configuration) -> ModelForecast:
         """Forecast every particle, and every pair when the model learned pairs.
 
-        A pair's change is the mean over its two directions. Species that were not learned get
-        NaN.
+        A pair is that of nearest images, its change the mean over both directions. Species that
+        were not learned get NaN.
         """
         self.check_structure(configuration)
         graph = self.make_graph(configuration)
@@ -276,17 +264,17 @@ class DeepModel(Model):
         bonds, change = None, None
         if edges is not None:
             assert isinstance(graph, GraphBatch)
-            upper = graph.index.receivers < graph.index.senders
+            upper = graph.nearest_pairs()
             pair_mean = (edges[upper] + edges[graph.index.reverse[upper]]).double().numpy().T / 2
             bonds = torch.stack([graph.index.receivers[upper], graph.index.senders[upper]])
             mean, std = self.statistics_.edge_mean, self.statistics_.edge_std
             change = (pair_mean * std[:, None] + mean[:, None]).astype(np.float32)
-        return Forecast(
+        return ModelForecast(
             configuration=configuration,
             model=self.name,
             times=self.times_,
             values=values,
-            target=self.hyperparameters.target,
+            target=self.settings.target,
             bonds=None if bonds is None else bonds.numpy().astype(np.int32),
             bond_change=change,
         )
@@ -318,7 +306,7 @@ class DeepModel(Model):
             raise InputError(folder, f"holds a '{record.get('model')}', not a '{known}'")
         arrays = read_weights(folder, record)
         try:
-            model = cls(cls.settings_class(**record["hyperparameters"]), workspace)
+            model = cls(cls.settings_class.from_record(record["hyperparameters"]), workspace)
             model.restore_common(record)
             model.statistics_ = TargetStatistics.from_json(record["statistics"])
             model.provenance_ = dict(record["provenance"])

@@ -15,7 +15,7 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.state_points import common_liquid
 from glasscast.errors import ModelError, SettingsError
 from glasscast.models.deep import DeepModel
-from glasscast.models.hyperparameters import EquivariantHyperparameters
+from glasscast.models.settings import EquivariantSettings
 from glasscast.networks.batch import GraphBatch
 from glasscast.structure.energies import particle_energies
 
@@ -77,7 +77,7 @@ class EquivariantModel(DeepModel):
     """
 
     dimensions: ClassVar[tuple[int, ...]] = (3,)
-    hyperparameters: EquivariantHyperparameters
+    settings: EquivariantSettings
     liquid_: str | None = None
 
     def learned(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class EquivariantModel(DeepModel):
         """Invariants of the nodes beside the species: (N, count)."""
 
     def _find_liquid(self, train: Sequence[Configuration]) -> str | None:
-        settings = self.hyperparameters
+        settings = self.settings
         if settings.energy == "none" or settings.liquid is not None:
             return settings.liquid
         try:
@@ -123,7 +123,7 @@ class EquivariantModel(DeepModel):
         ------
         ModelError : if the configuration lacks that structure, or the liquid has no such species.
         """
-        structure = self.hyperparameters.energy
+        structure = self.settings.energy
         if structure == "none":
             return None
         positions = self.structure_of(configuration, structure)

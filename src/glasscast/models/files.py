@@ -1,9 +1,14 @@
-"""A saved model: ``weights.safetensors`` beside ``model.json``, which is written last."""
+"""A saved model: ``weights.safetensors`` beside ``model.json``, which is written last.
+
+A model is meant by its folder, by the run folder around it, or by name if it is ready: trained and
+part of the package.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +18,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from glasscast.datasets.files import sha256, write_atomically, write_json
+from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import InputError
 from glasscast.runtime import __version__
 
 FORMAT_VERSION = 1
-RECORD, WEIGHTS = "model.json", "weights.safetensors"
+RECORD, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
+#: Folder of the model in a run folder.
+MODEL = "model"
 
 
 def write_model(
@@ -58,6 +66,19 @@ def read_record(folder: Path) -> dict[str, Any]:
     return dict(record)
 
 
+def state_points(record: Mapping[str, Any]) -> list[StatePoint]:
+    """State points in the record of a model; none in records of old.
+
+    Raises
+    ------
+    InputError : if they are garbled.
+    """
+    try:
+        return [StatePoint.from_record(point) for point in record.get("state_points", ())]
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(RECORD, f"garbles the key 'state_points' ({error!r})") from None
+
+
 def read_weights(folder: Path, record: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """Read the weights that belong to a record.
 
@@ -75,3 +96,53 @@ def read_weights(folder: Path, record: Mapping[str, Any]) -> dict[str, NDArray[A
         raise InputError(path, f"cannot be read ({error.strerror or error})") from None
     except SafetensorError as error:
         raise InputError(path, f"is not a safetensors file ({error})") from None
+
+
+def ready_folder() -> Path:
+    """Folder of the ready models of this installation; absent while there are none."""
+    return Path(str(files("glasscast.models"))) / "ready"
+
+
+def ready_models(folder: Path | None = None) -> dict[str, Path]:
+    """Folders of the ready models, by name.
+
+    Parameters
+    ----------
+    folder : that holds them, a folder each; by default that of the installation.
+    """
+    folder = folder or ready_folder()
+    return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{RECORD}"))}
+
+
+def model_folder(model: Path | str, folder: Path | None = None) -> Path:
+    """Return the folder of a model, given it, the run folder around it, or a ready model's name.
+
+    What exists on disk wins: NAME is a ready model only where there is no file or folder NAME,
+    and ``./NAME`` never is one.
+
+    Parameters
+    ----------
+    folder : of the ready models, as in :func:`ready_models`.
+
+    Raises
+    ------
+    InputError : if a bare name is neither there nor a ready model; lists these.
+    """
+    path = Path(model)
+    if path.exists() or str(model) != path.name:
+        return inner_folder(path)
+    ready = ready_models(folder)
+    if str(model) not in ready:
+        raise unknown_name(path, folder)
+    return ready[str(model)]
+
+
+def inner_folder(path: Path) -> Path:
+    """Return the folder of the model in a run folder; any other path as it is."""
+    return path / MODEL if (path / MODEL).is_dir() else path
+
+
+def unknown_name(path: Path, folder: Path | None = None) -> InputError:
+    """Error for a name that stands for nothing."""
+    listed = ", ".join(ready_models(folder)) or "none in this installation"
+    return InputError(path, "is neither a file or folder nor a ready model", f"ready: {listed}")

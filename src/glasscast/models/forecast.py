@@ -13,7 +13,7 @@ from glasscast.errors import ShapeError
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Forecast:
+class ModelForecast:
     """Predicted target of every particle at every time of the model.
 
     Parameters

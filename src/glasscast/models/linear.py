@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.files import npz_bytes, read_npz, sha256, write_atomically
+from glasscast.datasets.files import npz_bytes, read_npz, write_atomically
 from glasscast.datasets.splits import fold_indices, parents_of
 from glasscast.errors import InputError, ModelError
-from glasscast.models.hyperparameters import RidgeHyperparameters
+from glasscast.models.identity import fingerprint, fit_identity
 from glasscast.models.linear_forecast import LinearForecaster
 from glasscast.models.ridge import (
     FloatArray,
@@ -24,6 +24,7 @@ from glasscast.models.ridge import (
     forward_selection,
     ridge_path,
 )
+from glasscast.models.settings import RidgeSettings
 from glasscast.progress import track
 
 _CHECKPOINT_EVERY = 30.0  # seconds between saves of the moments
@@ -41,8 +42,8 @@ class LinearModel(LinearForecaster):
     moments_ : of the training data per species, kept when ``select`` is set; not saved.
     """
 
-    hyperparameters: RidgeHyperparameters
-    settings_class: ClassVar[type[RidgeHyperparameters]]
+    settings: RidgeSettings
+    settings_class: ClassVar[type[RidgeSettings]]
     selection_: dict[tuple[int, int], Selection]
     moments_: list[Moments]
 
@@ -68,13 +69,13 @@ class LinearModel(LinearForecaster):
         self.intercept_, self.penalty_ = np.zeros(shape), np.zeros(shape)
         self.selection_, self.moments_ = {}, []
         for s, of_species in enumerate(folds):
-            if self.hyperparameters.select is None:
+            if self.settings.select is None:
                 self._fit_species(s, of_species, np.arange(count), np.arange(shape[1]))
                 continue
             total = _total(of_species)
             self.moments_.append(total)
             for t in range(shape[1]):
-                chosen = forward_selection(total, t, self.hyperparameters.select)
+                chosen = forward_selection(total, t, self.settings.select)
                 self.selection_[s, t] = chosen
                 self._fit_species(s, of_species, chosen.indices, np.array([t]))
         if checkpoint is not None:
@@ -85,7 +86,7 @@ class LinearModel(LinearForecaster):
         self, s: int, folds: list[Moments], keep: NDArray[np.int64], times: NDArray[np.int64]
     ) -> None:
         """Fill weights of one species for some times with some of the descriptors."""
-        penalties = self.hyperparameters.penalties
+        penalties = self.settings.penalties
         narrowed = [fold.columns(keep) for fold in folds]
         best = np.zeros(len(self.times_), dtype=np.int64)
         if len(penalties) > 1:
@@ -103,8 +104,8 @@ class LinearModel(LinearForecaster):
     ) -> list[list[Moments]]:
         """Moments by species and fold; goes on from the checkpoint when it fits."""
         parents = parents_of(train)
-        parts = min(self.hyperparameters.folds, len(set(parents)))
-        if parts < 2 and len(self.hyperparameters.penalties) > 1:
+        parts = min(self.settings.folds, len(set(parents)))
+        if parts < 2 and len(self.settings.penalties) > 1:
             raise ModelError(
                 "one training configuration cannot choose between penalties; "
                 "add configurations or set a single penalty"
@@ -118,7 +119,7 @@ class LinearModel(LinearForecaster):
             labels = self.check_labels(configuration)
             self.trained_on_.append(configuration.name)
             if index == 0:
-                state.begin(self._fingerprint(train, configuration, seed))
+                state.begin(self._fingerprint(train, seed))
             if index < state.done:
                 continue
             features = self.features(configuration)
@@ -134,12 +135,9 @@ class LinearModel(LinearForecaster):
         self.origin_ = np.stack([state.origins[s] for s in range(len(self.species_))])
         return [[state.sums[s, fold] for fold in range(parts)] for s in range(len(self.species_))]
 
-    def _fingerprint(self, train: Sequence[Configuration], first: Configuration, seed: int) -> str:
-        """Identity of a fit: settings, seed, and what it is trained on."""
-        entries = getattr(train, "entries", None)
-        content = [e.checksum for e in entries] if entries else [c.name for c in train]
-        text = f"{self.hyperparameters.model_dump_json()}|{seed}|{content}|{first.times.tolist()}"
-        return sha256(text.encode())
+    def _fingerprint(self, train: Sequence[Configuration], seed: int) -> str:
+        """Tell the checkpoint of a fit from those of others."""
+        return fingerprint([fit_identity(self.settings, seed, train), self.times_.tolist()])
 
     def ranking(self, species: int, time_index: int, count: int = 20) -> list[tuple[str, float]]:
         """Return the descriptors forward selection took first, with the R they reach together.

@@ -13,7 +13,7 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError
 from glasscast.models.base import Model
 from glasscast.models.files import read_record, read_weights, write_model
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 from glasscast.runtime import Workspace
 
 FloatArray = NDArray[np.float64]
@@ -47,7 +47,7 @@ class LinearForecaster(Model):
     def feature_names(self) -> list[str]:
         """Names of the F descriptors, in order."""
 
-    def predict(self, configuration: Configuration) -> Forecast:
+    def predict(self, configuration: Configuration) -> ModelForecast:
         """Forecast every particle of one snapshot."""
         self.check_structure(configuration)
         features = self.features(configuration)
@@ -56,12 +56,12 @@ class LinearForecaster(Model):
             mine = configuration.types == species
             shifted = features[mine] - self.origin_[s]
             values[:, mine] = (shifted @ self.weights_[s] + self.intercept_[s]).T
-        return Forecast(
+        return ModelForecast(
             configuration=configuration,
             model=self.name,
             times=self.times_,
             values=values,
-            target=self.hyperparameters.target,
+            target=self.settings.target,
         )
 
     def parameter_count(self) -> int:
@@ -91,7 +91,7 @@ class LinearForecaster(Model):
         record = read_record(folder)
         arrays = read_weights(folder, record)
         try:
-            model = cls(cls.settings_class(**record["hyperparameters"]), workspace)
+            model = cls(cls.settings_class.from_record(record["hyperparameters"]), workspace)
             model.restore(record)
             for key in cls.arrays:
                 setattr(model, f"{key}_", arrays[key].astype(np.float64))

@@ -5,17 +5,30 @@ Boattini, Smallenburg, Filion, Phys. Rev. Lett. 127, 088007 (2021).
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
-from glasscast.models.hyperparameters import LinearHyperparameters
 from glasscast.models.linear import LinearModel
 from glasscast.models.ridge import FloatArray
+from glasscast.models.settings import RidgeSettings
 from glasscast.structure.descriptors.shell_averages import averaging_matrix, generations
 from glasscast.structure.descriptors.shells import ShellDescriptors
+
+
+class LinearSettings(RidgeSettings):
+    """Ridge regression on shell-averaged descriptors (Boattini et al., PRL 127, 088007)."""
+
+    name: Literal["lr"] = "lr"
+    order: int = Field(2, ge=0, le=5, description="generations of shell averaging, n_max")
+    descriptors: Literal["both", "radial", "angular"] = "both"
+    structure: Literal["positions", "inherent", "cage"] = Field(
+        "positions", description="field of Configuration that the descriptors describe"
+    )
+    shell_cutoff: float = Field(2.3, gt=0, description="r_c of the shell average, in sigma")
 
 
 class ShellRegression(LinearModel):
@@ -38,7 +51,7 @@ class ShellRegression(LinearModel):
         Raises
         ------
         ModelError : if the configuration lacks the structure.
-        ShapeError : if the box is smaller than twice a cutoff.
+        ShapeError : if there are so many neighbours that the units must be wrong.
         """
         positions = self.structure_of(configuration, structure)
         shells = self.shells(kind)
@@ -66,17 +79,17 @@ class ShellAveragedRegression(ShellRegression):
     ``shell_cutoff``.
     """
 
-    hyperparameters: LinearHyperparameters
-    settings_class: ClassVar = LinearHyperparameters
+    settings: LinearSettings
+    settings_class: ClassVar = LinearSettings
 
     def feature_names(self) -> list[str]:
         """Names of the descriptors, ``X0:G(r=1.100,s=A)`` for generation 0."""
-        names = self.shells(self.hyperparameters.descriptors).feature_names()
-        return [f"X{n}:{name}" for n in range(self.hyperparameters.order + 1) for name in names]
+        names = self.shells(self.settings.descriptors).feature_names()
+        return [f"X{n}:{name}" for n in range(self.settings.order + 1) for name in names]
 
     def features(self, configuration: Configuration) -> FloatArray:
         """Descriptors of every particle: (N, F) float64; see :meth:`shell_features`."""
-        options = self.hyperparameters
+        options = self.settings
         return self.shell_features(
             configuration,
             options.structure,

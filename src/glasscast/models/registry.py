@@ -1,84 +1,98 @@
-"""Every model by name: its hyperparameters here, its class on demand (torch loads late)."""
+"""Every model by name; what belongs to a name is imported when it is asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import SerializeAsAny
 
 from glasscast.config import Choice
-from glasscast.errors import SettingsError
-from glasscast.models.descriptor_hyperparameters import (
-    CageHyperparameters,
-    GlassMlpHyperparameters,
-    StructuralHyperparameters,
-    SvmHyperparameters,
-)
-from glasscast.models.hyperparameters import (
-    BotanHyperparameters,
-    CnnHyperparameters,
-    EignnCageHyperparameters,
-    EignnInherentHyperparameters,
-    GeoHyperparameters,
-    Hyperparameters,
-    LinearHyperparameters,
-    NodeTargetingHyperparameters,
-    Se3Hyperparameters,
-)
+from glasscast.errors import InputError, SettingsError
+from glasscast.models.base import Model
+from glasscast.models.files import RECORD, model_folder, read_record
+from glasscast.models.settings import ModelSettings
+from glasscast.runtime import Workspace
 
-if TYPE_CHECKING:
-    from glasscast.models.base import Model
-    from glasscast.runtime import Workspace
 
-#: name -> (hyperparameters, module, class). Adding a model adds a line here.
-REGISTRY: dict[str, tuple[type[Hyperparameters], str, str]] = {
-    "lr": (LinearHyperparameters, "glasscast.models.lr", "ShellAveragedRegression"),
-    "cage-lr": (CageHyperparameters, "glasscast.models.cage_regression", "CageRegression"),
-    "structural": (
-        StructuralHyperparameters,
-        "glasscast.models.structural",
-        "StructuralBaseline",
+class Registered(NamedTuple):
+    """Where the two classes of a model are, as ``module:class``."""
+
+    settings: str
+    model: str
+
+
+#: The models of this library. Adding one adds an entry here.
+REGISTRY: dict[str, Registered] = {
+    "lr": Registered(
+        "glasscast.models.lr:LinearSettings",
+        "glasscast.models.lr:ShellAveragedRegression",
     ),
-    "svm": (SvmHyperparameters, "glasscast.models.svm", "SupportVectorMachine"),
-    "glass-mlp": (GlassMlpHyperparameters, "glasscast.models.glass_mlp.model", "GlassMlp"),
-    "cnn": (CnnHyperparameters, "glasscast.models.cnn.model", "Cnn"),
-    "nt-gnn": (NodeTargetingHyperparameters, "glasscast.models.botan.model", "NodeTargeting"),
-    "botan": (BotanHyperparameters, "glasscast.models.botan.model", "Botan"),
-    "geo-gnn": (GeoHyperparameters, "glasscast.models.geo_gnn.model", "GeoGnn"),
-    "eignn-inh": (EignnInherentHyperparameters, "glasscast.models.eignn.model", "EignnInherent"),
-    "eignn-cage": (EignnCageHyperparameters, "glasscast.models.eignn.model", "EignnCage"),
-    "se3-gnn": (Se3Hyperparameters, "glasscast.models.se3_gnn.model", "Se3Gnn"),
+    "cage-lr": Registered(
+        "glasscast.models.cage_regression:CageRegressionSettings",
+        "glasscast.models.cage_regression:CageRegression",
+    ),
+    "structural": Registered(
+        "glasscast.models.structural:StructuralSettings",
+        "glasscast.models.structural:StructuralBaseline",
+    ),
+    "svm": Registered(
+        "glasscast.models.svm:SvmSettings",
+        "glasscast.models.svm:SupportVectorMachine",
+    ),
+    "glass-mlp": Registered(
+        "glasscast.models.glass_mlp.settings:GlassMlpSettings",
+        "glasscast.models.glass_mlp.model:GlassMlp",
+    ),
+    "cnn": Registered(
+        "glasscast.models.cnn.settings:CnnSettings",
+        "glasscast.models.cnn.model:Cnn",
+    ),
+    "nt-gnn": Registered(
+        "glasscast.models.botan.settings:NodeTargetingSettings",
+        "glasscast.models.botan.model:NodeTargeting",
+    ),
+    "botan": Registered(
+        "glasscast.models.botan.settings:BotanSettings",
+        "glasscast.models.botan.model:Botan",
+    ),
+    "geo-gnn": Registered(
+        "glasscast.models.geo_gnn.settings:GeoSettings",
+        "glasscast.models.geo_gnn.model:GeoGnn",
+    ),
+    "eignn-inh": Registered(
+        "glasscast.models.eignn.settings:EignnInherentSettings",
+        "glasscast.models.eignn.model:EignnInherent",
+    ),
+    "eignn-cage": Registered(
+        "glasscast.models.eignn.settings:EignnCageSettings",
+        "glasscast.models.eignn.model:EignnCage",
+    ),
+    "se3-gnn": Registered(
+        "glasscast.models.se3_gnn.settings:Se3Settings",
+        "glasscast.models.se3_gnn.model:Se3Gnn",
+    ),
 }
-
 
 #: Group of entry points in which installed packages offer models of their own: name -> class.
 ENTRY_POINTS = "glasscast.models"
 
 
-def _own_models() -> dict[str, EntryPoint]:
-    """Models of installed packages by name; nothing is imported yet."""
-    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
-
-
-def _refuse_unknown(name: str) -> NoReturn:
-    known = [*REGISTRY, *_own_models()]
-    close = get_close_matches(str(name), known, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else "."
-    raise SettingsError(f"there is no model '{name}'{hint} Known: {', '.join(known)}")
-
-
-def hyperparameter_class(name: str) -> type[Hyperparameters]:
-    """Return the settings class of a model.
+def settings_class(name: str) -> type[ModelSettings]:
+    """Import and return the settings class of a model.
 
     Raises
     ------
-    SettingsError : if there is no such model, with a suggestion.
+    SettingsError : as :func:`model_class`.
     """
-    return REGISTRY[name][0] if name in REGISTRY else model_class(name).settings_class
+    if name not in REGISTRY:
+        return _offered(name).settings_class
+    found: type[ModelSettings] = _imported(REGISTRY[name].settings)
+    return found
 
 
 def model_class(name: str) -> type[Model]:
@@ -89,40 +103,78 @@ def model_class(name: str) -> type[Model]:
     SettingsError : if there is no such model, with a suggestion, or the class that a package
         offers cannot be imported or is no model.
     """
-    if name in REGISTRY:
-        _, module, attribute = REGISTRY[name]
-        cls: Any = getattr(import_module(module), attribute)
-        return cls  # type: ignore[no-any-return]
-    point = _own_models().get(name)
-    if point is None:
-        _refuse_unknown(name)
+    if name not in REGISTRY:
+        return _offered(name)
+    found: type[Model] = _imported(REGISTRY[name].model)
+    return found
+
+
+def build(settings: ModelSettings, workspace: Workspace | None = None) -> Model:
+    """Make an unfitted model from its settings."""
+    return model_class(settings.name)(settings, workspace)
+
+
+def load_model(model: Path | str, workspace: Workspace | None = None) -> Model:
+    """Read a saved model of any kind.
+
+    Parameters
+    ----------
+    model : folder of a model or of a training run, or the name of a ready model; see
+        :func:`~glasscast.models.files.model_folder`.
+
+    Raises
+    ------
+    InputError : if there is no usable model.
+    """
+    folder = model_folder(model)
+    return model_class(_name_in(read_record(folder), folder)).load(folder, workspace)
+
+
+def reads(record: Mapping[str, Any]) -> str:
+    """Say what a model reads of a snapshot: positions, and equilibrium positions if it does.
+
+    Parameters
+    ----------
+    record : of a saved model.
+    """
+    settings = settings_class(record["model"]).from_record(record["hyperparameters"])
+    return " + ".join(("positions", *settings.equilibrium_positions))
+
+
+def _imported(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    """Models of installed packages by name; nothing is imported yet."""
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+def _offered(name: str) -> type[Model]:
+    """Import a model of an installed package."""
+    points = _entry_points()
+    if name not in points:
+        known = [*REGISTRY, *points]
+        close = get_close_matches(name, known, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else "."
+        raise SettingsError(f"there is no model '{name}'{hint} Known: {', '.join(known)}")
+    point = points[name]
     try:
         found: Any = point.load()
     except (ImportError, AttributeError) as error:
         raise SettingsError(f"model '{name}' ({point.value}) cannot be imported: {error}") from None
-    from glasscast.models.base import Model
-
     if not (isinstance(found, type) and issubclass(found, Model)):
         raise SettingsError(f"model '{name}' ({point.value}) is not a class derived from Model")
     return found
 
 
-def build(hyperparameters: Hyperparameters, workspace: Workspace | None = None) -> Model:
-    """Make an unfitted model from its settings."""
-    return model_class(hyperparameters.name)(hyperparameters, workspace)
-
-
-def load_model(folder: Path, workspace: Workspace | None = None) -> Model:
-    """Read a saved model of any kind.
-
-    Raises
-    ------
-    InputError : if the folder holds no usable model.
-    """
-    from glasscast.models.files import read_record
-
-    return model_class(read_record(folder)["model"]).load(folder, workspace)
+def _name_in(record: Mapping[str, Any], folder: Path) -> str:
+    """Name of the model that a record is of."""
+    if not isinstance(record.get("model"), str):
+        raise InputError(folder / RECORD, "lacks the key 'model'")
+    return str(record["model"])
 
 
 #: A model by name or with its settings, as a key of an experiment.
-ChosenModel = Annotated[SerializeAsAny[Hyperparameters], Choice(hyperparameter_class, "a model")]
+ChosenModel = Annotated[SerializeAsAny[ModelSettings], Choice(settings_class, "a model")]

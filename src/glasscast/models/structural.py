@@ -13,14 +13,16 @@ over all species, the particle included (Jung, Biroli, Berthier, Phys. Rev. Lett
 
 from __future__ import annotations
 
-from typing import ClassVar
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.models.descriptor_hyperparameters import StructuralHyperparameters
 from glasscast.models.linear import LinearModel
 from glasscast.models.ridge import FloatArray
+from glasscast.models.settings import RidgeSettings, liquid_file
 from glasscast.structure.descriptors.coarse_graining import coarse_grain
 from glasscast.structure.descriptors.shells import ShellDescriptors
 from glasscast.structure.energies import particle_energies
@@ -29,18 +31,62 @@ from glasscast.structure.energies import particle_energies
 _BOND_RADIUS, _BOND_WIDTH, _BOND_DEGREE = 1.1, 0.15, 6
 
 
+class StructuralSettings(RidgeSettings):
+    """One structural quantity, brought to the unit of the target by a straight line."""
+
+    name: Literal["structural"] = "structural"
+    quantity: Literal["density", "energy", "bond-order", "inherent-distance", "cage-distance"] = (
+        "energy"
+    )
+    structure: Literal["positions", "inherent", "cage"] = Field(
+        default="inherent",
+        description="positions the quantity and its coarse-graining are taken on",
+    )
+    length: float = Field(
+        default=2.0, ge=0, description="of exponential coarse-graining, in sigma; 0 for none"
+    )
+    liquid: str | None = Field(
+        default=None, description="interactions for energies; null: the one the data name"
+    )
+    penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        default=(1e-6,), min_length=1, description="a straight line needs none to speak of"
+    )
+
+    @property
+    def equilibrium_positions(self) -> tuple[str, ...]:
+        """Those of the quantity and of its coarse-graining."""
+        wanted = {self.structure, self.quantity.removesuffix("-distance")}
+        return tuple(key for key in ("inherent", "cage") if key in wanted)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """File of a liquid of one's own."""
+        return liquid_file(self.liquid)
+
+    @property
+    def reads_liquid(self) -> bool:
+        """For energies, unless the settings name it."""
+        return self.quantity == "energy" and self.liquid is None
+
+    @model_validator(mode="after")
+    def _density_needs_a_length(self) -> Self:
+        if self.quantity == "density" and self.length == 0:
+            raise ValueError("the density needs a 'length' above 0 to be taken over")
+        return self
+
+
 class StructuralBaseline(LinearModel):
     """A quantity that people held for a predictor of the dynamics.
 
     Invariant under translation, rotation, reflection and permutation.
     """
 
-    hyperparameters: StructuralHyperparameters
-    settings_class: ClassVar = StructuralHyperparameters
+    settings: StructuralSettings
+    settings_class: ClassVar = StructuralSettings
 
     def feature_names(self) -> list[str]:
         """Name of the quantity."""
-        options = self.hyperparameters
+        options = self.settings
         coarse = f"(L={options.length:g})" if options.length else ""
         return [f"{options.quantity}{coarse}"]
 
@@ -51,7 +97,7 @@ class StructuralBaseline(LinearModel):
         ------
         ModelError : if the configuration lacks the structure, or its liquid is not known.
         """
-        options = self.hyperparameters
+        options = self.settings
         positions = self.structure_of(configuration, options.structure)
         values = self._quantity(configuration, positions)
         if options.length == 0:
@@ -71,7 +117,7 @@ class StructuralBaseline(LinearModel):
 
     def _quantity(self, configuration: Configuration, positions: FloatArray) -> FloatArray:
         """Bare quantity of every particle: (N,)."""
-        options, box = self.hyperparameters, configuration.box
+        options, box = self.settings, configuration.box
         if options.quantity == "density":
             return np.ones(configuration.size)
         if options.quantity == "energy":

@@ -18,20 +18,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.splits import parents_of
 from glasscast.errors import ModelError, ShapeError
-from glasscast.models.descriptor_hyperparameters import SvmHyperparameters
 from glasscast.models.linear_forecast import FloatArray, LinearForecaster
+from glasscast.models.settings import ModelSettings
 from glasscast.progress import track
 from glasscast.structure.descriptors.structure_functions import StructureFunctions
 
 _EPSILON = 0.1  # errors below this are free in regression, in standard deviations of the target
+
+
+class SvmSettings(ModelSettings):
+    """Linear support vector machine on structure functions (Cubuk et al., PRL 114, 108001)."""
+
+    name: Literal["svm"] = "svm"
+    task: Literal["softness", "regression"] = Field(
+        default="softness",
+        description="softness: distance to the hyperplane between fast and slow particles; "
+        "regression: of the target itself",
+    )
+    structure: Literal["positions", "inherent", "cage"] = "positions"
+    fraction: float = Field(
+        default=0.1, gt=0, le=0.5, description="share of particles that are fast, and slow"
+    )
+    examples: int = Field(
+        default=5000, ge=10, description="particles of each class learned from, per species, time"
+    )
+    penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        default=(1e-3, 1e-2, 1e-1, 1.0), min_length=1, description="values of C tried"
+    )
+    folds: int = Field(default=3, ge=2, description="cross-validation folds of configurations")
 
 
 class SupportVectorMachine(LinearForecaster):
@@ -44,8 +67,8 @@ class SupportVectorMachine(LinearForecaster):
     line_ : (S, T, 2) slope and offset: forecast = slope * softness + offset.
     """
 
-    hyperparameters: SvmHyperparameters
-    settings_class: ClassVar = SvmHyperparameters
+    settings: SvmSettings
+    settings_class: ClassVar = SvmSettings
     arrays: ClassVar = (*LinearForecaster.arrays, "line")
     line_: FloatArray
 
@@ -62,9 +85,9 @@ class SupportVectorMachine(LinearForecaster):
         Raises
         ------
         ModelError : if the configuration lacks the structure the model describes.
-        ShapeError : if the box is smaller than twice a cutoff.
+        ShapeError : if there are so many neighbours that the units must be wrong.
         """
-        structure = self.hyperparameters.structure
+        structure = self.settings.structure
         positions, functions = self.structure_of(configuration, structure), self._functions()
         key = (configuration.fingerprint(structure), "structure functions", functions.species)
         try:
@@ -95,12 +118,12 @@ class SupportVectorMachine(LinearForecaster):
         ModelError : also if there is one configuration only and more than one penalty.
         """
         parents = parents_of(train)
-        if len(set(parents)) < 2 and len(self.hyperparameters.penalties) > 1:
+        if len(set(parents)) < 2 and len(self.settings.penalties) > 1:
             raise ModelError(
                 "one training configuration cannot choose between penalties; "
                 "add configurations or set a single penalty"
             )
-        rng, quota = np.random.default_rng(seed), -(-self.hyperparameters.examples // len(train))
+        rng, quota = np.random.default_rng(seed), -(-self.settings.examples // len(train))
         kept: dict[tuple[int, int], list[_Sample]] = {}
         self.trained_on_, self.state_points_ = [], ()
         reading = track(self.workspace.progress, f"fit {self.name}", train, len(train))
@@ -128,7 +151,7 @@ class SupportVectorMachine(LinearForecaster):
         ------
         ModelError : if the model was fitted for regression.
         """
-        if self.hyperparameters.task != "softness":
+        if self.settings.task != "softness":
             raise ModelError("a regression has no hyperplane; set task to 'softness'")
         values = self.predict(configuration).values.astype(np.float64)
         index = np.searchsorted(self.species_, configuration.types)
@@ -144,7 +167,7 @@ class SupportVectorMachine(LinearForecaster):
         rng: np.random.Generator,
     ) -> _Sample:
         """Draw fast, slow and random particles of one configuration, species and time."""
-        count = max(1, round(self.hyperparameters.fraction * len(labels)))
+        count = max(1, round(self.settings.fraction * len(labels)))
         order = np.argsort(labels, kind="stable")
         random = rng.permutation(len(labels))[: 2 * quota]
         slow, fast = (rng.permutation(group)[:quota] for group in (order[:count], order[-count:]))
@@ -165,7 +188,7 @@ class SupportVectorMachine(LinearForecaster):
         z = (x - mean) / scale
         random = sample.kind == 0
         slope, offset = 1.0, 0.0
-        if self.hyperparameters.task == "softness":
+        if self.settings.task == "softness":
             used = ~random
             machine = self._machine(z[used], sample.kind[used], sample.parents[used], seed)
             norm = np.linalg.norm(machine.coef_[0])
@@ -192,16 +215,16 @@ class SupportVectorMachine(LinearForecaster):
         from sklearn.model_selection import GridSearchCV, GroupKFold
         from sklearn.svm import LinearSVC, LinearSVR
 
-        if self.hyperparameters.task == "softness":
+        if self.settings.task == "softness":
             machine = LinearSVC(dual=False, random_state=seed)
         else:
             machine = LinearSVR(
                 loss="squared_epsilon_insensitive", epsilon=_EPSILON, dual=False, random_state=seed
             )
-        penalties = list(self.hyperparameters.penalties)
+        penalties = list(self.settings.penalties)
         if len(penalties) == 1:
             return machine.set_params(C=penalties[0]).fit(z, target)
-        folds = GroupKFold(min(self.hyperparameters.folds, len(set(parents.tolist()))))
+        folds = GroupKFold(min(self.settings.folds, len(set(parents.tolist()))))
         search = GridSearchCV(machine, {"C": penalties}, cv=folds)
         return search.fit(z, target, groups=parents).best_estimator_
 

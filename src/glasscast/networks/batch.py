@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from glasscast.liquid.neighbours import nearest_pairs
 from glasscast.networks.segments import EdgeIndex
 from glasscast.networks.triplets import TripletPlan
 from glasscast.structure.graphs import Graph, UnionGraph
@@ -54,8 +55,8 @@ class GraphBatch:
     Parameters
     ----------
     types : (N,) int64 species.
-    vectors : (E, d) float32 or float64, minimum image of ``r[sender] - r[receiver]``, in sigma.
-    index : of the edges, sorted by receiver, then sender.
+    vectors : (E, d) float32 or float64, from the receiver to the image of the sender, in sigma.
+    index : of the edges, sorted by receiver, then sender, then image.
     counts : nodes of each configuration, in order.
     triplets : of the graph, for networks that use angles.
     energies : (N,) potential energy of each particle, for networks that read it.
@@ -87,6 +88,12 @@ class GraphBatch:
     def dimension(self) -> int:
         """Dimension of space."""
         return self.vectors.shape[1]
+
+    def nearest_pairs(self) -> Tensor:
+        """Edge of each pair i < j to the nearest of its images: (P,) int64 edge numbers."""
+        ends = self.index.receivers.cpu().numpy(), self.index.senders.cpu().numpy()
+        pairs = nearest_pairs(*ends, self.vectors.double().norm(dim=1).cpu().numpy())
+        return torch.from_numpy(pairs).to(self.vectors.device)
 
     @staticmethod
     def join(parts: Sequence[GraphBatch]) -> GraphBatch:
@@ -164,14 +171,23 @@ def batch_graph(
     triplets : also prepare the angles between edges; not possible with self-edges.
     energies : (N,) potential energy of each particle.
     """
-    receivers, senders, vectors = graph.edges.receivers, graph.edges.senders, graph.edges.vectors
+    edges = graph.edges
+    receivers, senders, images, vectors = (
+        edges.receivers,
+        edges.senders,
+        edges.images,
+        edges.vectors,
+    )
     if self_edges:
         nodes = np.arange(graph.size)
         receivers, senders = np.append(receivers, nodes), np.append(senders, nodes)
-        vectors = np.concatenate([vectors, np.zeros((graph.size, vectors.shape[1]))])
-        order = np.lexsort((senders, receivers))
-        receivers, senders, vectors = receivers[order], senders[order], vectors[order]
-    index = EdgeIndex.from_arrays(receivers, senders, graph.size)
+        nothing = np.zeros((graph.size, vectors.shape[1]))
+        vectors = np.concatenate([vectors, nothing])
+        images = np.concatenate([images, nothing.astype(np.int64)])
+        order = np.lexsort((*images.T[::-1], senders, receivers))
+        receivers, senders = receivers[order], senders[order]
+        images, vectors = images[order], vectors[order]
+    index = EdgeIndex.from_arrays(receivers, senders, images, graph.size)
     plan = TripletPlan.build(torch.from_numpy(vectors.copy()), index) if triplets else None
     if plan is not None:
         plan = replace(plan, directions=plan.directions.to(dtype))

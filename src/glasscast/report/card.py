@@ -10,8 +10,8 @@ import yaml
 from glasscast.datasets.state_points import StatePoint
 from glasscast.evaluation.table_text import escape_markdown, markdown_text
 from glasscast.liquid.interactions import species_name
-from glasscast.models.registry import hyperparameter_class
-from glasscast.workflows.ready import reads, state_points
+from glasscast.models.files import state_points
+from glasscast.models.registry import reads, settings_class
 
 _FEW = 10  # configurations below which bootstrap intervals are too narrow; see docs/scores.md
 
@@ -64,14 +64,14 @@ def _purpose(record: Mapping[str, Any], points: Sequence[StatePoint]) -> str:
 
 
 def _facts(record: Mapping[str, Any], points: Sequence[StatePoint]) -> str:
-    about = (hyperparameter_class(record["model"]).__doc__ or "").strip().splitlines()[0]
+    about = (settings_class(record["model"]).__doc__ or "").strip().splitlines()[0]
     rows = [
         ("model", f"`{record['model']}`: {escape_markdown(about)}"),
         *(("state point", escape_markdown(str(point))) for point in points),
         ("dimension", str(record["dimension"])),
         ("species", ", ".join(species_name(s) for s in record["species"])),
         ("times", ", ".join(f"{t:g}" for t in record["times"])),
-        ("reads", reads(dict(record))),
+        ("reads", reads(record)),
         ("parameters", str(record["parameters"])),
     ]
     return markdown_text(("", ""), rows)
@@ -79,7 +79,7 @@ def _facts(record: Mapping[str, Any], points: Sequence[StatePoint]) -> str:
 
 def _use(name: str, record: Mapping[str, Any]) -> str:
     text = f"```sh\nglasscast predict snapshot.npz --model {name}\n```"
-    if " + " not in reads(dict(record)):
+    if " + " not in reads(record):
         return text
     return text + (
         "\n\nEquilibrium positions are found where a snapshot carries none, by the default "

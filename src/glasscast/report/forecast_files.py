@@ -21,13 +21,13 @@ from glasscast.datasets.files import npz_bytes, replacing, write_atomically
 from glasscast.errors import SettingsError, ShapeError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.interactions import species_name
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 from glasscast.report.style import drawn_diameters
 
 Columns = dict[str, NDArray[np.float32]]
 
 
-def write_forecast(path: Path, forecast: Forecast, truth: Configuration | None = None) -> None:
+def write_forecast(path: Path, forecast: ModelForecast, truth: Configuration | None = None) -> None:
     """Write a forecast atomically in the format that the ending names.
 
     Parameters
@@ -43,7 +43,7 @@ def write_forecast(path: Path, forecast: Forecast, truth: Configuration | None =
     ShapeError : if the truth holds other particles.
     InputError : if the file cannot be written; nothing is left behind.
     """
-    writers: dict[str, Callable[[Path, Forecast, Columns], None]] = {
+    writers: dict[str, Callable[[Path, ModelForecast, Columns], None]] = {
         ".xyz": _write_extxyz,
         ".extxyz": _write_extxyz,
         ".gsd": _write_gsd,
@@ -54,7 +54,7 @@ def write_forecast(path: Path, forecast: Forecast, truth: Configuration | None =
     writers[path.suffix](path, forecast, forecast_columns(forecast, truth))
 
 
-def forecast_columns(forecast: Forecast, truth: Configuration | None = None) -> Columns:
+def forecast_columns(forecast: ModelForecast, truth: Configuration | None = None) -> Columns:
     """Name and values, (N,) float32, of every column of a forecast's file.
 
     Raises
@@ -90,7 +90,7 @@ def _time_labels(times: NDArray[np.float64]) -> list[str]:
     return [label.replace(".", "p") for label in labels]
 
 
-def _write_npz(path: Path, forecast: Forecast, columns: Columns) -> None:
+def _write_npz(path: Path, forecast: ModelForecast, columns: Columns) -> None:
     """Write the columns beside ``positions``, ``types``, ``box`` and ``times``; no pickles."""
     configuration = forecast.configuration
     arrays: dict[str, NDArray[Any]] = {
@@ -108,7 +108,7 @@ def _write_npz(path: Path, forecast: Forecast, columns: Columns) -> None:
     write_atomically(path, npz_bytes(arrays))
 
 
-def _write_extxyz(path: Path, forecast: Forecast, columns: Columns) -> None:
+def _write_extxyz(path: Path, forecast: ModelForecast, columns: Columns) -> None:
     """Write one frame; a 2D configuration lies in the plane z = 0 of a box of height 1."""
     configuration = forecast.configuration
     flat = configuration.dimension == 2
@@ -147,7 +147,7 @@ def _three(configuration: Configuration) -> NDArray[np.float64]:
     return np.pad(configuration.positions, ((0, 0), (0, missing)))
 
 
-def _write_gsd(path: Path, forecast: Forecast, columns: Columns) -> None:
+def _write_gsd(path: Path, forecast: ModelForecast, columns: Columns) -> None:
     """Write one GSD frame; the box is centred on the origin as HOOMD and OVITO want it."""
     import gsd.hoomd
 
@@ -155,7 +155,7 @@ def _write_gsd(path: Path, forecast: Forecast, columns: Columns) -> None:
         stream.append(_gsd_frame(forecast, columns))
 
 
-def _gsd_frame(forecast: Forecast, columns: Columns) -> Any:
+def _gsd_frame(forecast: ModelForecast, columns: Columns) -> Any:
     import gsd.hoomd
 
     configuration = forecast.configuration

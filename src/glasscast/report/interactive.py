@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.liquid.interactions import species_name
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 from glasscast.report.measured import FloatArray, measured_values, rank_within_species
 from glasscast.report.style import drawn_diameters, format_time, target_label
 
@@ -91,7 +91,7 @@ SCRIPT = r"""
 """
 
 
-def view_data(forecast: Forecast, truth: Configuration) -> str:
+def view_data(forecast: ModelForecast, truth: Configuration) -> str:
     """Everything the view shows, as JSON that is safe inside a ``<script>`` element.
 
     Colour is the rank within the species; hovering shows the value.
@@ -127,7 +127,7 @@ def view_data(forecast: Forecast, truth: Configuration) -> str:
     return text
 
 
-def view_choices(forecast: Forecast, truth: Configuration) -> tuple[list[str], list[str]]:
+def view_choices(forecast: ModelForecast, truth: Configuration) -> tuple[list[str], list[str]]:
     """List times, and kinds among ``predicted`` and ``true``, that the view offers.
 
     ``true`` is offered only when it is known at every time.
@@ -137,7 +137,7 @@ def view_choices(forecast: Forecast, truth: Configuration) -> tuple[list[str], l
     return [format_time(t) for t in forecast.times], kinds
 
 
-def _fields(forecast: Forecast, truth: Configuration) -> Any:
+def _fields(forecast: ModelForecast, truth: Configuration) -> Any:
     types = forecast.configuration.types
     kinds = view_choices(forecast, truth)[1]
     for row, time in enumerate(forecast.times):

@@ -8,16 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 
 FloatArray = NDArray[np.float64]
 #: A forecast and the configuration whose measured values, if any, it is shown with.
-Example = tuple[Forecast, Configuration]
+Example = tuple[ModelForecast, Configuration]
 #: Panels a figure has at most; more times are thinned out evenly.
 MOST_TIMES = 4
 
 
-def measured_values(forecast: Forecast, truth: Configuration, time: float) -> FloatArray | None:
+def measured_values(
+    forecast: ModelForecast, truth: Configuration, time: float
+) -> FloatArray | None:
     """Return the measured target at a time of the forecast, (N,), or None if not known."""
     measured = getattr(truth, forecast.target)
     rows = np.flatnonzero(np.isclose(truth.times, time, rtol=1e-3, atol=0))
@@ -26,7 +28,7 @@ def measured_values(forecast: Forecast, truth: Configuration, time: float) -> Fl
     return np.asarray(measured[rows[0]], dtype=np.float64)
 
 
-def shown_times(forecast: Forecast, most: int = MOST_TIMES) -> list[int]:
+def shown_times(forecast: ModelForecast, most: int = MOST_TIMES) -> list[int]:
     """Rows of at most ``most`` times, evenly spread, first and last included."""
     count = len(forecast.times)
     return sorted({round(k) for k in np.linspace(0, count - 1, min(count, most))})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 from glasscast.report.measured import (
     FloatArray,
     measured_values,
@@ -30,7 +31,7 @@ from glasscast.report.style import (
 
 @styled
 def slice_figure(
-    forecast: Forecast,
+    forecast: ModelForecast,
     truth: Configuration | None = None,
     *,
     time: float | None = None,
@@ -119,7 +120,10 @@ def slice_with_images(
         chosen = chosen[np.argsort(away[chosen])]  # seen from above: the highest is drawn last
     plane = configuration.positions[chosen, :2]
     index, points = [chosen], [plane]
-    for shift in ((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)):
+    reach = int(np.ceil(margin / box[:2].min()))
+    for shift in product(range(-reach, reach + 1), repeat=2):
+        if shift == (0, 0):
+            continue
         image = plane + np.array(shift) * box[:2]
         near = np.all((image > -margin) & (image < box[:2] + margin), axis=1)
         index.append(chosen[near])

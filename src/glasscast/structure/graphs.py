@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.liquid.box import minimum_image
+from glasscast.liquid.box import FloatArray, IntArray
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
 
 
@@ -19,7 +19,8 @@ class Graph:
     Parameters
     ----------
     types : (N,) int8 species of each node.
-    edges : the directed edges: sender j, receiver i, vector ``r_j - r_i`` (minimum image).
+    edges : the directed edges: sender j, receiver i, vector ``r_j - r_i`` to the image of j that
+        is meant; in a small box several edges join a pair, or a particle and images of itself.
     cutoff : edges join particles closer than this, in sigma.
     """
 
@@ -31,13 +32,6 @@ class Graph:
     def size(self) -> int:
         """Number of nodes N."""
         return len(self.types)
-
-    def reverse(self) -> NDArray[np.int64]:
-        """Index of the opposite edge of each edge: (E,) int64.
-
-        Both directions of a pair occur once, so sorting by (sender, receiver) finds it.
-        """
-        return np.lexsort((self.edges.receivers, self.edges.senders)).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -65,8 +59,7 @@ def build_graph(configuration: Configuration, cutoff: float, structure: str = "p
 
     Raises
     ------
-    ShapeError : if the configuration lacks the structure, or the box is smaller than twice the
-        cutoff.
+    ShapeError : if the configuration lacks the structure.
     """
     positions = configuration.structure(structure)
     return Graph(configuration.types, find_neighbours(positions, configuration.box, cutoff), cutoff)
@@ -85,27 +78,40 @@ def build_union_graph(configuration: Configuration, cutoff: float, structure: st
 
     Raises
     ------
-    ShapeError : if the configuration lacks the structure, or the box is smaller than twice the
-        cutoff.
+    ShapeError : if the configuration lacks the structure.
     """
     positions, box, size = configuration.positions, configuration.box, configuration.size
     equilibrium = configuration.structure(structure)
-    near = [find_neighbours(x, box, cutoff) for x in (positions, equilibrium)]
-    keys = np.unique(np.concatenate([pairs.receivers * size + pairs.senders for pairs in near]))
-    receivers, senders = keys // max(size, 1), keys % max(size, 1)
-    vectors = minimum_image(positions[senders] - positions[receivers], box)
-    later = minimum_image(equilibrium[senders] - equilibrium[receivers], box)
+    displacements = configuration.displacement_to(structure)
+    # Whole boxes from the wrapped equilibrium position to where the particle of the snapshot went.
+    turns = np.round((positions + displacements - equilibrium) / box).astype(np.int64)
+    rows = np.concatenate(
+        [
+            _edge_rows(positions, box, cutoff, np.zeros_like(turns)),
+            _edge_rows(equilibrium, box, cutoff, turns),
+        ]
+    )
+    rows = rows[np.lexsort(rows.T[::-1])]
+    rows = rows[np.append(True, np.any(np.diff(rows, axis=0) != 0, axis=1))[: len(rows)]]
+    receivers, senders, images = rows[:, 0], rows[:, 1], rows[:, 2:]
+    vectors = positions[senders] - positions[receivers] + images * box
+    later = equilibrium[senders] - equilibrium[receivers]
+    later += (images + turns[senders] - turns[receivers]) * box
     edges = Neighbours(
         receivers,
         senders,
+        images,
         vectors,
         np.linalg.norm(vectors, axis=1),
         np.searchsorted(receivers, np.arange(size + 1)),
     )
     return UnionGraph(
-        configuration.types,
-        edges,
-        cutoff,
-        np.linalg.norm(later, axis=1),
-        configuration.displacement_to(structure),
+        configuration.types, edges, cutoff, np.linalg.norm(later, axis=1), displacements
     )
+
+
+def _edge_rows(positions: FloatArray, box: FloatArray, cutoff: float, turns: IntArray) -> IntArray:
+    """Receiver, sender and image of every edge, as if each particle were ``turns`` boxes on."""
+    near = find_neighbours(positions, box, cutoff)
+    images = near.images - turns[near.senders] + turns[near.receivers]
+    return np.column_stack([near.receivers, near.senders, images])

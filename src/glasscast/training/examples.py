@@ -39,6 +39,15 @@ class TargetStatistics:
     edge_std: FloatArray
     per_configuration: bool = False
 
+    @classmethod
+    def unscaled(
+        cls, species: tuple[int, ...], times: int, per_configuration: bool = False
+    ) -> TargetStatistics:
+        """Statistics of a network whose forecasts are taken as they are."""
+        shape = (len(species), times)
+        nodes, edges = (np.zeros(shape), np.ones(shape)), (np.zeros(times), np.ones(times))
+        return cls(species, *nodes, *edges, per_configuration)
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         values = vars(self).items()
@@ -204,7 +213,10 @@ def _edge_targets(
     statistics: TargetStatistics,
     bond_cutoff: float | None,
 ) -> tuple[Tensor, Tensor]:
-    """Pair-distance change of each directed edge, weight 0 where none is known."""
+    """Pair-distance change of each directed edge, weight 0 where none is known.
+
+    A bond is the nearest image of a pair; edges to other images of it have no target.
+    """
     if configuration.bonds is None or configuration.bond_change is None:
         raise ModelError(f"{configuration.name} has no 'bond_change' to learn from")
     size = configuration.size
@@ -216,6 +228,7 @@ def _edge_targets(
     place = np.searchsorted(keys[order], wanted).clip(max=max(0, len(keys) - 1))
     rows = order[place] if len(keys) else place
     known = keys[rows] == wanted if len(keys) else np.zeros(len(wanted), dtype=bool)
+    known &= _to_nearest_image(graph)
     if bond_cutoff is not None:
         known &= graph.vectors.norm(dim=1).numpy() < bond_cutoff
     change = configuration.bond_change.astype(np.float64).T  # (bonds, T)
@@ -223,6 +236,15 @@ def _edge_targets(
     targets[known] = (change[rows[known]] - statistics.edge_mean) / statistics.edge_std
     weights = known / max(1, int(known.sum()))
     return torch.from_numpy(targets).float(), torch.from_numpy(weights).float()
+
+
+def _to_nearest_image(graph: GraphBatch) -> NDArray[np.bool_]:
+    """Whether an edge joins a pair of particles by the nearest of its images: (E,)."""
+    nearest = np.zeros(len(graph.vectors), dtype=bool)
+    pairs = graph.nearest_pairs()
+    nearest[pairs.numpy()] = True
+    nearest[graph.index.reverse[pairs].numpy()] = True
+    return nearest
 
 
 def join_examples(examples: Sequence[Example]) -> Example:

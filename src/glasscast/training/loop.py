@@ -21,13 +21,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from glasscast.datasets.files import write_atomically
 from glasscast.errors import ModelError, SettingsError
-from glasscast.models.hyperparameters import TrainingSettings
 from glasscast.networks.batch import GraphBatch, box_symmetries
 from glasscast.progress import Progress, Silent
 from glasscast.training.checkpoint import read_checkpoint, write_checkpoint
 from glasscast.training.examples import Example, ExampleCache, join_examples
 from glasscast.training.objectives import Objective
 from glasscast.training.processes import Processes
+from glasscast.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)

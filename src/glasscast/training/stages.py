@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from glasscast.models.hyperparameters import TrainingSettings
 from glasscast.training.objectives import Objective
+from glasscast.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)

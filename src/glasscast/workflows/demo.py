@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from glasscast.datasets.dataset import Dataset
-from glasscast.models.hyperparameters import LinearHyperparameters
+from glasscast.models.lr import LinearSettings
 from glasscast.runtime import Workspace
 from glasscast.workflows.benchmark import benchmark
 from glasscast.workflows.experiments import BenchmarkExperiment, Data
@@ -34,7 +34,7 @@ def demo(out: Path, workspace: Workspace | None = None, command: str = "") -> Pa
     experiment = BenchmarkExperiment(
         data=Data(datasets=(sample,), split="train"),
         test=Data(datasets=(sample,), split="test"),
-        models={f"LR({n})": LinearHyperparameters(order=n) for n in (0, 1, 2)},
+        models={f"LR({n})": LinearSettings(order=n) for n in (0, 1, 2)},
         tau_alpha=Dataset.open(sample).state.get("tau_alpha"),
     )
     result = benchmark(experiment, out, workspace)

@@ -6,15 +6,16 @@ from pathlib import Path
 
 from glasscast.datasets.dataset import MANIFEST, Dataset
 from glasscast.liquid.interactions import species_name
-from glasscast.models.files import RECORD, read_record
-from glasscast.workflows.predict import read
-from glasscast.workflows.ready import (
+from glasscast.models.files import (
     CARD,
+    RECORD,
     inner_folder,
+    read_record,
     ready_models,
     state_points,
     unknown_name,
 )
+from glasscast.workflows.predict import read
 
 
 def card_of(path: Path | str, folder: Path | None = None) -> str | None:

@@ -9,7 +9,6 @@ from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.smoothness_scores import write_smoothness
 from glasscast.models.registry import load_model
 from glasscast.runtime import Workspace
-from glasscast.workflows.ready import model_folder
 from glasscast.workflows.train import score
 
 
@@ -28,7 +27,7 @@ def evaluate_model(
     out : folder for ``scores.json``, ``.csv``, ``.md`` and ``smoothness.json``, ``.csv``; nothing
         is written without it.
     """
-    table, smoothness = score(load_model(model_folder(model), workspace), dataset)
+    table, smoothness = score(load_model(model, workspace), dataset)
     if out is not None:
         for suffix in ("json", "csv", "md"):
             table.write(out / f"scores.{suffix}")

@@ -15,7 +15,8 @@ from pydantic import BaseModel
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import remove_partials, write_atomically, write_json
 from glasscast.errors import InputError, SettingsError
-from glasscast.models.hyperparameters import Hyperparameters
+from glasscast.models.identity import by_content
+from glasscast.models.settings import ModelSettings
 from glasscast.runtime import versions
 from glasscast.workflows.experiments import Data
 
@@ -24,7 +25,7 @@ EXPERIMENT, RECORD, LOG = "experiment.yaml", "run.json", "run.log"
 log = logging.getLogger("glasscast")
 
 
-def refuse_absent_files(*models: Hyperparameters) -> None:
+def refuse_absent_files(*models: ModelSettings) -> None:
     """Make sure, before any work, that the files which settings name are there.
 
     Raises
@@ -32,7 +33,7 @@ def refuse_absent_files(*models: Hyperparameters) -> None:
     InputError : naming the first that is not.
     """
     for settings in models:
-        settings.by_content()
+        by_content(settings)
 
 
 class RunFolder:

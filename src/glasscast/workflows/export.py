@@ -16,14 +16,21 @@ from glasscast.datasets.state_points import StatePoint, merged
 from glasscast.errors import InputError
 from glasscast.evaluation.score_table import read_scores
 from glasscast.evaluation.table_text import unknown
-from glasscast.models.files import RECORD, read_record, read_weights, write_model
+from glasscast.models.files import (
+    CARD,
+    MODEL,
+    RECORD,
+    read_record,
+    read_weights,
+    state_points,
+    write_model,
+)
 from glasscast.models.registry import load_model
 from glasscast.report.card import card_text
 from glasscast.workflows.experiment_folder import EXPERIMENT, about, open_data, read_run
 from glasscast.workflows.experiment_folder import RECORD as RUN_RECORD
 from glasscast.workflows.experiments import Data, TrainExperiment
-from glasscast.workflows.ready import CARD, state_points
-from glasscast.workflows.train import MODEL, SCORES
+from glasscast.workflows.train import SCORES
 
 _METRIC = "pearson_mean"
 #: Data of a run, in the order of the card.

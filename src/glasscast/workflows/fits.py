@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -13,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from glasscast.datasets.dataset import Dataset, file_stem
-from glasscast.datasets.files import sha256
 from glasscast.datasets.kept import is_kept, keep, read_kept
 from glasscast.datasets.splits import fold_indices
 from glasscast.errors import SettingsError
 from glasscast.evaluation.comparison import Cost
-from glasscast.models.forecast import Forecast
-from glasscast.models.hyperparameters import Hyperparameters
+from glasscast.models.forecast import ModelForecast
+from glasscast.models.identity import fingerprint, fit_identity
 from glasscast.models.registry import build
+from glasscast.models.settings import ModelSettings
 from glasscast.runtime import Workspace, __version__, forget_peak, peak_mb
 from glasscast.workflows.experiment_folder import log, open_data, with_copies
 from glasscast.workflows.experiments import BenchmarkExperiment
@@ -113,7 +112,7 @@ def forecast_path(out: Path, label: str, name: str) -> Path:
 
 def forecast_part(
     label: str,
-    settings: Hyperparameters,
+    settings: ModelSettings,
     part: Part,
     seed: int,
     out: Path,
@@ -123,11 +122,9 @@ def forecast_part(
     plain_label = label.partition(SIZE_MARK)[0]
     train = part.trained_on(plain_label)
     sources = {name: part.forecast_from(name, plain_label) for name in part.test.names}
-    fingerprint = _fingerprint(settings, train, sources, seed)
+    wanted = _fingerprint(settings, train, sources, seed)
     missing = [
-        name
-        for name in part.test.names
-        if not is_kept(forecast_path(out, label, name), fingerprint)
+        name for name in part.test.names if not is_kept(forecast_path(out, label, name), wanted)
     ]
     if not missing:
         return
@@ -148,27 +145,21 @@ def forecast_part(
         cost = Cost(model.parameter_count(), fitted, perf_counter() - started, peak_mb())
         keep(
             forecast_path(out, label, name),
-            fingerprint,
+            wanted,
             {"times": forecast.times, "values": forecast.values},
             {"target": forecast.target, **asdict(cost)},
         )
 
 
 def _fingerprint(
-    settings: Hyperparameters, train: Dataset, sources: Mapping[str, Dataset], seed: int
+    settings: ModelSettings, train: Dataset, sources: Mapping[str, Dataset], seed: int
 ) -> str:
     """Identity of a fit and of what it forecasts: settings, seed, times, and data."""
-    data = [
-        __version__,
-        settings.by_content().model_dump_json(),
-        seed,
-        [(e.checksum, e.kept_times, e.stages) for e in train.entries],
-        [e.checksum for source in sources.values() for e in source.entries],
-    ]
-    return sha256(json.dumps(data).encode())
+    forecast = [entry.checksum for source in sources.values() for entry in source.entries]
+    return fingerprint([__version__, fit_identity(settings, seed, train), forecast])
 
 
-def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[Forecast]:
+def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[ModelForecast]:
     """Read the kept forecasts of one model, labelled as in the experiment.
 
     Raises
@@ -178,7 +169,7 @@ def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[Forecast]:
     for configuration in test:
         path = forecast_path(out, label, configuration.name)
         arrays, record = read_kept(path, ("times", "values"))
-        yield Forecast(
+        yield ModelForecast(
             configuration=configuration,
             model=label,
             times=arrays["times"],

@@ -12,7 +12,7 @@ from glasscast.errors import SettingsError
 from glasscast.evaluation.score_table import COLUMNS, ScoreTable
 from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.table_text import csv_text
-from glasscast.models.hyperparameters import Hyperparameters, NetworkHyperparameters
+from glasscast.models.settings import ModelSettings, NetworkSettings
 from glasscast.progress import task
 from glasscast.runtime import Workspace
 from glasscast.workflows.experiments import BenchmarkExperiment
@@ -91,9 +91,9 @@ def write_learning_curve(path: Path, curve: LearningCurve) -> None:
     write_atomically(path, csv_text([first, *COLUMNS], rows).encode())
 
 
-def _as_many_steps(settings: Hyperparameters, ratio: float) -> Hyperparameters:
+def _as_many_steps(settings: ModelSettings, ratio: float) -> ModelSettings:
     """Multiply the epochs, if the model has any, by how many fewer configurations there are."""
-    if not isinstance(settings, NetworkHyperparameters):
+    if not isinstance(settings, NetworkSettings):
         return settings
     training = settings.training
     epochs = {"epochs": round(ratio * training.epochs)}

@@ -11,14 +11,13 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import MANIFEST, Dataset, file_stem
 from glasscast.datasets.formats.registry import read_snapshot
 from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 from glasscast.models.registry import load_model
 from glasscast.progress import track
 from glasscast.report.forecast_files import write_forecast
 from glasscast.runtime import Workspace
 from glasscast.simulation.thermal_copies import SEPARATION
 from glasscast.workflows.experiment_folder import log
-from glasscast.workflows.ready import model_folder
 from glasscast.workflows.suiting import suited
 
 
@@ -32,7 +31,7 @@ class Predictions:
     remarks : what was assumed of the snapshots and how they differ from the training set.
     """
 
-    forecasts: list[Forecast]
+    forecasts: list[ModelForecast]
     remarks: list[str]
 
 
@@ -72,8 +71,8 @@ def predict(
         dimension or species for example.
     SettingsError : if equilibrium positions are needed of a liquid or temperature not known.
     """
-    fitted = load_model(model_folder(model), workspace)
-    forecasts: list[Forecast] = []
+    fitted = load_model(model, workspace)
+    forecasts: list[ModelForecast] = []
     remarks: list[str] = []
     for path in snapshots:
         say = partial(_say, remarks, path)

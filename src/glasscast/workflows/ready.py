@@ -1,87 +1,12 @@
-"""Ready models: trained models that come with the package, called by name instead of a folder."""
+"""Ready models in a few words each."""
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from glasscast.datasets.state_points import StatePoint
-from glasscast.errors import InputError
-from glasscast.models.files import RECORD, read_record
-from glasscast.models.registry import hyperparameter_class
-from glasscast.workflows.train import MODEL
-
-CARD = "card.md"
-
-
-def ready_folder() -> Path:
-    """Folder of the ready models of this installation; absent while there are none."""
-    return Path(str(files("glasscast.models"))) / "ready"
-
-
-def ready_models(folder: Path | None = None) -> dict[str, Path]:
-    """Folders of the ready models, by name.
-
-    Parameters
-    ----------
-    folder : that holds them, a folder each; by default that of the installation.
-    """
-    folder = folder or ready_folder()
-    return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{RECORD}"))}
-
-
-def model_folder(model: Path | str, folder: Path | None = None) -> Path:
-    """Return the folder of a model, given it, the run folder around it, or a ready model's name.
-
-    What exists on disk wins: NAME is a ready model only where there is no file or folder NAME,
-    and ``./NAME`` never is one.
-
-    Parameters
-    ----------
-    folder : of the ready models, as in :func:`ready_models`.
-
-    Raises
-    ------
-    InputError : if a bare name is neither there nor a ready model; lists these.
-    """
-    path = Path(model)
-    if path.exists() or str(model) != path.name:
-        return inner_folder(path)
-    ready = ready_models(folder)
-    if str(model) not in ready:
-        raise unknown_name(path, folder)
-    return ready[str(model)]
-
-
-def inner_folder(path: Path) -> Path:
-    """Return the folder of the model in a run folder; any other path as it is."""
-    return path / MODEL if (path / MODEL).is_dir() else path
-
-
-def unknown_name(path: Path, folder: Path | None = None) -> InputError:
-    """Error for a name that stands for nothing."""
-    listed = ", ".join(ready_models(folder)) or "none in this installation"
-    return InputError(path, "is neither a file or folder nor a ready model", f"ready: {listed}")
-
-
-def state_points(record: dict[str, Any]) -> list[StatePoint]:
-    """State points in a model's record; none in records of old.
-
-    Raises
-    ------
-    InputError : if they are garbled.
-    """
-    try:
-        return [StatePoint.from_record(point) for point in record.get("state_points", ())]
-    except (KeyError, ValueError, TypeError) as error:
-        raise InputError(RECORD, f"garbles the key 'state_points' ({error!r})") from None
-
-
-def reads(record: dict[str, Any]) -> str:
-    """Say what a model reads of a snapshot: positions, and equilibrium positions if it does."""
-    settings = hyperparameter_class(record["model"])(**record["hyperparameters"])
-    return " + ".join(("positions", *settings.equilibrium))
+from glasscast.models.files import read_record, ready_models, state_points
+from glasscast.models.registry import reads
 
 
 def size_of(folder: Path) -> int:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from glasscast.evaluation.score_table import ScoreTable
-from glasscast.models.files import read_record
+from glasscast.models.files import model_folder, read_record
 from glasscast.report.page import write_report
 from glasscast.workflows.benchmark import BenchmarkResult
 from glasscast.workflows.experiments import BenchmarkExperiment
 from glasscast.workflows.fits import parts_of, read_forecasts
 from glasscast.workflows.predict import Predictions
-from glasscast.workflows.ready import model_folder
 
 _EXAMPLES = 4  # configurations drawn in figures: enough to see, few enough to load at once
 

@@ -51,8 +51,8 @@ def suited(
     model.check_structure(snapshot)
     _compare(model, snapshot, temperature, say)
     told, given = StatePoint.of(snapshot), StatePoint.stated(liquid, temperature)
-    settings = model.hyperparameters
-    missing = [key for key in settings.equilibrium if getattr(snapshot, key) is None]
+    settings = model.settings
+    missing = [key for key in settings.equilibrium_positions if getattr(snapshot, key) is None]
     needs = _needs(missing, settings.reads_liquid, copies)
     try:
         point, assumed = resolve(told, given, model.state_points_, needs)

@@ -17,6 +17,7 @@ from glasscast.evaluation.smoothness_scores import (
 )
 from glasscast.liquid.interactions import species_name
 from glasscast.models.base import Model
+from glasscast.models.files import MODEL
 from glasscast.models.registry import build, load_model
 from glasscast.progress import track
 from glasscast.runtime import Workspace
@@ -30,7 +31,7 @@ from glasscast.workflows.experiment_folder import (
 )
 from glasscast.workflows.experiments import TrainExperiment
 
-MODEL, CHECKPOINT, SCORES = "model", "checkpoint.npz", "scores"
+CHECKPOINT, SCORES = "checkpoint.npz", "scores"
 
 
 def train(

@@ -1,5 +1,7 @@
 """Dynamic targets against a plain loop over particles, and in limits with known answers."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -11,7 +13,10 @@ from tests.conftest import random_liquid
 
 
 def naive(positions, types, box, runs, sigma):
-    """All targets of one time by loops over particles and pairs; runs (R, N, d) displacements."""
+    """All targets of one time by loops over particles and pairs; runs (R, N, d) displacements.
+
+    The strain sees all images of a pair, bonds the nearest one.
+    """
     size, dimension = positions.shape
     reach, limit = BOND_BREAKING[dimension]
     out = {key: np.zeros(size) for key in ("propensity", "bond_breaking", "R", "D")}
@@ -21,10 +26,15 @@ def naive(positions, types, box, runs, sigma):
             out["propensity"][i] += np.linalg.norm(u[i]) / len(runs)
             start, now, kept, bonds = [], [], 0, 0
             for j in range(size):
+                nearest = minimum_image(positions[j] - positions[i], box)
+                for image in itertools.product((-1, 0, 1), repeat=dimension):
+                    a = nearest + image * box
+                    if 0 < np.linalg.norm(a) < 1.6:
+                        start.append(a)
+                        now.append(a + u[j] - u[i])
                 if i == j:
                     continue
-                a = minimum_image(positions[j] - positions[i], box)
-                b = a + u[j] - u[i]
+                a, b = nearest, nearest + u[j] - u[i]
                 r0, r1 = np.linalg.norm(a), np.linalg.norm(b)
                 s = sigma[types[i], types[j]]
                 if r0 < 2.0 and i < j:
@@ -32,9 +42,6 @@ def naive(positions, types, box, runs, sigma):
                 if r0 < reach * s:
                     bonds += 1
                     kept += r1 < limit * s
-                if r0 < 1.6:
-                    start.append(a)
-                    now.append(b)
             out["bond_breaking"][i] += (kept / bonds if bonds else 1.0) / len(runs)
             a, b = np.array(start), np.array(now)
             strain = np.linalg.lstsq(a, b, rcond=None)[0]
@@ -44,10 +51,11 @@ def naive(positions, types, box, runs, sigma):
     return out, change
 
 
-@pytest.mark.parametrize("dimension", [2, 3])
-def test_all_targets_equal_a_plain_loop(dimension):
+@pytest.mark.parametrize(("dimension", "size"), [(2, 70), (3, 90), (2, 6), (3, 12)])
+def test_all_targets_equal_a_plain_loop(dimension, size):
+    """Also in boxes smaller than twice a cutoff."""
     rng = np.random.default_rng(3)
-    positions, types, box = random_liquid(rng, 70 if dimension == 2 else 90, dimension)
+    positions, types, box = random_liquid(rng, size, dimension)
     runs = rng.normal(scale=0.3, size=(4, *positions.shape))
     sigma = np.array([[1.0, 0.8], [0.8, 0.88]])
     accumulator = TargetAccumulator(positions, types, box, np.array([1.0]), sigma)

@@ -11,7 +11,7 @@ from glasscast.evaluation.ceiling import noise_ceiling
 from glasscast.evaluation.correlation import pearson, pearson_mean, pearson_pooled, rmse
 from glasscast.evaluation.score_table import COLUMNS, Score, ScoreTable, read_scores
 from glasscast.evaluation.scores import Evaluation, evaluate
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 
 
 def truth(index, times=(1.0, 10.0), size=40, halves=True, **fields):
@@ -36,7 +36,7 @@ def forecast(configuration, model="m", times=None, noise=0.1, **fields):
     rows = [configuration.time_index(t) for t in times if t in configuration.times]
     values = np.resize(configuration.propensity[rows], (len(times), configuration.size))
     values = values + rng.normal(0, noise, values.shape)
-    return Forecast(
+    return ModelForecast(
         configuration=configuration,
         model=model,
         times=times,
@@ -99,7 +99,9 @@ def test_times_not_measured_are_left_out():
 
 def _at(configuration, time):
     values = configuration.propensity[:1]
-    return Forecast(configuration=configuration, model="m", times=np.array([time]), values=values)
+    return ModelForecast(
+        configuration=configuration, model="m", times=np.array([time]), values=values
+    )
 
 
 def test_species_without_forecast_has_no_row():
@@ -147,7 +149,7 @@ def test_models_share_their_resamples():
     truths = [truth(i) for i in range(5)]
     forecasts = [forecast(t) for t in truths]
     twin = [
-        Forecast(configuration=f.configuration, model="twin", times=f.times, values=f.values)
+        ModelForecast(configuration=f.configuration, model="twin", times=f.times, values=f.values)
         for f in forecasts
     ]
     table = evaluate([*forecasts, *twin], truths)

@@ -14,7 +14,7 @@ from glasscast.evaluation.susceptibility import (
     SusceptibilityEvaluation,
     four_point_susceptibility,
 )
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 from glasscast.workflows.demo import sample_folder
 from glasscast.workflows.experiments import BenchmarkExperiment
 from tests.unit.report.material import configuration, forecast
@@ -38,7 +38,7 @@ def of_counts(true, predicted, sizes=None, times=(4.0,)):
         )
         values = guessed.astype(np.float32)
         pairs.append(
-            (Forecast(configuration=truth, model="m", times=truth.times, values=values), truth)
+            (ModelForecast(configuration=truth, model="m", times=truth.times, values=values), truth)
         )
     return pairs
 
@@ -158,7 +158,8 @@ def test_the_threshold_gives_the_published_susceptibility_of_the_liquid():
     """Twenty configurations know a variance to a third; 0.4 sigma would miss by factors over 5."""
     sample = Dataset.open(sample_folder())
     exact = [
-        Forecast(configuration=c, model="exact", times=c.times, values=c.propensity) for c in sample
+        ModelForecast(configuration=c, model="exact", times=c.times, values=c.propensity)
+        for c in sample
     ]
     found = {
         row.time: row.true

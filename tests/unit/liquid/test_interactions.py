@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from glasscast.errors import SettingsError, ShapeError
+from glasscast.liquid.box import repeat
 from glasscast.liquid.definition import BUILT_IN, load_liquid
 from glasscast.liquid.potentials import LennardJonesPolynomial
 
@@ -132,8 +133,23 @@ def test_unknown_species_are_named():
         liquid.energies(positions, types, box)
 
 
-def test_box_smaller_than_twice_the_cutoff_is_refused():
+def test_pressure_of_a_small_box_is_that_of_the_box_repeated():
+    liquid, copies = load_liquid("ka"), np.array([2, 2, 2])
+    positions, types, box = crystal(liquid, 3)
+    small = liquid.pressure(positions, types, box, 0.5)
+    large = repeat(positions, box, copies), np.tile(types, 8), copies * box
+    assert small == pytest.approx(liquid.pressure(*large, 0.5), rel=1e-9)
+
+
+def test_forces_in_a_small_box_are_the_gradient_of_the_energy():
+    """Moving a particle moves its images too, so those pull on nothing."""
     liquid = load_liquid("ka")
-    positions, types, box = crystal(liquid, 4)
-    with pytest.raises(ShapeError, match=r"smaller than twice the cutoff 2\.5"):
-        liquid.forces(positions, types, box)
+    positions, types, box = crystal(liquid, 2)
+    forces = liquid.forces(positions, types, box)
+    np.testing.assert_allclose(forces.sum(axis=0), 0, atol=1e-9)
+    step = 1e-6 * np.eye(3)[0]
+    ahead, behind = (
+        liquid.energies(positions + sign * step * np.eye(8)[:, :1], types, box).sum()
+        for sign in (1, -1)
+    )
+    assert forces[0, 0] == pytest.approx((behind - ahead) / 2e-6, rel=1e-5)

@@ -6,14 +6,12 @@ import torch
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError, SettingsError
-from glasscast.models.descriptor_hyperparameters import (
-    CageHyperparameters,
-    GlassMlpHyperparameters,
-    StructuralHyperparameters,
-    SvmHyperparameters,
-)
+from glasscast.models.cage_regression import CageRegressionSettings
 from glasscast.models.glass_mlp.model import BottleneckNetwork
+from glasscast.models.glass_mlp.settings import GlassMlpSettings
 from glasscast.models.registry import build
+from glasscast.models.structural import StructuralSettings
+from glasscast.models.svm import SvmSettings
 from glasscast.progress import Silent
 from glasscast.runtime import Workspace
 from tests.relaxed import relaxed
@@ -35,7 +33,8 @@ def correlation(values, truth):
 
 def test_the_cage_distance_is_found_where_it_decides(liquids):
     with_it, without = (
-        fit(CageHyperparameters(order=0, folds=2, distance=d), liquids[:4]) for d in (True, False)
+        fit(CageRegressionSettings(order=0, folds=2, distance=d), liquids[:4])
+        for d in (True, False)
     )
     assert len(with_it.feature_names()) == len(without.feature_names()) + 1
     test, a = liquids[4], liquids[4].types == 0
@@ -58,7 +57,7 @@ def test_distances_cross_the_border_of_the_box():
 
 
 def test_a_baseline_is_its_quantity_on_a_straight_line(liquids):
-    settings = StructuralHyperparameters(quantity="cage-distance", length=0)
+    settings = StructuralSettings(quantity="cage-distance", length=0)
     model, test = fit(settings, liquids[:3]), liquids[4]
     assert model.parameter_count() == 2 * 2 * 2  # slope and offset, species, times
     for species in (0, 1):
@@ -72,7 +71,7 @@ def test_a_baseline_is_its_quantity_on_a_straight_line(liquids):
 
 def test_a_coarse_grained_constant_stays_and_a_field_gets_smoother(liquids):
     sharp, smooth = (
-        fit(StructuralHyperparameters(quantity="energy", length=length), liquids[:2])
+        fit(StructuralSettings(quantity="energy", length=length), liquids[:2])
         for length in (0.0, 2.0)
     )
     a, b = sharp.features(liquids[0]), smooth.features(liquids[0])
@@ -82,24 +81,24 @@ def test_a_coarse_grained_constant_stays_and_a_field_gets_smoother(liquids):
 
 def test_a_density_without_a_length_is_refused():
     with pytest.raises(ValueError, match="needs a 'length'"):
-        StructuralHyperparameters(quantity="density", length=0)
+        StructuralSettings(quantity="density", length=0)
 
 
 def test_energies_need_a_known_liquid(liquids):
     unknown = [c.with_fields(metadata={}) for c in liquids[:2]]
     with pytest.raises(ModelError, match="which liquid it is of"):
-        fit(StructuralHyperparameters(), unknown)
-    named = fit(StructuralHyperparameters(liquid="ka2d"), unknown)
+        fit(StructuralSettings(), unknown)
+    named = fit(StructuralSettings(liquid="ka2d"), unknown)
     np.testing.assert_array_equal(
         named.features(unknown[0]),
-        fit(StructuralHyperparameters(), liquids[:2]).features(liquids[0]),
+        fit(StructuralSettings(), liquids[:2]).features(liquids[0]),
     )
     with pytest.raises(SettingsError, match="unknown liquid 'water'"):
-        fit(StructuralHyperparameters(liquid="water"), unknown)
+        fit(StructuralSettings(liquid="water"), unknown)
 
 
 def test_softness_is_the_distance_to_the_plane_between_slow_and_fast(liquids):
-    settings = SvmHyperparameters(penalties=(0.01,), fraction=0.2)
+    settings = SvmSettings(penalties=(0.01,), fraction=0.2)
     model, snapshot = fit(settings, liquids[:4]), liquids[0]
     softness = model.softness(snapshot)
     a = np.flatnonzero(snapshot.types == 0)
@@ -111,16 +110,16 @@ def test_softness_is_the_distance_to_the_plane_between_slow_and_fast(liquids):
     z_weights = model.weights_[0, :, 1] / slope
     samples = np.concatenate([model.features(c)[c.types == 0] for c in liquids[:4]])
     assert np.linalg.norm(z_weights * samples.std(axis=0)) == pytest.approx(1, rel=0.3)
-    regression = fit(SvmHyperparameters(task="regression", penalties=(0.01,)), liquids[:4])
+    regression = fit(SvmSettings(task="regression", penalties=(0.01,)), liquids[:4])
     with pytest.raises(ModelError, match="no hyperplane"):
         regression.softness(snapshot)
     with pytest.raises(ModelError, match="one training configuration cannot choose"):
-        fit(SvmHyperparameters(), liquids[:1])
+        fit(SvmSettings(), liquids[:1])
 
 
 @pytest.mark.parametrize("task", ["softness", "regression"])
 def test_support_vectors_find_what_the_crowd_decides(liquids, task):
-    settings = SvmHyperparameters(task=task, penalties=(0.001, 0.01), folds=2)
+    settings = SvmSettings(task=task, penalties=(0.001, 0.01), folds=2)
     model, test, a = fit(settings, liquids[:4]), liquids[4], liquids[4].types == 0
     assert correlation(model.predict(test).values[1, a], test.propensity[1, a]) > 0.5
 
@@ -133,7 +132,7 @@ STAGES = (
 
 def glass_mlp(progress=None, **changes):
     pytest.importorskip("pyvoro2")
-    settings = GlassMlpHyperparameters(**({"stages": STAGES, "rings": (1.0, 2.0)} | changes))
+    settings = GlassMlpSettings(**({"stages": STAGES, "rings": (1.0, 2.0)} | changes))
     return build(settings, Workspace(threads=1, progress=progress or Silent()))
 
 
@@ -173,4 +172,4 @@ def test_a_stage_keeps_the_epoch_of_least_validation_loss(liquids):
 
 def test_raw_targets_are_refused():
     with pytest.raises(ValueError, match="normalisation: dataset"):
-        GlassMlpHyperparameters(training={"normalisation": "none"})
+        GlassMlpSettings(training={"normalisation": "none"})

@@ -6,15 +6,15 @@ import torch
 from torch.autograd import gradcheck
 
 from glasscast.errors import InputError, ModelError, SettingsError
-from glasscast.models.botan.published import import_weights
-from glasscast.models.eignn.model import EignnNetwork
-from glasscast.models.hyperparameters import EignnHyperparameters
+from glasscast.models.eignn.network import EignnNetwork
+from glasscast.models.eignn.settings import EignnSettings
 from glasscast.networks import gated_messages as second
 from glasscast.networks import tensor_messages as first
 from glasscast.networks.basis import spherical_harmonics
 from glasscast.networks.batch import batch_graph, join_graphs
 from glasscast.networks.tensor_messages import EdgeGeometry
 from glasscast.structure.graphs import build_union_graph
+from glasscast.workflows.import_weights import import_weights
 from tests.conftest import SHARED
 from tests.deep import CUTOFF, cluster, liquid, tiny
 from tests.plain_equivariant import e3nn_parts, plain_eignn
@@ -72,7 +72,7 @@ def assert_same(fast, plain, inputs):
 )
 def test_network_equals_its_e3nn_form(l_max, options):
     torch.manual_seed(0)
-    settings = EignnHyperparameters(
+    settings = EignnSettings(
         name="eignn", hidden=8, layers=2, l_max=l_max, feature_norm="running", **options
     )
     network = EignnNetwork(settings, 2, 3).double().eval()
@@ -170,9 +170,12 @@ def test_missing_structures_are_named():
 
 
 def test_a_forecast_names_the_positions_it_needs():
-    assert tiny("eignn-cage").hyperparameters.equilibrium == ("cage",)
-    assert tiny("eignn-cage", energy="inherent").hyperparameters.equilibrium == ("inherent", "cage")
-    assert tiny("se3-gnn", energy="positions").hyperparameters.equilibrium == ()
+    assert tiny("eignn-cage").settings.equilibrium_positions == ("cage",)
+    assert tiny("eignn-cage", energy="inherent").settings.equilibrium_positions == (
+        "inherent",
+        "cage",
+    )
+    assert tiny("se3-gnn", energy="positions").settings.equilibrium_positions == ()
 
 
 def test_liquid_survives_saving(tmp_path):

@@ -8,9 +8,10 @@ import pytest
 import torch
 from e3nn import o3
 
-from glasscast.models.eignn.model import EignnNetwork, TensorCoupling
-from glasscast.models.hyperparameters import EignnHyperparameters, Se3Hyperparameters
+from glasscast.models.eignn.network import EignnNetwork, TensorCoupling
+from glasscast.models.eignn.settings import EignnSettings
 from glasscast.models.se3_gnn.model import ConvolutionLayer, Se3Network
+from glasscast.models.se3_gnn.settings import Se3Settings
 from glasscast.networks.basis import (
     coupling_paths,
     spherical_harmonics,
@@ -95,7 +96,7 @@ def test_harmonics_turn_with_their_vectors(dtype):
 def network(dtype, **settings):
     torch.manual_seed(0)
     options = {"hidden": 8, "layers": 3, "l_max": 3, "radial_functions": 4} | settings
-    made = EignnNetwork(EignnHyperparameters(name="eignn", structure="cage", **options), 2, 2)
+    made = EignnNetwork(EignnSettings(name="eignn", structure="cage", **options), 2, 2)
     for parameter in made.parameters():  # nothing may hide behind a start at 0 or 1
         parameter.data += 0.1 * random(*parameter.shape, dtype=parameter.dtype)
     return made.to(dtype).eval()
@@ -187,8 +188,8 @@ def test_released_couplings_are_invariant_under_rotations_only():
         assert_equivariant(lambda g: (made(g)[0], None), torch.float64, reflect=True)
 
 
-def se3_settings(l_max: int) -> Se3Hyperparameters:
-    return Se3Hyperparameters(
+def se3_settings(l_max: int) -> Se3Settings:
+    return Se3Settings(
         channels=3, layers=3, l_max=l_max, radial_functions=4, cutoff=CUTOFF, radial_cutoff=CUTOFF
     )
 

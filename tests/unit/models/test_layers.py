@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
+from glasscast.liquid.neighbours import find_neighbours
 from glasscast.networks import edge_update as edge_update_module
 from glasscast.networks import triplets as triplets_module
 from glasscast.networks.edge_update import edge_update
@@ -20,17 +21,29 @@ def random_graph(size: int, density: float, seed: int) -> tuple[EdgeIndex, torch
     rng = np.random.default_rng(seed)
     upper = np.triu(rng.random((size, size)) < density, 1)
     receivers, senders = np.nonzero(upper | upper.T)
-    index = EdgeIndex.from_arrays(receivers, senders, size)
+    images = np.zeros((len(receivers), 3), dtype=np.int64)
+    index = EdgeIndex.from_arrays(receivers, senders, images, size)
     vectors = torch.from_numpy(rng.normal(size=(size, size, 3)))
     vectors = (vectors - vectors.transpose(0, 1))[index.receivers, index.senders]
     return index, vectors
 
 
-graphs = st.builds(
-    random_graph,
-    st.integers(1, 12),
-    st.sampled_from([0.0, 0.1, 0.3, 0.8]),
-    st.integers(0, 2**32 - 1),
+def crowded_graph(size: int, cutoff: float, seed: int) -> tuple[EdgeIndex, torch.Tensor]:
+    """Graph of a box so small that pairs have several edges, and particles edges to themselves."""
+    positions = np.random.default_rng(seed).random((size, 3))
+    edges = find_neighbours(positions, np.array([0.9, 1.0, 1.1]), cutoff)
+    index = EdgeIndex.from_arrays(edges.receivers, edges.senders, edges.images, size)
+    return index, torch.from_numpy(edges.vectors)
+
+
+graphs = st.one_of(
+    st.builds(
+        random_graph,
+        st.integers(1, 12),
+        st.sampled_from([0.0, 0.1, 0.3, 0.8]),
+        st.integers(0, 2**32 - 1),
+    ),
+    st.builds(crowded_graph, st.integers(1, 4), st.floats(0.4, 1.2), st.integers(0, 2**32 - 1)),
 )
 
 

@@ -5,9 +5,8 @@ import pytest
 
 from glasscast.errors import InputError, ModelError, SettingsError
 from glasscast.models import lr as module
-from glasscast.models.hyperparameters import LinearHyperparameters
-from glasscast.models.lr import ShellAveragedRegression
-from glasscast.models.registry import REGISTRY, build, hyperparameter_class, load_model, model_class
+from glasscast.models.lr import LinearSettings, ShellAveragedRegression
+from glasscast.models.registry import REGISTRY, build, load_model, model_class, settings_class
 from glasscast.models.selection import selection_scores
 from glasscast.structure.descriptors.shells import RadialShells, ShellDescriptors
 from tests.conftest import labelled
@@ -29,8 +28,8 @@ def _short_shells(monkeypatch):
     monkeypatch.setattr(module, "ShellDescriptors", shells)
 
 
-def settings(**changes) -> LinearHyperparameters:
-    return LinearHyperparameters(**({"order": 1, "shell_cutoff": 1.9, "folds": 3} | changes))
+def settings(**changes) -> LinearSettings:
+    return LinearSettings(**({"order": 1, "shell_cutoff": 1.9, "folds": 3} | changes))
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +72,7 @@ def test_saved_and_loaded_it_forecasts_the_same_bits(liquids, tmp_path):
     model = ShellAveragedRegression(settings(select=5)).fit(liquids[:4])
     model.save(tmp_path / "m")
     again = load_model(tmp_path / "m")
-    assert again.hyperparameters == model.hyperparameters
+    assert again.settings == model.settings
     np.testing.assert_array_equal(
         model.predict(liquids[5]).values, again.predict(liquids[5]).values
     )
@@ -198,8 +197,8 @@ def test_a_damaged_model_is_refused(liquids, tmp_path):
 
 def test_every_registered_model_can_be_built_and_misspelt_names_get_a_hint():
     for name in REGISTRY:
-        hyperparameters = hyperparameter_class(name)()
-        assert build(hyperparameters).name == name
+        settings = settings_class(name)()
+        assert build(settings).name == name
         assert model_class(name).__doc__
     with pytest.raises(SettingsError, match="there is no model 'lrr'; did you mean 'lr'"):
-        hyperparameter_class("lrr")
+        settings_class("lrr")

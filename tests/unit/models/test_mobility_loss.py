@@ -23,7 +23,7 @@ DISTANCES = (1.0, 2.0, 3.0)
 @pytest.fixture(scope="module")
 def particles():
     rng = np.random.default_rng(0)
-    positions, _, box = random_liquid(rng, 60)
+    positions, _, box = random_liquid(rng, 60, density=0.04)
     return positions, box, torch.from_numpy(rng.random((60, 2))).float()
 
 

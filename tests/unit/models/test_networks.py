@@ -3,13 +3,10 @@
 import pytest
 import torch
 
-from glasscast.models.botan.model import BotanNetwork
+from glasscast.models.botan.network import BotanNetwork
+from glasscast.models.botan.settings import BotanSettings, NodeTargetingSettings
 from glasscast.models.geo_gnn.model import GeoNetwork
-from glasscast.models.hyperparameters import (
-    BotanHyperparameters,
-    GeoHyperparameters,
-    NodeTargetingHyperparameters,
-)
+from glasscast.models.geo_gnn.settings import GeoSettings
 from glasscast.networks.batch import batch_graph
 from glasscast.structure.graphs import build_graph
 from tests.deep import CUTOFF, liquid
@@ -25,7 +22,7 @@ def assert_same_network(network, fast, plain):
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
-@pytest.mark.parametrize("settings", [BotanHyperparameters, NodeTargetingHyperparameters])
+@pytest.mark.parametrize("settings", [BotanSettings, NodeTargetingSettings])
 def test_interaction_network(settings, dimension):
     torch.manual_seed(0)
     options = settings(hidden=8, rounds=3)
@@ -44,7 +41,7 @@ def test_interaction_network(settings, dimension):
 @pytest.mark.parametrize(("layers", "dimension"), [(0, 3), (1, 3), (3, 3), (3, 2)])
 def test_geo_network(layers, dimension):
     torch.manual_seed(0)
-    settings = GeoHyperparameters(hidden=8, triplet_layers=layers, feature_norm="none")
+    settings = GeoSettings(hidden=8, triplet_layers=layers, feature_norm="none")
     network = GeoNetwork(settings, 2, 2).double()
     snapshot = liquid(1, dimension=dimension)
     graph = batch_graph(build_graph(snapshot, CUTOFF), triplets=True, dtype=torch.float64)

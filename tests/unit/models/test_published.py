@@ -11,14 +11,11 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError
 from glasscast.liquid.box import minimum_image, wrap
 from glasscast.models.botan.model import Botan
-from glasscast.models.botan.published import import_weights
-from glasscast.models.hyperparameters import (
-    BotanHyperparameters,
-    EignnCageHyperparameters,
-    TrainingSettings,
-)
+from glasscast.models.botan.settings import BotanSettings
 from glasscast.models.registry import load_model
+from glasscast.training.settings import TrainingSettings
 from glasscast.workflows.import_data import import_dataset
+from glasscast.workflows.import_weights import import_weights
 from glasscast.workflows.train import score
 from tests.conftest import SHARED
 
@@ -168,7 +165,7 @@ def test_training_starts_from_published_weights(tmp_path):
         bonds=source.bonds,
         bond_change=rng.normal(size=(2, source.bonds.shape[1])),
     )
-    settings = BotanHyperparameters(
+    settings = BotanSettings(
         initial_weights=str(tmp_path / "w.pth"),
         training=TrainingSettings(epochs=1, learning_rate=1e-12, device="cpu"),
     )
@@ -178,38 +175,6 @@ def test_training_starts_from_published_weights(tmp_path):
     narrow = settings.model_copy(update={"hidden": 32})
     with pytest.raises(ModelError, match="another network"):
         Botan(narrow).fit([train])
-
-
-def test_files_in_settings_are_known_by_their_content(tmp_path):
-    """A copy elsewhere is the same start, another version of the file is not."""
-
-    def settings(name: str) -> BotanHyperparameters:
-        return BotanHyperparameters(initial_weights=name).beside(tmp_path).by_content()
-
-    (tmp_path / "a.pth").write_bytes(b"one")
-    (tmp_path / "b.pth").write_bytes(b"one")
-    assert settings("a.pth") == settings("b.pth")
-    before = settings("b.pth")
-    (tmp_path / "b.pth").write_bytes(b"two")
-    assert settings("b.pth") != before
-    saved = tmp_path / "model"
-    saved.mkdir()
-    (saved / "weights.safetensors").write_bytes(b"one")
-    assert settings("model") == settings("a.pth")
-    (saved / "weights.safetensors").unlink()
-    with pytest.raises(InputError, match=r"weights\.safetensors: does not exist"):
-        settings("model")
-    plain = BotanHyperparameters()
-    assert plain.beside(tmp_path) == plain.by_content() == plain
-
-
-def test_a_liquid_in_settings_is_a_name_or_a_file(tmp_path):
-    named = EignnCageHyperparameters(liquid="ka")
-    assert named.beside(tmp_path) == named.by_content() == named
-    filed = EignnCageHyperparameters(liquid="own.yaml").beside(tmp_path)
-    assert filed.liquid == str(tmp_path / "own.yaml")
-    with pytest.raises(InputError, match="'liquid' names it"):
-        filed.by_content()
 
 
 class Bomb:

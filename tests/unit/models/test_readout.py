@@ -67,5 +67,5 @@ def test_matched_normalisations_change_no_forecast(tmp_path):
     other.fit([liquid(1)])
     start_as_identity(other.network_, graph)
     kinds = [m for m in other.network_.modules() if hasattr(m, "mean_scale")]
-    assert len(kinds) == 2 * other.hyperparameters.rounds
+    assert len(kinds) == 2 * other.settings.rounds
     assert all(torch.all(norm.mean_scale == 1) for norm in kinds)

@@ -7,8 +7,8 @@ from torch.autograd import gradcheck
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError
-from glasscast.models.hyperparameters import Se3Hyperparameters
 from glasscast.models.se3_gnn.model import Se3Network
+from glasscast.models.se3_gnn.settings import Se3Settings
 from glasscast.networks import tensor_convolution as module
 from glasscast.networks.basis import spherical_harmonics
 from glasscast.networks.batch import batch_graph
@@ -60,7 +60,7 @@ def test_gradcheck():
 @pytest.mark.parametrize("l_max", [0, 1, 2, 3])
 def test_network_equals_its_e3nn_form(l_max):
     torch.manual_seed(0)
-    settings = Se3Hyperparameters(
+    settings = Se3Settings(
         l_max=l_max, channels=3, layers=2, radial_functions=4, cutoff=CUTOFF, radial_cutoff=CUTOFF
     )
     network = Se3Network(settings, 2, 3).double().eval()
@@ -108,7 +108,7 @@ def test_scalars_only_see_distances():
     """With l_max = 0 a configuration with the same distances around each node looks the same."""
     torch.manual_seed(0)
     network = Se3Network(
-        Se3Hyperparameters(l_max=0, layers=1, cutoff=CUTOFF, radial_cutoff=CUTOFF, energy="none"),
+        Se3Settings(l_max=0, layers=1, cutoff=CUTOFF, radial_cutoff=CUTOFF, energy="none"),
         1,
         1,
     ).eval()
@@ -130,4 +130,4 @@ def test_structure_and_energy_are_settings():
     with pytest.raises(ModelError, match="no 'inherent' positions"):
         quenched.predict(big.with_fields(inherent=None))
     with pytest.raises(ValueError, match="must not exceed the cutoff"):
-        Se3Hyperparameters(cutoff=1.5, radial_cutoff=2.0)
+        Se3Settings(cutoff=1.5, radial_cutoff=2.0)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 
 
 def configuration(name="c0", dimension=3, labels=True, halves=True, seed=0, size=60, **metadata):
@@ -25,4 +25,4 @@ def configuration(name="c0", dimension=3, labels=True, halves=True, seed=0, size
 def forecast(c, model="lr", seed=1):
     rng = np.random.default_rng(seed)
     values = rng.gamma(3.0, 0.1, (2, c.size)).astype(np.float32)
-    return Forecast(configuration=c, model=model, times=np.array([1.0, 100.0]), values=values)
+    return ModelForecast(configuration=c, model=model, times=np.array([1.0, 100.0]), values=values)

@@ -7,7 +7,7 @@ import pytest
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, SettingsError, ShapeError
-from glasscast.models.forecast import Forecast
+from glasscast.models.forecast import ModelForecast
 from glasscast.report.forecast_files import forecast_columns, write_forecast
 
 FORMATS = ("xyz", "gsd", "npz")
@@ -33,7 +33,7 @@ def snapshot(dimension=3, labels=True, name="c", size=20):
 
 def forecast(configuration, times=(0.13, 4120.0), model="lr", **fields):
     rng = np.random.default_rng(1)
-    return Forecast(
+    return ModelForecast(
         configuration=configuration,
         model=model,
         times=np.array(times),

@@ -13,8 +13,7 @@ from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.definition import load_liquid
-from glasscast.models.descriptor_hyperparameters import StructuralHyperparameters
-from glasscast.models.structural import StructuralBaseline
+from glasscast.models.structural import StructuralBaseline, StructuralSettings
 from glasscast.simulation import thermal_copies
 from glasscast.simulation.equilibration import first_snapshot
 from glasscast.simulation.settings import EquilibrationSettings
@@ -93,7 +92,7 @@ def test_mean_forecast_leaves_early_times_to_the_snapshot(source, tmp_path):
         inherent = (c.positions + step) % c.box
         varied.append(c.with_fields(inherent=inherent, propensity=labels, propensity_halves=None))
     snapshot = varied[0]
-    settings = StructuralHyperparameters(quantity="inherent-distance", length=0)
+    settings = StructuralSettings(quantity="inherent-distance", length=0)
     model = StructuralBaseline(settings).fit(varied)
     moved = [snapshot, *copies_of(snapshot, 3, 0.1)]
     single = np.array([model.predict(c).values for c in moved])

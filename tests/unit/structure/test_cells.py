@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from glasscast.errors import SettingsError, ShapeError
-from glasscast.models.descriptor_hyperparameters import GlassMlpHyperparameters
 from glasscast.models.glass_mlp.model import GlassMlp
+from glasscast.models.glass_mlp.settings import GlassMlpSettings
 from glasscast.runtime import Workspace
 from glasscast.structure import cells
 from glasscast.structure.cells import cell_surfaces, find_cells
@@ -61,9 +61,7 @@ def test_descriptors_of_a_fit_do_not_depend_on_the_workers(always):
     train, validation = [relaxed(s) for s in range(4)], [relaxed(s) for s in (5, 6)]
     stages = [{"loss": "error", "learning_rate": 1e-3, "epochs": 1}]
     one, several = (
-        GlassMlp(GlassMlpHyperparameters(stages=stages), Workspace(threads=n)).fit(
-            train, validation
-        )
+        GlassMlp(GlassMlpSettings(stages=stages), Workspace(threads=n)).fit(train, validation)
         for n in (1, 2)
     )
     for name in ("mean", "scale"):

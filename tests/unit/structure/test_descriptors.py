@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 from scipy.special import sph_harm_y
 
-from glasscast.errors import ShapeError
 from glasscast.structure.descriptors.shell_averages import averaging_matrix, generations
 from glasscast.structure.descriptors.shells import RadialShells, ShellDescriptors
 from tests.conftest import random_liquid
@@ -123,8 +122,6 @@ def test_the_defaults_have_the_published_number_of_descriptors():
     names = ShellDescriptors(2).feature_names()
     assert len(names) == len(set(names)) == 392
     assert sum(name.startswith("G") for name in names) == 200
-    with pytest.raises(ShapeError, match="smaller than twice the cutoff 5"):
-        ShellDescriptors(2).compute(np.zeros((1, 3)), np.zeros(1, np.int8), np.full(3, 10.9))
 
 
 def test_averaging_keeps_a_constant_and_equals_its_definition():

@@ -2,144 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
-import torch
-from torch import Tensor, nn
-from torch.nn.functional import linear
+import numpy as np
+from torch import Tensor
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.models.botan.start import fit_readout
-from glasscast.models.deep import DeepModel
-from glasscast.models.hyperparameters import (
-    BotanHyperparameters,
-    DeepHyperparameters,
-    InteractionHyperparameters,
-    NodeTargetingHyperparameters,
+from glasscast.errors import InputError, ModelError
+from glasscast.models.botan.network import BotanNetwork
+from glasscast.models.botan.published import published_state
+from glasscast.models.botan.settings import (
+    BotanSettings,
+    InteractionSettings,
+    NodeTargetingSettings,
 )
+from glasscast.models.botan.start import fit_readout, take_weights
+from glasscast.models.deep import DeepModel
+from glasscast.models.files import read_record
+from glasscast.models.foreign import read_foreign
 from glasscast.networks.batch import GraphBatch
-from glasscast.networks.edge_update import edge_update
-from glasscast.networks.normalisation import feature_norm, start_as_identity
+from glasscast.networks.normalisation import start_as_identity
+from glasscast.runtime import Workspace
+from glasscast.training.examples import TargetStatistics
 
 #: As many configurations as a fit of 65 numbers can use.
 READOUT_CONFIGURATIONS = 16
-
-#: Forecasts in normalised units: (N, T) of the nodes, (E, T) of the edges or None.
-Outputs = tuple[Tensor, Tensor | None]
-
-
-class Perceptron(nn.Module):
-    """Linear layers with ReLU after each, the last one included unless it is a read-out.
-
-    Parameters
-    ----------
-    widths : of input, hidden layers and output.
-    readout : leave the last layer linear.
-    """
-
-    def __init__(self, *widths: int, readout: bool = False) -> None:
-        super().__init__()
-        linears = [nn.Linear(a, b) for a, b in pairwise(widths)]
-        self.layers = nn.ModuleList(linears)
-        self.readout = readout
-
-    @property
-    def linears(self) -> list[nn.Linear]:
-        """The layers in order."""
-        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply to rows: (..., widths[0]) -> (..., widths[-1])."""
-        for number, layer in enumerate(self.linears, 1):
-            x = layer(x)
-            if number < len(self.layers) or not self.readout:
-                x = x.relu_()
-        return x
-
-
-class BotanNetwork(nn.Module):
-    r"""Encode, process with shared weights, decode.
-
-    .. math::
-        h^0_i = E_n(Z_i), \qquad h^0_{ij} = E_e(\mathbf r_i - \mathbf r_j)
-
-        h^m_{ij} = \mathrm{MLP}_e(h^{m-1}_{ij} \Vert h^0_{ij} \Vert h^{m-1}_i [\Vert h^0_i]
-        \Vert h^{m-1}_j [\Vert h^0_j])
-
-        h^m_i = \mathrm{MLP}_n(h^{m-1}_i \Vert h^0_i \Vert \textstyle\sum_j h^m_{ij})
-
-        S_i = D(h^n_i), \qquad \mathcal E_{ij} = D'(h^n_{ij})
-
-    i receives, j sends. The encoded nodes in brackets are read by the network of Bapst et al.
-    only; BOTAN decodes nodes and edges with one network (D = D') in its released form, with two
-    in the paper. Not rotation invariant: trained with random symmetries of the box.
-
-    Parameters
-    ----------
-    settings : of the model.
-    dimension : of space, 2 or 3.
-    outputs : times T forecast at once.
-
-    References
-    ----------
-    Shiba et al., J. Chem. Phys. 158, 084503 (2023), eqs. 1-6;
-    Bapst et al., Nat. Phys. 16, 448 (2020).
-    """
-
-    def __init__(self, settings: InteractionHyperparameters, dimension: int, outputs: int) -> None:
-        super().__init__()
-        width = settings.hidden
-        self.rounds = settings.rounds
-        self.node_inputs = 2 if settings.edge_sees_encoded_nodes else 1
-        self.encode_node = Perceptron(1, width, width)
-        self.encode_edge = Perceptron(dimension, width, width)
-        # Columns of the first layer: edge, encoded edge, receiver, sender.
-        self.update_edge = Perceptron((2 + 2 * self.node_inputs) * width, width, width)
-        self.update_node = Perceptron(3 * width, width, width)  # node, encoded node, sum
-        kinds = [settings.feature_norm] * settings.rounds
-        self.sum_norms = nn.ModuleList(feature_norm(width, kind) for kind in kinds)
-        self.node_norms = nn.ModuleList(feature_norm(width, kind) for kind in kinds)
-        self.decode = Perceptron(width, width, width, outputs, readout=True)
-        self.forecasts_edges = settings.node_weight < 1
-        self.decode_edge: Perceptron | None = None  # None: the decoder of the nodes
-        if self.forecasts_edges and not settings.shared_decoder:
-            self.decode_edge = Perceptron(width, width, width, outputs, readout=True)
-
-    def forward(self, graph: GraphBatch) -> Outputs:
-        """Forecast all nodes (N, T), and all edges (E, T) when they are learned."""
-        encoded_nodes = self.encode_node(graph.types.to(graph.vectors.dtype).unsqueeze(1))
-        encoded_edges = self.encode_edge(-graph.vectors)  # r_receiver - r_sender
-        first, second = self.update_edge.linears
-        width = encoded_nodes.shape[1]
-        by_edge, by_encoded, by_receiver, by_sender = torch.split(
-            first.weight,
-            [width, width, self.node_inputs * width, self.node_inputs * width],
-            dim=1,
-        )
-        # The encoded edges never change, nor does their share of the first layer.
-        constant = linear(encoded_edges, by_encoded, first.bias)
-        nodes, edges = encoded_nodes, encoded_edges
-        for sum_norm, node_norm in zip(self.sum_norms, self.node_norms, strict=True):
-            seen = torch.cat([nodes, encoded_nodes], 1) if self.node_inputs == 2 else nodes
-            edges, received = edge_update(
-                edges,
-                constant,
-                linear(seen, by_receiver),
-                linear(seen, by_sender),
-                by_edge,
-                second.weight,
-                second.bias,
-                graph.index,
-            )
-            received = sum_norm(received, graph)
-            nodes = self.update_node(torch.cat([nodes, encoded_nodes, received], 1))
-            nodes = node_norm(nodes, graph)
-        if not self.forecasts_edges:
-            return self.decode(nodes), None
-        return self.decode(nodes), (self.decode_edge or self.decode)(edges)
 
 
 class Botan(DeepModel):
@@ -149,38 +38,44 @@ class Botan(DeepModel):
     augmentation teaches them. It sees ``(rounds + 1) * cutoff`` around a particle.
     """
 
-    settings_class: ClassVar[type[DeepHyperparameters]] = BotanHyperparameters
-    hyperparameters: InteractionHyperparameters
+    settings_class: ClassVar[type[InteractionSettings]] = BotanSettings
+    settings: InteractionSettings
     network_: BotanNetwork
 
     @property
     def node_weight(self) -> float:
         """P of eq. 12."""
-        return float(self.hyperparameters.node_weight)
+        return float(self.settings.node_weight)
 
     @property
     def bond_cutoff(self) -> float | None:
         """Longest pair in the edge loss."""
-        return self.hyperparameters.bond_cutoff
+        return self.settings.bond_cutoff
 
     @property
     def self_edges(self) -> bool:
         """Whether nodes are their own neighbours."""
-        return self.hyperparameters.self_edges
+        return self.settings.self_edges
 
     def build_network(self) -> BotanNetwork:
         """Untrained network."""
-        return BotanNetwork(self.hyperparameters, self.dimension_, len(self.times_))
+        return BotanNetwork(self.settings, self.dimension_, len(self.times_))
 
     def initialise(
         self, train: Sequence[Configuration], validation: Sequence[Configuration]
     ) -> None:
         """Start from ``initial_weights``, if any; a read-out of nodes alone is fitted to them."""
-        if self.hyperparameters.initial_weights is None:
+        if self.settings.initial_weights is None:
             return
-        from glasscast.models.botan.published import start_from
-
-        start_from(self, Path(self.hyperparameters.initial_weights))
+        path = Path(self.settings.initial_weights)
+        state, statistics = self._weights_in(path)
+        try:
+            take_weights(self.network_, state, statistics, self.statistics_)
+        except RuntimeError as error:
+            raise ModelError(
+                f"{path} holds another network than the settings of '{self.name}' ask for; compare "
+                f"rounds, hidden, edge_sees_encoded_nodes and the number of times ({error})"
+            ) from None
         first = self.make_graph(train[0])
         assert isinstance(first, GraphBatch)
         start_as_identity(self.network_, first)
@@ -189,8 +84,53 @@ class Botan(DeepModel):
             examples = (self.make_example(c, self.make_graph(c)) for c in few)
             fit_readout(self.network_, self.network_.decode.linears[-1], examples)
 
+    def _weights_in(self, path: Path) -> tuple[Mapping[str, Tensor], TargetStatistics]:
+        """Weights of a published file or a saved model, and the units they forecast in."""
+        if not path.is_dir():
+            state = published_state(read_foreign(path), path)
+            return state, TargetStatistics.unscaled((0, 1), 1)
+        name = read_record(path).get("model")
+        kinds = {kind.settings_class.model_fields["name"].default: kind for kind in KINDS}
+        if name not in kinds:
+            raise ModelError(f"{path} holds a '{name}', which cannot start a '{self.name}'")
+        source = kinds[name].load(path, self.workspace)
+        return source.network_.state_dict(), source.statistics_
+
+    @classmethod
+    def from_published(
+        cls, raw: Mapping[str, Any], path: Path, time: float, workspace: Workspace | None = None
+    ) -> Self:
+        """Make a model of the content of a published file.
+
+        It forecasts in sigma, for species A and B in three dimensions.
+
+        Parameters
+        ----------
+        raw : content of the file.
+        path : of the file, for errors.
+        time : at which the weights forecast.
+
+        Raises
+        ------
+        InputError : if the file holds no such network.
+        """
+        model = cls(cls.settings_class.model_validate({}), workspace)
+        model.species_, model.dimension_ = (0, 1), 3
+        model.times_ = np.array([time], dtype=np.float64)
+        model.statistics_ = TargetStatistics.unscaled(model.species_, 1)
+        model.network_ = model.build_network().eval()
+        try:
+            model.network_.load_state_dict(published_state(raw, path))
+        except RuntimeError as error:
+            raise InputError(path, f"holds weights of another network ({error})") from None
+        return model
+
 
 class NodeTargeting(Botan):
     """NT-GNN of Bapst et al.: nodes only."""
 
-    settings_class: ClassVar[type[DeepHyperparameters]] = NodeTargetingHyperparameters
+    settings_class: ClassVar[type[InteractionSettings]] = NodeTargetingSettings
+
+
+#: Models whose saved weights can start one another.
+KINDS: tuple[type[Botan], ...] = (Botan, NodeTargeting)

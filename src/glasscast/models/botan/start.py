@@ -1,16 +1,60 @@
-"""Closed-form start of a read-out: least squares on what the network before it gives."""
+"""How a training starts from weights of another: their units changed, the read-out fitted anew."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from glasscast.training.examples import Example
+from glasscast.models.botan.network import BotanNetwork
+from glasscast.training.examples import Example, TargetStatistics
 
 #: Ridge on standardised features, per learned node: enough to bear features that hardly vary.
 _PENALTY = 1e-4
+
+
+def take_weights(
+    network: BotanNetwork,
+    state: Mapping[str, Tensor],
+    old: TargetStatistics,
+    new: TargetStatistics,
+) -> None:
+    """Put weights that forecast in other units into a network.
+
+    The last layer of the decoder is changed so that it says the same in the new standardised
+    units, those of edges when edges are learned, else those of the first species. A single
+    forecast is copied to all times of the network.
+
+    Parameters
+    ----------
+    old, new : statistics of the targets that the weights were, and the network is to be, trained
+        on.
+
+    Raises
+    ------
+    RuntimeError : if they are those of another network.
+    """
+    state = {key: value.clone() for key, value in state.items()}
+    last = "decode.layers.2"
+    weight, bias = state[f"{last}.weight"], state[f"{last}.bias"]
+    times = new.node_mean.shape[1]
+    if len(bias) == 1:
+        weight, bias = weight.repeat(times, 1), bias.repeat(times)
+    if network.forecasts_edges:
+        means, stds = (old.edge_mean, new.edge_mean), (old.edge_std, new.edge_std)
+    else:
+        means = (old.node_mean[0], new.node_mean[0])
+        stds = (old.node_std[0], new.node_std[0])
+    if len(bias) == times:
+        scale = torch.as_tensor(stds[0] / stds[1], dtype=torch.float32)
+        shift = torch.as_tensor((means[0] - means[1]) / stds[1], dtype=torch.float32)
+        weight, bias = weight * scale.unsqueeze(1), bias * scale + shift
+    state[f"{last}.weight"], state[f"{last}.bias"] = weight, bias
+    # Published networks have no normalisations: those of the network start as they are.
+    fresh = network.state_dict()
+    state |= {key: fresh[key] for key in fresh.keys() - state.keys() if "_norms." in key}
+    network.load_state_dict(state)
 
 
 def fit_readout(network: nn.Module, layer: nn.Linear, examples: Iterable[Example]) -> None:

@@ -24,8 +24,8 @@ from torch.nn.functional import silu
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError
+from glasscast.models.cnn.settings import CnnSettings
 from glasscast.models.deep import DeepModel
-from glasscast.models.hyperparameters import CnnHyperparameters, NetworkHyperparameters
 from glasscast.networks.voxels import VoxelBatch, coarsen, refine
 from glasscast.structure.voxels import grid_shape, smeared_weights
 
@@ -55,7 +55,7 @@ class VoxelNetwork(nn.Module):
     """
 
     def __init__(
-        self, settings: CnnHyperparameters, species: tuple[int, ...], times: int, dimension: int
+        self, settings: CnnSettings, species: tuple[int, ...], times: int, dimension: int
     ) -> None:
         super().__init__()
         convolution = nn.Conv3d if dimension == 3 else nn.Conv2d
@@ -98,24 +98,25 @@ class Cnn(DeepModel):
     All configurations of a fit must give grids of one shape; augmentation needs a cubic box.
     """
 
-    hyperparameters: CnnHyperparameters
-    settings_class: ClassVar[type[NetworkHyperparameters]] = CnnHyperparameters
+    settings: CnnSettings
+    settings_class: ClassVar = CnnSettings
 
     def make_graph(self, configuration: Configuration) -> VoxelBatch:
         """Place the particles on the grid.
 
         Raises
         ------
-        ModelError : if the configuration lacks the structure the network reads, or the box has
-            fewer than three voxels along an axis, or is not cubic and augmentation is on.
+        ModelError : if the configuration lacks the structure the network reads, or the box is a
+            single voxel of the coarsest grid, or is not cubic and augmentation is on.
         """
-        options, box = self.hyperparameters, configuration.box
+        options, box = self.settings, configuration.box
         positions = self.structure_of(configuration, options.structure)
         halvings = 2 ** (options.levels - 1)
         shape = grid_shape(box, options.spacing, halvings)
-        if min(shape) < 3 * halvings:
+        if max(shape) == halvings:  # nothing to normalise by; convolutions see images anyway
             raise ModelError(
-                f"{configuration.name}: the box is too small; lower 'spacing' or 'levels'"
+                f"{configuration.name}: the box is one voxel of the coarsest grid; lower 'spacing' "
+                "or 'levels'"
             )
         if options.training.augment and np.ptp(box) > 1e-6 * box.max():
             raise ModelError(
@@ -132,4 +133,4 @@ class Cnn(DeepModel):
 
     def build_network(self) -> nn.Module:
         """Untrained network for ``species_``, ``dimension_`` and ``times_``."""
-        return VoxelNetwork(self.hyperparameters, self.species_, len(self.times_), self.dimension_)
+        return VoxelNetwork(self.settings, self.species_, len(self.times_), self.dimension_)

@@ -1,6 +1,6 @@
-"""The released EIGNN-Cage weights under our names.
+"""The released EIGNN-Cage weights under the names of our network.
 
-The file holds the network of :mod:`glasscast.models.eignn.model` with ``parity`` off. The
+The file holds the network of :mod:`glasscast.models.eignn.network` with ``parity`` off. The
 normalisation of tensors after the last layer is left out, since nothing reads them there.
 """
 
@@ -10,16 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from glasscast.datasets.published import TIME_TABLES
 from glasscast.errors import InputError
-from glasscast.models.eignn.model import EignnCage
-from glasscast.models.hyperparameters import EignnCageHyperparameters
-from glasscast.runtime import Workspace
-from glasscast.training.examples import TargetStatistics
 
 #: Times the released weights forecast, in LJ units.
 TIMES = TIME_TABLES["glassbench-ka-T0.44"]
@@ -50,32 +45,22 @@ def is_eignn(raw: Any) -> bool:
     return isinstance(raw, Mapping) and isinstance(raw.get("net"), Mapping)
 
 
-def read_eignn(raw: Mapping[str, Any], path: Path, workspace: Workspace | None) -> EignnCage:
-    """Make a model of the content of a released checkpoint.
+def published_state(
+    raw: Mapping[str, Any], path: Path, network: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """State of our network from the content of a released checkpoint.
 
-    Its forecasts are standardised within each configuration and species, so they have no unit:
-    only correlations with them mean anything. They want inherent and cage positions.
+    Parameters
+    ----------
+    raw : content of the file.
+    path : of the file, for errors.
+    network : state of the network to fill, for names and shapes.
 
     Raises
     ------
-    InputError : naming the weights that are missing.
+    InputError : naming the weights that are missing or of another shape.
     """
-    settings = EignnCageHyperparameters(parity=False, liquid="ka-unshifted")
-    model = EignnCage(settings, workspace)
-    model.species_, model.dimension_, model.times_ = (0, 1), 3, np.array(TIMES)
-    model.liquid_ = settings.liquid
-    times = len(TIMES)
-    model.statistics_ = TargetStatistics(
-        (0, 1), np.zeros((2, times)), np.ones((2, times)), np.zeros(times), np.ones(times), True
-    )
-    model.network_ = model.build_network().eval()
-    model.network_.load_state_dict(
-        {
-            name: _find(raw["net"], name, like, path)
-            for name, like in model.network_.state_dict().items()
-        }
-    )
-    return model
+    return {name: _find(raw["net"], name, like, path) for name, like in network.items()}
 
 
 def _find(raw: Mapping[str, Any], name: str, like: Tensor, path: Path) -> Tensor:

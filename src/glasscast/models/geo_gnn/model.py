@@ -10,7 +10,7 @@ from torch.nn.functional import dropout, linear, silu
 from torch.utils.checkpoint import checkpoint
 
 from glasscast.models.deep import DeepModel
-from glasscast.models.hyperparameters import DeepHyperparameters, GeoHyperparameters
+from glasscast.models.geo_gnn.settings import GeoSettings
 from glasscast.networks.batch import GraphBatch
 from glasscast.networks.normalisation import feature_norm
 from glasscast.networks.segments import EdgeIndex, add_node_parts, sum_by_receiver
@@ -36,7 +36,7 @@ class EdgeEmbedding(nn.Module):
     and their products are made once a pair; the type part is a table of species pairs.
     """
 
-    def __init__(self, settings: GeoHyperparameters, species: int) -> None:
+    def __init__(self, settings: GeoSettings, species: int) -> None:
         super().__init__()
         width, count = settings.hidden, settings.radial_functions
         self.species = species
@@ -194,7 +194,7 @@ class GeoNetwork(nn.Module):
     glassy dynamics from static structure" (2023), eqs. 3-12.
     """
 
-    def __init__(self, settings: GeoHyperparameters, species: int, outputs: int) -> None:
+    def __init__(self, settings: GeoSettings, species: int, outputs: int) -> None:
         super().__init__()
         width = settings.hidden
         self.angles, self.dropout = settings.angles, settings.dropout
@@ -240,15 +240,15 @@ class GeoGnn(DeepModel):
     ``(triplet_layers + 3) * cutoff`` around a particle.
     """
 
-    settings_class: ClassVar[type[DeepHyperparameters]] = GeoHyperparameters
-    hyperparameters: GeoHyperparameters
+    settings_class: ClassVar = GeoSettings
+    settings: GeoSettings
 
     @property
     def uses_angles(self) -> bool:
         """Angles are prepared unless an ablation leaves them out."""
-        settings = self.hyperparameters
+        settings = self.settings
         return settings.triplet_layers > 0 and settings.angles != "none"
 
     def build_network(self) -> GeoNetwork:
         """Untrained network; a table of edge types covers species 0 to the highest seen."""
-        return GeoNetwork(self.hyperparameters, max(self.species_) + 1, len(self.times_))
+        return GeoNetwork(self.settings, max(self.species_) + 1, len(self.times_))

@@ -30,6 +30,7 @@ from torch import Tensor
 
 from glasscast.liquid.box import minimum_image
 from glasscast.networks.descriptors import DescriptorTable
+from glasscast.structure.descriptors.coarse_graining import copies_seen
 from glasscast.training.examples import Example, TargetStatistics
 from glasscast.training.objectives import Objective
 
@@ -154,12 +155,17 @@ def ring_weights(positions: FloatArray, box: FloatArray, distances: tuple[float,
 
     Returns
     -------
-    (K, n, n) float32: for the 3277 A particles of a published configuration 129 MB.
+    (K, n, n) float32: for the 3277 A particles of a published configuration 129 MB. Images count
+    as in :mod:`glasscast.structure.descriptors.coarse_graining`.
     """
-    square = np.zeros((len(positions), len(positions)), dtype=np.float32)
-    for axis, side in enumerate(box):
-        column = positions[:, axis]
-        square += np.square(minimum_image(np.subtract.outer(column, column), side))
-    r = torch.from_numpy(np.sqrt(square))
-    rings = torch.stack([torch.exp((r - d).square_().mul_(-0.5)) for d in distances])
+    size, copies = len(positions), copies_seen(box)
+    rings = torch.zeros(len(distances), size, size)
+    for image in np.ndindex(*copies):
+        square = np.zeros((size, size), dtype=np.float32)
+        for column, side, count, shift in zip(positions.T, box, copies, image, strict=True):
+            apart = np.subtract.outer(column, column + shift * side)
+            square += np.square(minimum_image(apart, count * side))
+        r = torch.from_numpy(np.sqrt(square))
+        for ring, distance in zip(rings, distances, strict=True):
+            ring += torch.exp((r - distance).square_().mul_(-0.5))
     return rings.div_(rings.sum(2, keepdim=True))

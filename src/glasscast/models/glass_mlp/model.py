@@ -19,9 +19,8 @@ from torch.nn.functional import elu
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.models.deep import DeepModel
-from glasscast.models.descriptor_hyperparameters import GlassMlpHyperparameters
 from glasscast.models.glass_mlp.loss import MobilityLoss, ring_weights
-from glasscast.models.hyperparameters import NetworkHyperparameters
+from glasscast.models.glass_mlp.settings import GlassMlpSettings
 from glasscast.networks.descriptors import DescriptorTable
 from glasscast.structure.cells import cell_surfaces, find_cells
 from glasscast.structure.descriptors.physics import PhysicsDescriptors
@@ -84,11 +83,11 @@ class GlassMlp(DeepModel):
     Invariant under translation, rotation, reflection and permutation.
     """
 
-    hyperparameters: GlassMlpHyperparameters
-    settings_class: ClassVar[type[NetworkHyperparameters]] = GlassMlpHyperparameters
+    settings: GlassMlpSettings
+    settings_class: ClassVar = GlassMlpSettings
 
     def _descriptors(self) -> PhysicsDescriptors:
-        return PhysicsDescriptors(max(self.species_) + 1, self.hyperparameters.lengths)
+        return PhysicsDescriptors(max(self.species_) + 1, self.settings.lengths)
 
     def features(self, configuration: Configuration) -> NDArray[np.float64]:
         """Physical descriptors of every particle: (N, F) float64.
@@ -98,7 +97,7 @@ class GlassMlp(DeepModel):
         ModelError : if the configuration lacks the structure, or its liquid is not known.
         MissingExtraError : if the library for Voronoi cells is not installed.
         """
-        options, descriptors = self.hyperparameters, self._descriptors()
+        options, descriptors = self.settings, self._descriptors()
         positions = self.structure_of(configuration, options.structure)
         types, box = configuration.types, configuration.box
 
@@ -118,13 +117,13 @@ class GlassMlp(DeepModel):
 
     def _cell_liquid(self, configuration: Configuration) -> str | None:
         """Liquid whose diameters the Voronoi cells mind; None if they do not."""
-        options = self.hyperparameters
+        options = self.settings
         radical = options.cells == "radical"
         return liquid_name(configuration, options.liquid) if radical else None
 
     def _energies(self, configuration: Configuration) -> NDArray[np.float64]:
         """Potential energy of every particle: (N,) float64."""
-        options = self.hyperparameters
+        options = self.settings
         positions = self.structure_of(configuration, options.structure)
         key = (configuration.fingerprint(options.structure), "energies", options.liquid)
         return self.workspace.remember(
@@ -147,7 +146,7 @@ class GlassMlp(DeepModel):
         if objective.correlation_weight == 0:
             return table
         default = (2.0, 4.0, 6.0) if configuration.dimension == 3 else (2.0, 5.0, 8.0)
-        distances = self.hyperparameters.rings or default
+        distances = self.settings.rings or default
         rings = tuple(
             ring_weights(
                 configuration.positions[configuration.types == species],
@@ -160,7 +159,7 @@ class GlassMlp(DeepModel):
 
     def stages(self) -> list[Stage]:
         """List the stages of the schedule: the error alone, then with the other terms."""
-        options = self.hyperparameters
+        options = self.settings
         found = []
         for stage in options.stages:
             total = stage.loss == "total"
@@ -178,7 +177,7 @@ class GlassMlp(DeepModel):
 
     def build_network(self) -> nn.Module:
         """Untrained networks for ``species_``, ``dimension_`` and ``times_``."""
-        options = self.hyperparameters
+        options = self.settings
         inputs = len(self._descriptors().feature_names())
         widths = (inputs, options.bottleneck, options.hidden, options.hidden, 1)
         return BottleneckNetwork(widths, self.species_, len(self.times_))
@@ -207,7 +206,7 @@ class GlassMlp(DeepModel):
 
     def _find_cells(self, configurations: Iterable[Configuration]) -> None:
         """Find the Voronoi cells of many configurations side by side."""
-        options = self.hyperparameters
+        options = self.settings
 
         def reading() -> Iterator[Configuration]:
             for configuration in configurations:

@@ -10,7 +10,7 @@ from torch.nn.functional import pad, silu
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.models.equivariant import EquivariantModel, NodeInputs, own_outputs
-from glasscast.models.hyperparameters import DeepHyperparameters, Se3Hyperparameters
+from glasscast.models.se3_gnn.settings import Se3Settings
 from glasscast.networks.basis import (
     coupling_paths,
     coupling_table,
@@ -57,7 +57,7 @@ class ConvolutionLayer(nn.Module):
     last : update scalars only, since no layer reads the tensors any more.
     """
 
-    def __init__(self, settings: Se3Hyperparameters, last: bool) -> None:
+    def __init__(self, settings: Se3Settings, last: bool) -> None:
         super().__init__()
         degree, channels = settings.l_max, settings.channels
         paths = coupling_paths(degree, parity=True)
@@ -113,7 +113,7 @@ class Se3Network(nn.Module):
     Pezzicoli, Charpiat, Landes, SciPost Phys. 16, 136 (2024).
     """
 
-    def __init__(self, settings: Se3Hyperparameters, species: int, outputs: int) -> None:
+    def __init__(self, settings: Se3Settings, species: int, outputs: int) -> None:
         super().__init__()
         self.settings, self.outputs = settings, outputs
         self.inputs = NodeInputs(species, 0 if settings.energy == "none" else 1)
@@ -157,12 +157,12 @@ class Se3Gnn(EquivariantModel):
     ``layers * radial_cutoff`` around a particle.
     """
 
-    settings_class: ClassVar[type[DeepHyperparameters]] = Se3Hyperparameters
-    hyperparameters: Se3Hyperparameters
+    settings_class: ClassVar = Se3Settings
+    settings: Se3Settings
 
     def make_graph(self, configuration: Configuration) -> GraphBatch:
         """Graph of the structure, with energies; see :class:`DeepModel`."""
-        settings = self.hyperparameters
+        settings = self.settings
         self.structure_of(configuration, settings.structure)
         graph = build_graph(configuration, settings.cutoff, settings.structure)
         return batch_graph(graph, energies=self.energies(configuration))
@@ -173,4 +173,4 @@ class Se3Gnn(EquivariantModel):
 
     def build_network(self) -> Se3Network:
         """Untrained network with heads for species 0 to the highest seen."""
-        return Se3Network(self.hyperparameters, max(self.species_) + 1, len(self.times_))
+        return Se3Network(self.settings, max(self.species_) + 1, len(self.times_))

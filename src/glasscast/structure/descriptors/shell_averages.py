@@ -27,7 +27,7 @@ def averaging_matrix(positions: FloatArray, box: FloatArray, cutoff: float) -> c
 
     Raises
     ------
-    ShapeError : if the box is smaller than twice the cutoff.
+    ShapeError : if there are so many neighbours that the units must be wrong.
     """
     pairs = find_neighbours(positions, box, cutoff)
     size = len(positions)

@@ -13,9 +13,9 @@ In two dimensions the harmonics are :math:`e^{il\theta}` and
 :math:`q_i(l) = |\sum_j w\, e^{il\theta_{ij}}| / Z`. A particle with no neighbour near the shell
 (Z below 1e-12) has q = 0.
 
-Receivers are handled in blocks, a thread each; per block the sums over neighbours are one
-segmented sum (radial) and one small matrix product a particle (angular). Nothing of size
-(N, N) exists.
+Sums run over all periodic images within the cutoff, so the box may be of any size. Receivers are
+handled in blocks, a thread each; per block the sums over neighbours are one segmented sum (radial)
+and one small matrix product a particle (angular). Nothing of size (N, N) exists.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from glasscast.liquid.box import check_cutoff, minimum_image
+from glasscast.liquid.box import check_neighbours, minimum_image, repeat
 from glasscast.liquid.interactions import species_name
 from glasscast.runtime import for_blocks
 
@@ -124,20 +124,25 @@ class ShellDescriptors:
 
         Raises
         ------
-        ShapeError : if the box is smaller than twice the cutoff (5.5 by default).
+        ShapeError : if there are so many neighbours that the units must be wrong.
         """
-        check_cutoff(self.cutoff, box)
-        columns = len(self.feature_names())
-        out = np.empty((len(positions), columns))
-        tree = cKDTree(positions, boxsize=box)
+        size, columns = len(positions), len(self.feature_names())
+        check_neighbours(size, box, self.cutoff)
+        out = np.empty((size, columns))
+        # The tree knows one image of each sender: it gets a box that they fit into, with the
+        # receivers first. Where the box is large enough as it is, that is the box.
+        copies = np.maximum(np.ceil(2 * self.cutoff / box), 1).astype(np.int64)
+        senders, sides = repeat(positions, box, copies), copies * box
+        kinds = np.tile(types, np.prod(copies))
+        tree = cKDTree(senders, boxsize=sides)
 
         def work(rows: slice) -> None:
-            pairs = _BlockPairs.find(tree, positions, types, box, rows, self.cutoff)
+            pairs = _BlockPairs.find(tree, senders, kinds, sides, rows, self.cutoff)
             angular = self._angular(pairs)
             radial = self._radial(pairs)
             out[rows] = np.concatenate([*radial, *angular], axis=1)
 
-        for_blocks(work, len(positions), _BLOCK, threads)
+        for_blocks(work, size, _BLOCK, threads)
         return out
 
     def _radial(self, pairs: _BlockPairs) -> Iterator[FloatArray]:

@@ -97,7 +97,7 @@ class StructureFunctions:
 
         Raises
         ------
-        ShapeError : if the box is smaller than twice a cutoff (5.4 by default).
+        ShapeError : if there are so many neighbours that the units must be wrong.
         """
         radial = self.radial.compute(positions, types, box, threads)
         near = find_neighbours(positions, box, self.angular_cutoff)

@@ -1,0 +1,63 @@
+"""Settings of NT-GNN and BOTAN."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from glasscast.models.settings import GraphSettings
+from glasscast.training.settings import TrainingSettings
+
+
+class InteractionSettings(GraphSettings):
+    """What NT-GNN and BOTAN share: the interaction network of Bapst et al."""
+
+    rounds: int = Field(default=7, ge=1, description="message passing rounds, of shared weights")
+    feature_norm: Literal["none", "configuration", "running"] = Field(
+        default="none",
+        description="normalise sums and nodes in each round, by the numbers of the configuration "
+        "or by averages over training; `none` is the published network",
+    )
+    hidden: int = Field(default=64, ge=1, description="width of every layer")
+    node_weight: float = Field(
+        default=0.4, ge=0, le=1, description="p: node loss p, pair-distance loss 1 - p (eq. 12)"
+    )
+    bond_cutoff: float | None = Field(
+        default=None,
+        gt=0,
+        description="only pairs closer than this enter the pair loss; null: all edges",
+    )
+    self_edges: bool = Field(default=False, description="an edge of zero length on every node")
+    edge_sees_encoded_nodes: bool = Field(
+        default=False,
+        description="edge updates also read the encoded nodes, as in the first NT-GNN",
+    )
+    shared_decoder: bool = Field(default=True, description="one decoder for nodes and edges")
+    initial_weights: str | None = Field(
+        default=None,
+        description="file of published weights, or folder of a saved model, to start from",
+    )
+    training: TrainingSettings = TrainingSettings(learning_rate=1e-4, augment=True)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """File or folder of the weights to start from."""
+        start = self.initial_weights
+        return {} if start is None else {"initial_weights": Path(start)}
+
+
+class BotanSettings(InteractionSettings):
+    """Bond-targeting network (Shiba et al., J. Chem. Phys. 158, 084503)."""
+
+    name: Literal["botan"] = "botan"
+
+
+class NodeTargetingSettings(InteractionSettings):
+    """Node-targeting network (Bapst et al., Nat. Phys. 16, 448): BOTAN with p = 1."""
+
+    name: Literal["nt-gnn"] = "nt-gnn"
+    node_weight: float = Field(default=1.0, ge=1, le=1, description="nodes only")
+    edge_sees_encoded_nodes: bool = True
+    self_edges: bool = True

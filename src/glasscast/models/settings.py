@@ -1,0 +1,120 @@
+"""What the settings of many models share. No torch here: checking a settings file is instant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from glasscast.config import Settings
+from glasscast.liquid.definition import is_liquid_file
+from glasscast.training.settings import TrainingSettings
+
+Target = Literal["propensity", "bond_breaking", "neighbour_relative", "nonaffine"]
+
+
+class ModelSettings(Settings):
+    """Base of the settings of every model; those of a saved model are its record."""
+
+    name: str
+    target: Target = Field(default="propensity", description="field of Configuration to forecast")
+
+    @property
+    def equilibrium_positions(self) -> tuple[str, ...]:
+        """What a forecast needs besides the snapshot, of ``inherent`` and ``cage``."""
+        structure = getattr(self, "structure", "positions")
+        return () if structure == "positions" else (structure,)
+
+    @property
+    def reads_liquid(self) -> bool:
+        """Whether a forecast asks the snapshot which liquid it is of, for its interactions."""
+        return False
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Files that these settings name, by key; none unless a model says otherwise."""
+        return {}
+
+    def beside(self, folder: Path) -> Self:
+        """Return the settings with the files they name seen from a folder."""
+        return self.model_copy(update={k: str(folder / path) for k, path in self.files.items()})
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Read the settings of a saved model; keys of former versions go by their new names."""
+        return cls(**{cls.renamed.get(key, key): value for key, value in record.items()})
+
+
+def liquid_file(liquid: str | None) -> dict[str, Path]:
+    """Return the file that a setting ``liquid`` names, unless it is the name of a known one."""
+    return {} if liquid is None or not is_liquid_file(liquid) else {"liquid": Path(liquid)}
+
+
+class RidgeSettings(ModelSettings):
+    """How a ridge regression is fitted; the same for every table of descriptors."""
+
+    penalties: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (1e1, 1e2, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6, 1e7),
+        min_length=1,
+        description="ridge penalties tried, on standardised descriptors",
+    )
+    folds: int = Field(5, ge=2, description="cross-validation folds of training configurations")
+    select: int | None = Field(
+        None, ge=1, description="keep only this many descriptors, chosen by forward selection"
+    )
+
+
+class NetworkSettings(ModelSettings):
+    """What all networks share, whatever they read."""
+
+    structure: Literal["positions", "inherent", "cage"] = "positions"
+    training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_training(cls, values: Any) -> Any:
+        """Let training settings that are not given be those of the model, not the general ones."""
+        if not isinstance(values, Mapping) or not isinstance(values.get("training"), Mapping):
+            return values
+        own = cls.model_fields["training"].default.model_dump()
+        return {**values, "training": {**own, **values["training"]}}
+
+
+class GraphSettings(NetworkSettings):
+    """What all networks on the particle graph share."""
+
+    cutoff: float = Field(
+        default=2.0, gt=0, description="edges join particles closer than this, in sigma"
+    )
+
+
+class EquivariantSettings(GraphSettings):
+    """What the networks on spherical tensors share."""
+
+    l_max: int = Field(default=2, ge=0, le=3, description="highest degree of tensors")
+    layers: int = Field(default=7, ge=1, description="interaction layers")
+    radial_functions: int = Field(default=8, ge=1, description="Bessel functions of a distance")
+    radial_cutoff: float = Field(
+        default=2.5, gt=0, description="where the Bessel functions vanish, in sigma"
+    )
+    energy: Literal["none", "positions", "inherent", "cage"] = Field(
+        default="inherent", description="structure whose energy a particle the network reads"
+    )
+    liquid: str | None = Field(
+        default=None,
+        description="interactions behind that energy: name or file; null: the configurations' own",
+    )
+    training: TrainingSettings = TrainingSettings(learning_rate=1e-3, schedule="cosine")
+
+    @property
+    def equilibrium_positions(self) -> tuple[str, ...]:
+        """Those of the graph and of the energy."""
+        wanted = {self.structure, self.energy}
+        return tuple(key for key in ("inherent", "cage") if key in wanted)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """File of a liquid of one's own."""
+        return liquid_file(self.liquid)

@@ -1,0 +1,58 @@
+"""Published weights as models of this library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from glasscast.datasets.files import sha256_of_file
+from glasscast.errors import SettingsError
+from glasscast.models.botan.model import Botan, NodeTargeting
+from glasscast.models.botan.published import is_deepmind
+from glasscast.models.deep import DeepModel
+from glasscast.models.eignn.model import EignnCage
+from glasscast.models.eignn.published import is_eignn
+from glasscast.models.foreign import read_foreign
+from glasscast.runtime import Workspace
+
+
+def import_weights(
+    path: Path, time: float | None = None, workspace: Workspace | None = None
+) -> DeepModel:
+    """Read published weights as a model that predicts.
+
+    Parameters
+    ----------
+    path : ``.pth`` of Shiba et al. (BOTAN), ``.npz`` of Bapst et al. (NT-GNN) or ``.pt`` of
+        Jiang et al. (EIGNN).
+    time : at which the weights of the first two forecast; the files do not say. BOTAN's
+        edge-pretrained ones were trained at t = 13, their node output is untrained. The ten
+        times of EIGNN are known.
+
+    Returns
+    -------
+    Botan or NodeTargeting, in units of sigma, or EignnCage, in standardised units; for species A
+    and B in three dimensions.
+
+    Raises
+    ------
+    InputError : if the file is none of them, is damaged, or holds Python objects.
+    SettingsError : if the time is needed and absent, or given and known.
+    """
+    raw = read_foreign(path)
+    model: DeepModel
+    if is_eignn(raw):
+        if time is not None:
+            raise SettingsError(
+                f"{path} forecasts ten times of its own; leave the time out", "time"
+            )
+        model = EignnCage.from_published(raw, path, workspace)
+    elif time is None:
+        raise SettingsError(
+            f"{path} does not say at which time it forecasts; give the time", "time"
+        )
+    else:
+        kind = NodeTargeting if is_deepmind(raw) else Botan
+        model = kind.from_published(raw, path, time, workspace)
+    model.provenance_ = {"published": path.name, "sha256": sha256_of_file(path)}
+    model.history_ = []
+    return model
