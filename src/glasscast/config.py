@@ -122,7 +122,7 @@ def validate(kind: type[Kind], record: Mapping[str, Any], path: Path) -> Kind:
     try:
         settings = checked(kind, record)
     except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from None
+        raise error.of(path) from None
     return settings.beside(path.resolve().parent)
 
 

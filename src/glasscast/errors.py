@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 
 class GlasscastError(Exception):
@@ -18,6 +19,11 @@ class GlasscastError(Exception):
     def __init__(self, message: str = "", parameter: str = "") -> None:
         self.parameter = parameter
         super().__init__(message)
+
+    def of(self, place: Path | str) -> Self:
+        """Return the error with the file or configuration that it is about before its message."""
+        self.args = (f"{place}: {self}",)
+        return self
 
 
 class InputError(GlasscastError):

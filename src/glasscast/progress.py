@@ -1,12 +1,16 @@
-"""Progress without a terminal's ways: library code counts, the command line draws."""
+"""Progress and log without a terminal's ways: library code counts and tells, others show it."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
+
+#: The one log of the library.
+log = logging.getLogger("glasscast")
 
 
 class Progress(Protocol):

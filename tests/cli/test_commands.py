@@ -14,7 +14,7 @@ from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.models.registry import load_model
 from glasscast.simulation.equilibrium import completed
-from glasscast.workflows import fits as parts_workflow
+from glasscast.workflows import fits as fits_workflow
 from glasscast.workflows.demo import sample_folder
 from tests.cli.material import LR, botan_folder, contents, experiment, snapshot
 from tests.unit.datasets.formats.format_writers import make_liquid, write_xyz
@@ -100,13 +100,13 @@ def test_training_with_test_data_shows_its_scores(done, tmp_path, liquid):
 def fits(monkeypatch):
     """Labels of the models that are built, in order."""
     built = []
-    original = parts_workflow.build
+    original = fits_workflow.build
 
     def build(settings, workspace):
         built.append(settings.order)
         return original(settings, workspace)
 
-    monkeypatch.setattr(parts_workflow, "build", build)
+    monkeypatch.setattr(fits_workflow, "build", build)
     return built
 
 
@@ -161,7 +161,7 @@ def one_file_tells_all(out, command):
     assert (out / "comparison.tex").read_text().count(r"\\") == 1 + len(rows)
 
 
-def test_a_learning_curve_trains_on_nested_parts(done, refused, tmp_path, liquid, fits):
+def test_a_learning_curve_trains_on_nested_sets(done, refused, tmp_path, liquid, fits):
     path, out = tmp_path / "b.yaml", tmp_path / "out"
     record = {
         "data": {"datasets": [str(liquid)], "split": "train"},

@@ -10,16 +10,17 @@ import yaml
 from safetensors.numpy import load_file
 
 from glasscast.config import read
+from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
 from glasscast.errors import InputError, SettingsError
 from glasscast.models import files
 from glasscast.models.files import model_folder, ready_models
 from glasscast.models.registry import load_model
 from glasscast.runtime import Workspace
-from glasscast.workflows import suiting
+from glasscast.workflows.describe import overview
 from glasscast.workflows.experiments import TrainExperiment
 from glasscast.workflows.export import export
-from glasscast.workflows.ready import overview
+from glasscast.workflows.predict import examine
 from glasscast.workflows.train import train
 from tests.cli.material import experiment
 
@@ -185,7 +186,9 @@ def test_scores_of_an_evaluation_are_added(done, refused, scored, trained, liqui
     refused("export", scored, tmp_path / "n", "--scores", scores, says=[scores, "once more"])
     refused("export", liquid, tmp_path / "n", says=[liquid, "glasscast train"])
     (shutil.copytree(scored, tmp_path / "killed") / "run.json").unlink()
-    refused("export", tmp_path / "killed", tmp_path / "n", says=["no record of a finished run"])
+    refused(
+        "export", tmp_path / "killed", tmp_path / "n", says=["no record of a finished experiment"]
+    )
     assert not (tmp_path / "n").exists()
 
 
@@ -249,28 +252,23 @@ def test_the_liquid_of_the_training_is_assumed_and_said(done, refused, liquid, b
     refused(*call, tmp_path / "c", says=["does not say which liquid"])
 
 
-def test_the_temperature_of_the_training_is_assumed_for_cages_only(monkeypatch, scored, liquid):
-    model, found = load_model(scored / "model"), suiting.Configuration(name="x", **arrays(liquid))
-    asked, said = [], []
-
-    def completed(snapshot, parts, liquid, temperature):
-        asked.append((tuple(parts), liquid, temperature))
-        return snapshot
+def test_the_temperature_of_the_training_is_assumed_for_cages_only(scored, liquid):
+    model, found = load_model(scored / "model"), Configuration(name="x", **arrays(liquid))
 
     def ask(structure, snapshot=found, liquid=None, temperature=None):
         model.settings = model.settings.model_copy(update={"structure": structure})
-        suiting.suited(model, snapshot, liquid, temperature, lambda _, text: said.append(text))
-        return asked[-1]
+        needs = examine(model, snapshot, liquid, temperature)
+        said.append([text.partition(";")[0] for _, text in needs.remarks])
+        return needs.missing, needs.liquid, needs.temperature
 
-    monkeypatch.setattr(suiting, "completed", completed)
+    said = []
     assert ask("positions") == ((), None, None)
     assert ask("inherent") == (("inherent",), "ka", None)
     assert ask("cage") == (("cage",), "ka", 0.64)
-    assert [text.partition(";")[0] for text in said] == ["does not tell"] * 2
     assert ask("cage", temperature=0.64, liquid="ka") == (("cage",), "ka", 0.64)
     told = found.with_fields(metadata={"liquid": "ka", "temperature": 0.64})
     assert ask("cage", told) == (("cage",), "ka", 0.64)
-    assert len(said) == 2
+    assert said == [[], ["does not tell"], ["does not tell"], [], []]
     model.state_points_ = ()  # as in records of old
     with pytest.raises(SettingsError, match="x: does not say which liquid it is of"):
         ask("cage")

@@ -9,7 +9,7 @@ from glasscast.models.files import CARD, read_record, ready_models
 from glasscast.models.registry import load_model
 from glasscast.runtime import Workspace
 from glasscast.workflows.demo import sample_folder
-from glasscast.workflows.ready import overview, size_of
+from glasscast.workflows.describe import overview, size_of
 
 READY = ready_models()
 

@@ -229,10 +229,9 @@ def info(
 ) -> None:
     """Say what a file or folder holds; list the ready models, or show the card of one."""
     from glasscast.workflows import describe as workflow
-    from glasscast.workflows.ready import overview
 
     if path is None:
-        _show_ready(overview())
+        _show_ready(workflow.overview())
         return
     card = workflow.card_of(path)
     if card is not None:

@@ -84,7 +84,6 @@ def predict(
 ) -> None:
     """Forecast every particle of snapshots; OVITO colours the files by their columns."""
     from glasscast.workflows import predict as predicting
-    from glasscast.workflows import reporting
 
     with workspace_for(threads) as workspace:
         found = predicting.predict(
@@ -100,13 +99,13 @@ def predict(
             workspace=workspace,
         )
         if report:
-            page = reporting.report_forecasts(out, found, model)
+            page = predicting.report_forecasts(out, found, model)
             console.print(f"report in {page}", highlight=False, soft_wrap=True)
-    console.print(f"{len(found.forecasts)} forecasts in {out}", highlight=False, soft_wrap=True)
+    console.print(f"{len(found)} forecasts in {out}", highlight=False, soft_wrap=True)
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="folder of a finished training")],
+    training: Annotated[Path, typer.Argument(help="folder of a finished training")],
     out: Annotated[Path, typer.Argument(help="folder to write; its name is the model's")],
     scores: Annotated[
         list[Path] | None,
@@ -116,11 +115,11 @@ def export(
         list[str] | None, typer.Option(help="a further limit for the card, repeatable")
     ] = None,
 ) -> None:
-    """Turn a training run into a ready model: weights in single precision, and a model card."""
+    """Turn a training into a ready model: weights in single precision, and a model card."""
+    from glasscast.workflows.describe import size_of
     from glasscast.workflows.export import export as workflow
-    from glasscast.workflows.ready import size_of
 
-    workflow(run, out, scores=scores or (), notes=note or ())
+    workflow(training, out, scores=scores or (), notes=note or ())
     console.print(
         f"ready model in {out}, {size_of(out) / 1e6:.2f} MB", highlight=False, soft_wrap=True
     )
@@ -135,11 +134,11 @@ def evaluate(
 ) -> None:
     """Score a model against measured dynamics, beside the noise ceiling."""
     from glasscast.datasets.dataset import Dataset
-    from glasscast.workflows.evaluate import evaluate_model
+    from glasscast.workflows.evaluate import evaluate as workflow
 
     data = Dataset.open(dataset)
     with workspace_for(threads) as workspace:
-        table = evaluate_model(model, data.split(split) if split else data, out, workspace)
+        table = workflow(model, data.split(split) if split else data, out, workspace)
     show(table)
 
 
@@ -153,12 +152,11 @@ def benchmark(
     from glasscast.config import read
     from glasscast.workflows import benchmark as workflow
     from glasscast.workflows.experiments import BenchmarkExperiment
-    from glasscast.workflows.reporting import report_benchmark
 
     settings = read(BenchmarkExperiment, experiment, overrides or [])
     with workspace_for(threads) as workspace:
         result = workflow.benchmark(settings, out, workspace)
-        page = report_benchmark(
+        page = workflow.report_benchmark(
             out, settings, result, title=experiment.stem, command=command_line()
         )
     show(result.scores)

@@ -40,7 +40,10 @@ Cluster = Annotated[
     typer.Option(help="key=value for Slurm jobs, such as queue, cores, memory, walltime"),
 ]
 ModelName = Annotated[
-    str, typer.Option("--model", "-m", help="folder of a model or run, or a ready model's name")
+    str,
+    typer.Option(
+        "--model", "-m", help="folder of a model or its training, or a ready model's name"
+    ),
 ]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="key=value on top of the file, repeatable")

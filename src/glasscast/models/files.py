@@ -24,7 +24,7 @@ from glasscast.runtime import __version__
 
 FORMAT_VERSION = 1
 RECORD, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
-#: Folder of the model in a run folder.
+#: Folder of the model within that of its training.
 MODEL = "model"
 
 

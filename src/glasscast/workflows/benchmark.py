@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from glasscast.evaluation.comparison import Comparison, compare
@@ -12,10 +13,11 @@ from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation, write_smoothness
 from glasscast.evaluation.susceptibility import SusceptibilityEvaluation, SusceptibilityScore
 from glasscast.progress import task
+from glasscast.report.page import write_report
 from glasscast.runtime import Workspace
-from glasscast.workflows.experiment_folder import RunFolder, refuse_absent_files
+from glasscast.workflows.experiment_folder import ExperimentFolder, refuse_absent_files
 from glasscast.workflows.experiments import BenchmarkExperiment
-from glasscast.workflows.fits import Part, cost_of, forecast_part, parts_of, read_forecasts
+from glasscast.workflows.fits import Fit, carry_out, cost_of, fits_of, read_forecasts
 from glasscast.workflows.learning_curve import (
     LearningCurve,
     forecast_sizes,
@@ -23,6 +25,9 @@ from glasscast.workflows.learning_curve import (
     sizes_of,
     write_learning_curve,
 )
+
+#: Configurations drawn in figures: enough to see, few enough to load at once.
+_EXAMPLES = 4
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class BenchmarkResult:
 def benchmark(
     experiment: BenchmarkExperiment, out: Path, workspace: Workspace | None = None
 ) -> BenchmarkResult:
-    """Train and forecast every part with every model, then score each model as a whole.
+    """Train and forecast every fit with every model, then score each model as a whole.
 
     Forecasts are kept, one file a configuration; what is on disk is not made again, so a killed
     benchmark goes on where it stopped.
@@ -47,9 +52,10 @@ def benchmark(
     Parameters
     ----------
     experiment : what to compare.
-    out : run folder; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``, ``.tex``, and
-        ``comparison.csv``, ``.md``, ``.tex`` with susceptibilities, costs and published scores,
-        and ``smoothness.json``, ``.csv``; with ``training_sizes`` also ``learning_curve.csv``.
+    out : folder of the experiment; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``,
+        ``.tex``, and ``comparison.csv``, ``.md``, ``.tex`` with susceptibilities, costs and
+        published scores, and ``smoothness.json``, ``.csv``; with ``training_sizes`` also
+        ``learning_curve.csv``.
 
     Returns
     -------
@@ -57,25 +63,25 @@ def benchmark(
 
     Raises
     ------
-    SettingsError : if the run folder holds another experiment, or folds or sizes are impossible.
+    SettingsError : if the folder holds another experiment, or folds or sizes are impossible.
     InputError : if a file that the settings name is absent.
     """
     workspace = workspace or Workspace()
     literature = published_of(experiment)
-    parts = parts_of(experiment)
-    sizes_of(experiment, parts)  # refuse impossible sizes before any work
+    fits = fits_of(experiment)
+    sizes_of(experiment, fits)  # refuse impossible sizes before any work
     refuse_absent_files(*experiment.models.values())
-    run = RunFolder(out, experiment)
-    with run.logging():
+    folder = ExperimentFolder(out, experiment)
+    with folder.logging():
         for label, settings in experiment.models.items():
-            with task(workspace.progress, f"benchmark {label}", len(parts)) as progress:
-                for part in parts:
-                    forecast_part(label, settings, part, experiment.seed, out, workspace)
+            with task(workspace.progress, f"benchmark {label}", len(fits)) as progress:
+                for fit in fits:
+                    carry_out(fit, label, settings, experiment.seed, out, workspace)
                     progress.advance(label)
-        forecast_sizes(experiment, parts, out, workspace)
-        result = _evaluate(experiment, parts, out, literature)
+        forecast_sizes(experiment, fits, out, workspace)
+        result = _evaluate(experiment, fits, out, literature)
         _write(result, out)
-        run.finish({"seed": experiment.seed, "parts": [part.test.names for part in parts]})
+        folder.finish({"seed": experiment.seed, "fits": [fit.test.names for fit in fits]})
     return result
 
 
@@ -92,19 +98,19 @@ def published_of(experiment: BenchmarkExperiment) -> list[PublishedScore]:
 
 
 def _evaluate(
-    experiment: BenchmarkExperiment, parts: list[Part], out: Path, literature: list[PublishedScore]
+    experiment: BenchmarkExperiment, fits: list[Fit], out: Path, literature: list[PublishedScore]
 ) -> BenchmarkResult:
     """Judge the kept forecasts, one configuration at a time."""
-    evaluation = Evaluation(parts[0].test.name, seed=experiment.seed)
+    evaluation = Evaluation(fits[0].test.name, seed=experiment.seed)
     smoothness = SmoothnessEvaluation()
     susceptibility = SusceptibilityEvaluation(experiment.chi4_threshold, seed=experiment.seed)
     for label in experiment.models:
-        for part in parts:
-            for forecast in read_forecasts(out, label, part.test):
+        for fit in fits:
+            for forecast in read_forecasts(out, label, fit.test):
                 for each in (evaluation, smoothness, susceptibility):
                     each.add(forecast, forecast.configuration)
     scores, chi4 = evaluation.table(), susceptibility.scores()
-    costs = {label: cost_of(out, label, parts) for label in experiment.models}
+    costs = {label: cost_of(out, label, fits) for label in experiment.models}
     return BenchmarkResult(
         scores=scores,
         comparison=compare(
@@ -112,7 +118,7 @@ def _evaluate(
         ),
         smoothness=smoothness,
         susceptibility=chi4,
-        learning_curve=score_sizes(experiment, parts, out),
+        learning_curve=score_sizes(experiment, fits, out),
     )
 
 
@@ -125,3 +131,79 @@ def _write(result: BenchmarkResult, out: Path) -> None:
         result.scores.write(out / f"scores.{suffix}")
     for suffix in ("csv", "md", "tex"):
         result.comparison.write(out / f"comparison.{suffix}")
+
+
+def report_benchmark(
+    out: Path,
+    experiment: BenchmarkExperiment,
+    result: BenchmarkResult,
+    *,
+    title: str,
+    command: str = "",
+) -> Path:
+    """Write the page of a finished benchmark; particle figures show the best model.
+
+    Parameters
+    ----------
+    out : folder of the benchmark.
+    result : what it found.
+    command : that makes the page again.
+
+    Returns
+    -------
+    The HTML page.
+    """
+    fits = fits_of(experiment)
+    best = best_model(result.scores)
+    examples = [
+        (forecast, forecast.configuration)
+        for fit in fits
+        for forecast in islice(read_forecasts(out, best, fit.test), _EXAMPLES)
+    ][:_EXAMPLES]
+    if experiment.test is not None:
+        how = f"trained on {len(fits[0].train)} and scored on {len(fits[0].test)} configurations"
+    else:
+        how = f"cross-validated by configuration in {len(fits)} folds"
+    sources = [data.datasets for data in (experiment.data, experiment.test) if data is not None]
+    return write_report(
+        out,
+        title=title,
+        scores=result.scores,
+        examples=examples,
+        settings=experiment.model_dump(mode="json"),
+        summary=f"{', '.join(experiment.models)}: {how}. {_copies(experiment)}"
+        f"Particle figures show {best}.",
+        data={
+            "data sets": [str(path) for path in dict.fromkeys(chain.from_iterable(sources))],
+            "training configurations": len(fits[0].train),
+            "scored configurations": sum(len(fit.test) for fit in fits),
+        },
+        learning_curve=result.learning_curve,
+        tau_alpha=experiment.tau_alpha,
+        smoothness=result.smoothness,
+        comparison=result.comparison,
+        susceptibility=result.susceptibility,
+        command=command,
+    )
+
+
+def _copies(experiment: BenchmarkExperiment) -> str:
+    """Say which models used thermal copies; '' if none did."""
+    if experiment.copies is None:
+        return ""
+    trained = experiment.copies.models
+    text = "Thermal copies were trained on"
+    if trained is not None:
+        text += f" by {', '.join(trained)}"
+    if experiment.copies.averaged:
+        text += f" and averaged over by {', '.join(experiment.copies.averaged)}"
+    return f"{text}. "
+
+
+def best_model(scores: ScoreTable) -> str:
+    """Model with the best mean score over species and times."""
+    rows = scores.select(metric="pearson_mean")
+    totals: dict[str, list[float]] = {}
+    for row in rows:
+        totals.setdefault(row.model, []).append(row.value)
+    return max(totals, key=lambda model: sum(totals[model]) / len(totals[model]))

@@ -8,9 +8,8 @@ from pathlib import Path
 from glasscast.datasets.dataset import Dataset
 from glasscast.models.lr import LinearSettings
 from glasscast.runtime import Workspace
-from glasscast.workflows.benchmark import benchmark
+from glasscast.workflows.benchmark import benchmark, report_benchmark
 from glasscast.workflows.experiments import BenchmarkExperiment, Data
-from glasscast.workflows.reporting import report_benchmark
 
 
 def sample_folder() -> Path:
@@ -23,7 +22,7 @@ def demo(out: Path, workspace: Workspace | None = None, command: str = "") -> Pa
 
     Parameters
     ----------
-    out : run folder.
+    out : folder of the experiment.
     command : that makes the page again, for the page.
 
     Returns

@@ -6,13 +6,19 @@ from pathlib import Path
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.evaluation.score_table import ScoreTable
-from glasscast.evaluation.smoothness_scores import write_smoothness
+from glasscast.evaluation.scores import Evaluation
+from glasscast.evaluation.smoothness_scores import (
+    SmoothnessEvaluation,
+    SmoothnessScore,
+    write_smoothness,
+)
+from glasscast.models.base import Model
 from glasscast.models.registry import load_model
+from glasscast.progress import track
 from glasscast.runtime import Workspace
-from glasscast.workflows.train import score
 
 
-def evaluate_model(
+def evaluate(
     model: Path | str,
     dataset: Dataset,
     out: Path | None = None,
@@ -22,7 +28,7 @@ def evaluate_model(
 
     Parameters
     ----------
-    model : folder of a model or of a training run, or the name of a ready model.
+    model : folder of a model or of its training, or the name of a ready model.
     dataset : labelled; configurations the model was trained on are the caller's concern.
     out : folder for ``scores.json``, ``.csv``, ``.md`` and ``smoothness.json``, ``.csv``; nothing
         is written without it.
@@ -33,3 +39,13 @@ def evaluate_model(
             table.write(out / f"scores.{suffix}")
         write_smoothness(out, smoothness)
     return table
+
+
+def score(model: Model, test: Dataset) -> tuple[ScoreTable, list[SmoothnessScore]]:
+    """Forecast each test configuration; score it, and compare how smooth it is."""
+    evaluation, smoothness = Evaluation(test.name), SmoothnessEvaluation()
+    for configuration in track(model.workspace.progress, f"score {model.name}", test, len(test)):
+        forecast = model.predict(configuration)
+        evaluation.add(forecast, configuration)
+        smoothness.add(forecast, configuration)
+    return evaluation.table(), smoothness.scores()

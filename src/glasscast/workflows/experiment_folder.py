@@ -1,4 +1,4 @@
-"""Run folders: what was asked, with what, and what came out."""
+"""The folder of an experiment: what was asked, with what, and what came out."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import remove_partials, write_atomically, write_json
 from glasscast.errors import InputError, SettingsError
 from glasscast.models.identity import by_content
 from glasscast.models.settings import ModelSettings
+from glasscast.progress import log
 from glasscast.runtime import versions
-from glasscast.workflows.experiments import Data
 
-EXPERIMENT, RECORD, LOG = "experiment.yaml", "run.json", "run.log"
-
-log = logging.getLogger("glasscast")
+EXPERIMENT, OUTCOME, LOG = "experiment.yaml", "run.json", "run.log"
 
 
 def refuse_absent_files(*models: ModelSettings) -> None:
@@ -36,7 +33,7 @@ def refuse_absent_files(*models: ModelSettings) -> None:
         by_content(settings)
 
 
-class RunFolder:
+class ExperimentFolder:
     """A folder that belongs to one experiment; a rerun of the same goes on in it.
 
     One that holds the settings of an experiment and nothing else, since that was refused before
@@ -60,7 +57,8 @@ class RunFolder:
         begun = folder.is_dir() and any(other != path for other in folder.iterdir())
         if kept not in (None, resolved) and begun:
             raise SettingsError(
-                f"{folder} holds another experiment; choose another --out or delete the folder"
+                f"{folder} holds another experiment; choose another folder or delete it",
+                "out",
             )
         if folder.is_dir():
             remove_partials(folder)
@@ -69,16 +67,16 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the run has been completed."""
-        return (self.folder / RECORD).exists()
+        """Whether the experiment has been completed."""
+        return (self.folder / OUTCOME).exists()
 
     def finish(self, record: dict[str, Any]) -> None:
-        """Write the record that marks the run as complete."""
-        write_json(self.folder / RECORD, {"versions": versions(), **record})
+        """Write the record that marks the experiment as complete."""
+        write_json(self.folder / OUTCOME, {"versions": versions(), **record})
 
     @contextmanager
     def logging(self) -> Iterator[None]:
-        """Send the log to the folder as well, while the run is at work."""
+        """Send the log to the folder as well, while the experiment is at work."""
         handler = logging.FileHandler(self.folder / LOG, encoding="utf-8")
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         log.addHandler(handler)
@@ -89,48 +87,15 @@ class RunFolder:
             handler.close()
 
 
-def read_run(folder: Path) -> dict[str, Any]:
-    """Read the record of a finished run.
+def read_outcome(folder: Path) -> dict[str, Any]:
+    """Read the record of a finished experiment.
 
     Raises
     ------
-    InputError : if the run is not finished.
+    InputError : if it is not finished.
     """
-    path = folder / RECORD
+    path = folder / OUTCOME
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise InputError(path, f"is no record of a finished run ({error})") from None
-
-
-def about(data: Dataset) -> dict[str, Any]:
-    """Say for the record which data were used."""
-    return {"data": data.name, "configurations": len(data)}
-
-
-def open_data(data: Data) -> Dataset:
-    """Open, split and join the datasets an experiment names, and pick its times.
-
-    Raises
-    ------
-    InputError : if a folder is no dataset, or lacks the split, a configuration or a time.
-    """
-    opened = [Dataset.open(folder) for folder in data.datasets]
-    if data.split is not None:
-        opened = [dataset.split(data.split) for dataset in opened]
-    joined = Dataset.join(opened)
-    if data.configurations is not None:
-        joined = joined.subset(data.configurations)
-    return joined if data.times is None else joined.at_times(data.times)
-
-
-def with_copies(train: Dataset, copies: Dataset | None) -> Dataset:
-    """Training configurations, and those thermal copies that descend from them.
-
-    Copies of other configurations are left out: these may be test data.
-    """
-    if copies is None:
-        return train
-    joined = Dataset.join([train, copies])
-    parents = {entry.parent for entry in joined.entries[: len(train)]}
-    return joined.subset([e.name for e in joined.entries if e.parent in parents])
+        raise InputError(path, f"is no record of a finished experiment ({error})") from None

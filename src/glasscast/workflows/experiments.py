@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from glasscast.config import Settings
+from glasscast.datasets.dataset import Dataset
+from glasscast.errors import SettingsError
 from glasscast.models.registry import ChosenModel
 
 #: Labels name folders, so they hold nothing a path would trip over.
@@ -27,6 +29,21 @@ class Data(Settings):
     def beside(self, folder: Path) -> Self:
         """Return the settings with the dataset folders seen from a folder."""
         return self.model_copy(update={"datasets": tuple(folder / p for p in self.datasets)})
+
+    def open(self) -> Dataset:
+        """Open, split and join the datasets, and pick the configurations and times.
+
+        Raises
+        ------
+        InputError : if a folder is no dataset, or lacks the split, a configuration or a time.
+        """
+        opened = [Dataset.open(folder) for folder in self.datasets]
+        if self.split is not None:
+            opened = [dataset.split(self.split) for dataset in opened]
+        joined = Dataset.join(opened)
+        if self.configurations is not None:
+            joined = joined.subset(self.configurations)
+        return joined if self.times is None else joined.at_times(self.times)
 
 
 class TrainExperiment(Settings):
@@ -80,7 +97,7 @@ class BenchmarkExperiment(Settings):
     training_sizes: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
         None,
         min_length=1,
-        description="also train on only so many configurations of each part: the learning curve",
+        description="also train on only so many configurations in each fit: the learning curve",
     )
     seed: int = Field(0, ge=0)
     tau_alpha: float | None = Field(None, gt=0, description="marked in figures")
@@ -131,3 +148,36 @@ class TransferExperiment(Settings):
         if any(not group for group in self.trainings or ()):
             raise ValueError("trainings: each must name at least one state")
         return self
+
+
+def with_copies(train: Dataset, copies: Dataset | None) -> Dataset:
+    """Training configurations, and those thermal copies that descend from them.
+
+    Copies of other configurations are left out: these may be test data.
+    """
+    if copies is None:
+        return train
+    joined = Dataset.join([train, copies])
+    parents = {entry.parent for entry in joined.entries[: len(train)]}
+    return joined.subset([e.name for e in joined.entries if e.parent in parents])
+
+
+def refuse_overlap(train: Dataset, test: Dataset) -> None:
+    """Refuse test data that is trained on.
+
+    Raises
+    ------
+    SettingsError : naming a configuration that is on both sides.
+    """
+    seen = {entry.checksum for entry in train.entries}
+    both = [entry.name for entry in test.entries if entry.checksum in seen]
+    if both:
+        raise SettingsError(
+            f"configuration '{both[0]}' is in the training and the test data; use splits that "
+            "do not overlap"
+        )
+
+
+def about(data: Dataset) -> dict[str, Any]:
+    """Say for the record which data were used."""
+    return {"data": data.name, "configurations": len(data)}

@@ -1,4 +1,4 @@
-"""Parts of a benchmark: fits, and the forecasts and costs they leave on disk."""
+"""The fits of an experiment, and the forecasts and costs they leave on disk."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from glasscast.models.forecast import ModelForecast
 from glasscast.models.identity import fingerprint, fit_identity
 from glasscast.models.registry import build
 from glasscast.models.settings import ModelSettings
+from glasscast.progress import log
 from glasscast.runtime import Workspace, __version__, forget_peak, peak_mb
-from glasscast.workflows.experiment_folder import log, open_data, with_copies
-from glasscast.workflows.experiments import BenchmarkExperiment
-from glasscast.workflows.train import refuse_overlap
+from glasscast.workflows.experiments import BenchmarkExperiment, refuse_overlap, with_copies
 
 FORECASTS = "forecasts"
 #: Between the label of a model and the number of its training configurations, in folder names.
@@ -31,8 +30,8 @@ SIZE_MARK = "--"
 
 
 @dataclass(frozen=True)
-class Part:
-    """Train on some configurations, forecast others.
+class Fit:
+    """Train on some configurations, forecast others; fit k of a cross-validation is its fold k.
 
     Parameters
     ----------
@@ -62,30 +61,29 @@ class Part:
         return with_copies(alone, self.copies if label in self.averaged else None)
 
 
-def parts_of(experiment: BenchmarkExperiment) -> list[Part]:
-    """Folds of the benchmark; one part when it has test data of its own."""
-    data = open_data(experiment.data)
-    copies = None if experiment.copies is None else open_data(experiment.copies)
+def fits_of(experiment: BenchmarkExperiment) -> list[Fit]:
+    """Fits of a benchmark with each model: one a fold, or one when it has test data."""
+    data = experiment.data.open()
+    copies = None if experiment.copies is None else experiment.copies.open()
     use: dict[str, Any] = {}
     if copies is not None and experiment.copies is not None:
         _refuse_strangers(data, copies)
         wanted = experiment.copies
         use = {"copies": copies, "trained_with": wanted.models, "averaged": wanted.averaged}
     if experiment.test is not None:
-        test = open_data(experiment.test)
+        test = experiment.test.open()
         refuse_overlap(data, test)
-        return [Part(0, data, test, **use)]
+        return [Fit(0, data, test, **use)]
     parents = [entry.parent for entry in data.entries]
     count = len(set(parents)) if experiment.folds == "each" else experiment.folds
     held_out = fold_indices(parents, count, experiment.seed)
-    parts = []
+    fits, names = [], data.names
     for number, held in enumerate(held_out):
-        names = data.names
         test_names = [names[i] for i in held]
         rest = [name for name in names if name not in set(test_names)]
         train, test = data.subset(rest), data.subset(test_names)
-        parts.append(Part(number, train, test, **use))
-    return parts
+        fits.append(Fit(number, train, test, **use))
+    return fits
 
 
 def _refuse_strangers(data: Dataset, copies: Dataset) -> None:
@@ -110,21 +108,21 @@ def forecast_path(out: Path, label: str, name: str) -> Path:
     return out / FORECASTS / label / f"{file_stem(name)}.npz"
 
 
-def forecast_part(
+def carry_out(
+    fit: Fit,
     label: str,
     settings: ModelSettings,
-    part: Part,
     seed: int,
     out: Path,
     workspace: Workspace,
 ) -> None:
-    """Train a model and forecast those configurations of one part that have no forecast yet."""
+    """Train a model and forecast those configurations of a fit that have no forecast yet."""
     plain_label = label.partition(SIZE_MARK)[0]
-    train = part.trained_on(plain_label)
-    sources = {name: part.forecast_from(name, plain_label) for name in part.test.names}
+    train = fit.trained_on(plain_label)
+    sources = {name: fit.forecast_from(name, plain_label) for name in fit.test.names}
     wanted = _fingerprint(settings, train, sources, seed)
     missing = [
-        name for name in part.test.names if not is_kept(forecast_path(out, label, name), wanted)
+        name for name in fit.test.names if not is_kept(forecast_path(out, label, name), wanted)
     ]
     if not missing:
         return
@@ -133,10 +131,10 @@ def forecast_part(
     model = build(settings, workspace).fit(
         train,
         seed=seed,
-        checkpoint=out / f"checkpoint-{label}-{part.number}.npz",
+        checkpoint=out / f"checkpoint-{label}-{fit.number}.npz",
     )
     fitted = perf_counter() - started
-    log.info("%s, part %d: fitted in %.1f s", label, part.number, fitted)
+    log.info("%s, fit %d: done in %.1f s", label, fit.number, fitted)
     for name in missing:
         # Nothing remembered from training: the time of a forecast is that of a new snapshot.
         model.workspace = Workspace(workspace.threads, workspace.limit, workspace.progress)
@@ -178,7 +176,7 @@ def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[ModelForeca
         )
 
 
-def cost_of(out: Path, label: str, parts: list[Part]) -> Cost:
+def cost_of(out: Path, label: str, fits: list[Fit]) -> Cost:
     """Cost of one model, from what was noted with its forecasts.
 
     Raises
@@ -186,7 +184,7 @@ def cost_of(out: Path, label: str, parts: list[Part]) -> Cost:
     InputError : if a forecast is missing or damaged.
     """
     found = []
-    for path in (forecast_path(out, label, name) for part in parts for name in part.test.names):
+    for path in (forecast_path(out, label, name) for fit in fits for name in fit.test.names):
         record = read_kept(path).record
         found.append([record.get(field.name, math.nan) for field in fields(Cost)])
     parameters, fit, forecast, peak = np.array(found, dtype=np.float64).T

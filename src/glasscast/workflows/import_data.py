@@ -18,9 +18,8 @@ from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import InputError, SettingsError, ShapeError
 from glasscast.liquid.box import FloatArray
 from glasscast.liquid.definition import load_liquid, load_liquid_settings
-from glasscast.progress import track
+from glasscast.progress import log, track
 from glasscast.runtime import Workspace
-from glasscast.workflows.experiment_folder import log
 
 #: Raised when the meaning of an imported field changes, so that old imports are made again.
 TARGETS_VERSION = 1

@@ -16,69 +16,69 @@ from glasscast.models.settings import ModelSettings, NetworkSettings
 from glasscast.progress import task
 from glasscast.runtime import Workspace
 from glasscast.workflows.experiments import BenchmarkExperiment
-from glasscast.workflows.fits import SIZE_MARK, Part, forecast_part, read_forecasts
+from glasscast.workflows.fits import SIZE_MARK, Fit, carry_out, read_forecasts
 
 #: Number of training configurations -> scores of all models.
 LearningCurve = dict[int, ScoreTable]
 
 
-def sizes_of(experiment: BenchmarkExperiment, parts: list[Part]) -> list[int]:
-    """Training sizes in ascending order, the whole training set of the parts last.
+def sizes_of(experiment: BenchmarkExperiment, fits: list[Fit]) -> list[int]:
+    """Training sizes in ascending order, the whole training set of the fits last.
 
     Raises
     ------
-    SettingsError : if a size exceeds what a part has to train on.
+    SettingsError : if a size exceeds what a fit has to train on.
     """
     if experiment.training_sizes is None:
         return []
-    whole = min(len(part.train) for part in parts)
+    whole = min(len(fit.train) for fit in fits)
     most = max(experiment.training_sizes)
     if most > whole:
         raise SettingsError(
-            f"'training_sizes' asks for {most} configurations, but a part has only {whole} to "
+            f"'training_sizes' asks for {most} configurations, but a fit has only {whole} to "
             "train on"
         )
     return sorted({*experiment.training_sizes, whole})
 
 
-def smaller(part: Part, size: int, seed: int) -> Part:
+def smaller(fit: Fit, size: int, seed: int) -> Fit:
     """Train on ``size`` configurations only; smaller sets are contained in larger ones."""
-    order = np.random.default_rng([seed, part.number]).permutation(len(part.train))
+    order = np.random.default_rng([seed, fit.number]).permutation(len(fit.train))
     chosen = set(order[:size].tolist())
-    names = [name for k, name in enumerate(part.train.names) if k in chosen]
-    return replace(part, train=part.train.subset(names))
+    names = [name for k, name in enumerate(fit.train.names) if k in chosen]
+    return replace(fit, train=fit.train.subset(names))
 
 
 def forecast_sizes(
-    experiment: BenchmarkExperiment, parts: list[Part], out: Path, workspace: Workspace
+    experiment: BenchmarkExperiment, fits: list[Fit], out: Path, workspace: Workspace
 ) -> None:
-    """Train and forecast every part with every model and size that has no forecast yet.
+    """Train and forecast every fit with every model and size that has no forecast yet.
 
     Deep models train as many steps as with all configurations, in more epochs; the stages of
     GlassMLP are left as they are.
     """
-    sizes = sizes_of(experiment, parts)[:-1]  # the last are the benchmark's own
+    sizes = sizes_of(experiment, fits)[:-1]  # the last are the benchmark's own
     for label, settings in experiment.models.items():
-        with task(workspace.progress, f"sizes {label}", len(sizes) * len(parts)) as progress:
+        with task(workspace.progress, f"sizes {label}", len(sizes) * len(fits)) as progress:
             for size in sizes:
-                for part in parts:
-                    fewer = smaller(part, size, experiment.seed)
-                    same = _as_many_steps(settings, len(part.train) / size)
+                for fit in fits:
+                    fewer = smaller(fit, size, experiment.seed)
+                    same = _as_many_steps(settings, len(fit.train) / size)
                     name = _name(label, size)
-                    forecast_part(name, same, fewer, experiment.seed, out, workspace)
+                    carry_out(fewer, name, same, experiment.seed, out, workspace)
                     progress.advance(f"{size}")
 
 
-def score_sizes(experiment: BenchmarkExperiment, parts: list[Part], out: Path) -> LearningCurve:
+def score_sizes(experiment: BenchmarkExperiment, fits: list[Fit], out: Path) -> LearningCurve:
     """Scores of each size, from the kept forecasts."""
-    sizes = sizes_of(experiment, parts)
+    sizes = sizes_of(experiment, fits)
     curve: LearningCurve = {}
     for size in sizes:
-        evaluation = Evaluation(parts[0].test.name, seed=experiment.seed)
+        evaluation = Evaluation(fits[0].test.name, seed=experiment.seed)
         for label in experiment.models:
             name = label if size == sizes[-1] else _name(label, size)
-            for part in parts:
-                for forecast in read_forecasts(out, name, part.test):
+            for fit in fits:
+                for forecast in read_forecasts(out, name, fit.test):
                     evaluation.add(replace(forecast, model=label), forecast.configuration)
         curve[size] = evaluation.table()
     return curve

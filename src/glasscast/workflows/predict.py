@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import MANIFEST, Dataset, file_stem
 from glasscast.datasets.formats.registry import read_snapshot
+from glasscast.datasets.state_points import (
+    Quantity,
+    StatePoint,
+    always_there,
+    departures,
+    resolve,
+)
 from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
-from glasscast.models.forecast import ModelForecast
+from glasscast.liquid.interactions import species_name
+from glasscast.models.base import Model
+from glasscast.models.files import model_folder, read_record
 from glasscast.models.registry import load_model
-from glasscast.progress import track
-from glasscast.report.forecast_files import write_forecast
+from glasscast.progress import log, track
+from glasscast.report.page import write_report
 from glasscast.runtime import Workspace
-from glasscast.simulation.thermal_copies import SEPARATION
-from glasscast.workflows.experiment_folder import log
-from glasscast.workflows.suiting import suited
+from glasscast.simulation.equilibrium import completed
+from glasscast.simulation.thermal_copies import SEPARATION, copies_of
+from glasscast.workflows.forecast import Forecast
 
-
-@dataclass(frozen=True)
-class Predictions:
-    """What :func:`predict` found.
-
-    Parameters
-    ----------
-    forecasts : of all snapshots, in order.
-    remarks : what was assumed of the snapshots and how they differ from the training set.
-    """
-
-    forecasts: list[ModelForecast]
-    remarks: list[str]
+_DRAWN = 4  # snapshots in the figures of a report
 
 
 def predict(
     model: Path | str,
     snapshots: Sequence[Path],
-    out: Path,
+    out: Path | None = None,
     *,
     formats: Sequence[str] = ("xyz",),
     density: float | None = None,
@@ -47,18 +46,19 @@ def predict(
     copies: int = 0,
     copy_time: float = 5.0,
     workspace: Workspace | None = None,
-) -> Predictions:
-    """Forecast every snapshot in some files and write each forecast.
+) -> list[Forecast]:
+    """Forecast every snapshot in some files.
 
     A model that reads inherent structures or cage states gets them made where a snapshot carries
-    none. Liquid and temperature are those of the file or the options, else those the model was
+    none. Liquid and temperature are those of the file or those given, else those the model was
     trained on; the log says so, and where a snapshot is unlike what the model was trained on.
 
     Parameters
     ----------
-    model : folder of a model or of a training run, or the name of a ready model.
+    model : folder of a model or of its training, or the name of a ready model.
     snapshots : files of any readable format, or dataset folders.
-    out : folder for the forecasts, one file a snapshot and format.
+    out : folder for the forecasts, one file a snapshot and format, each written as soon as it is
+        made; nothing is written without it.
     formats : of ``xyz``, ``gsd``, ``npz``.
     density : number density, for files without a box.
     liquid, temperature : to find equilibrium positions with, where a file does not tell.
@@ -72,32 +72,25 @@ def predict(
     SettingsError : if equilibrium positions are needed of a liquid or temperature not known.
     """
     fitted = load_model(model, workspace)
-    forecasts: list[ModelForecast] = []
-    remarks: list[str] = []
+    forecasts: list[Forecast] = []
     for path in snapshots:
-        say = partial(_say, remarks, path)
-        for found in track(fitted.workspace.progress, path.name, read(path, density), None):
+        said: set[str] = set()
+        for snapshot in track(fitted.workspace.progress, path.name, read(path, density), None):
             try:
-                suiting = suited(fitted, found, liquid, temperature, say, copies, copy_time)
-                configuration, forecast = (
-                    suiting[0],
-                    fitted.predict_mean(suiting, SEPARATION * copy_time),
-                )
+                needs = examine(fitted, snapshot, liquid, temperature, copies > 0)
+                remarks = _say(path, needs, said)
+                whole = [complete(snapshot, needs)]
+                if copies:
+                    whole += copies_of(whole[0], copies, copy_time, needs.liquid, needs.temperature)
+                made = fitted.predict_mean(whole, SEPARATION * copy_time)
             except (ModelError, ShapeError, SettingsError) as error:
-                raise type(error)(f"{path}: {error}", error.parameter) from None
-            for suffix in formats:
-                truth = configuration if len(configuration.times) else None
-                write_forecast(out / f"{file_stem(configuration.name)}.{suffix}", forecast, truth)
+                raise error.of(path) from None
+            forecast = Forecast.of(made, remarks)
+            if out is not None:
+                for suffix in formats:
+                    forecast.write(out / f"{file_stem(snapshot.name)}.{suffix}")
             forecasts.append(forecast)
-    return Predictions(forecasts, remarks)
-
-
-def _say(remarks: list[str], path: Path, level: int, text: str) -> None:
-    """Log a line unless it was said of an earlier frame of the same file."""
-    line = f"{path}: {text}"
-    if line not in remarks:
-        remarks.append(line)
-        log.log(level, "%s", line)
+    return forecasts
 
 
 def read(path: Path, density: float | None = None) -> Sequence[Configuration]:
@@ -113,3 +106,129 @@ def read(path: Path, density: float | None = None) -> Sequence[Configuration]:
     if not found:
         raise InputError(path, "holds no snapshot")
     return found
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a snapshot needs before a model can read it.
+
+    Parameters
+    ----------
+    missing : equilibrium positions that the model reads and the snapshot lacks.
+    liquid : to find them with, or that the model reads; None where it takes none.
+    temperature : to find them with.
+    named : whether the snapshot's metadata are to name the liquid.
+    remarks : level of logging and line: how the snapshot differs from the training, and what is
+        assumed of it.
+    """
+
+    missing: tuple[str, ...]
+    liquid: str | None
+    temperature: float | None
+    named: bool
+    remarks: tuple[tuple[int, str], ...]
+
+
+def examine(
+    model: Model,
+    snapshot: Configuration,
+    liquid: str | None = None,
+    temperature: float | None = None,
+    copies: bool = False,
+) -> Needs:
+    """Make sure that a model can read a snapshot, and say what that lacks.
+
+    Parameters
+    ----------
+    liquid, temperature : where the snapshot's metadata do not tell. When they are needed and not
+        given either, those the model was trained on are taken, provided there is only one.
+    copies : whether thermal copies are wanted.
+
+    Raises
+    ------
+    ModelError : if its dimension or species are not those the model was trained on.
+    SettingsError : if the liquid or the temperature are needed and nobody tells them.
+    """
+    model.check_structure(snapshot)
+    told, given = StatePoint.of(snapshot), StatePoint.stated(liquid, temperature)
+    remarks = _differences(model, snapshot, given)
+    settings = model.settings
+    missing = tuple(key for key in settings.equilibrium_positions if getattr(snapshot, key) is None)
+    needs: dict[Quantity, str] = {}
+    if settings.reads_liquid:
+        needs["liquid"] = "the energies that the model reads"
+    if missing:
+        needs["liquid"] = "the equilibrium positions that the model reads"
+    if "cage" in missing:
+        needs["temperature"] = "the cage states that the model reads"
+    if copies:
+        needs |= {"liquid": "the thermal copies", "temperature": "the thermal copies"}
+    try:
+        point, assumed = resolve(told, given, model.state_points_, needs)
+    except SettingsError as error:
+        raise error.of(snapshot.name) from None
+    if assumed:
+        text = f"does not tell; assumed {', '.join(assumed)}, as the model was trained"
+        remarks.append((logging.INFO, text))
+    named = settings.reads_liquid and point.liquid != told.liquid
+    return Needs(missing, point.liquid, point.temperature, named, tuple(remarks))
+
+
+def complete(snapshot: Configuration, needs: Needs) -> Configuration:
+    """Return the snapshot with what it lacked.
+
+    Raises
+    ------
+    SettingsError, InputError : see :func:`glasscast.simulation.equilibrium.completed`.
+    """
+    snapshot = completed(snapshot, needs.missing, needs.liquid, needs.temperature)
+    if not needs.named:
+        return snapshot
+    return snapshot.with_fields(metadata={**snapshot.metadata, "liquid": needs.liquid})
+
+
+def _differences(model: Model, snapshot: Configuration, given: StatePoint) -> list[tuple[int, str]]:
+    """Refuse a mixture of fewer species; remark on another state point."""
+    points, state = model.state_points_, StatePoint.of(snapshot)
+    absent = always_there(points) - set(snapshot.species)
+    if absent:
+        mixtures = "; ".join(dict.fromkeys(p.mixture for p in points))
+        raise ModelError(
+            f"{snapshot.name} holds no species {species_name(min(absent))}, the model was trained "
+            f"on {mixtures}"
+        )
+    if given.temperature is not None:
+        state = replace(state, temperature=given.temperature)
+    found = departures(state, points)
+    if not found:
+        return []
+    return [(logging.WARNING, f"{'; '.join(found)}: the forecast is an extrapolation")]
+
+
+def _say(path: Path, needs: Needs, said: set[str]) -> tuple[str, ...]:
+    """Log all remarks but those on an earlier frame of the same file; return all."""
+    for level, text in needs.remarks:
+        if text not in said:
+            log.log(level, "%s: %s", path, text)
+            said.add(text)
+    return tuple(f"{path}: {text}" for _, text in needs.remarks)
+
+
+def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Path | str) -> Path:
+    """Write the page of forecasts; truth is shown where a configuration carries it.
+
+    What was assumed of the snapshots stands among the limits.
+
+    Returns
+    -------
+    The HTML page.
+    """
+    record: dict[str, Any] = read_record(model_folder(model))
+    return write_report(
+        out,
+        title=f"Forecast by {record['model']}",
+        examples=[(f, f.configuration) for f in forecasts[:_DRAWN]],
+        settings={"model": record["model"], **record.get("hyperparameters", {})},
+        summary=f"{len(forecasts)} snapshots; up to {_DRAWN} are drawn.",
+        notes=list(dict.fromkeys(chain.from_iterable(f.remarks for f in forecasts))),
+    )

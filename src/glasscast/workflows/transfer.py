@@ -14,10 +14,9 @@ from glasscast.progress import task
 from glasscast.report.page import write_report
 from glasscast.report.transfer_figure import TransferAxes
 from glasscast.runtime import Workspace
-from glasscast.workflows.experiment_folder import RunFolder, open_data, refuse_absent_files
-from glasscast.workflows.experiments import TransferExperiment
-from glasscast.workflows.fits import Part, forecast_part, read_forecasts
-from glasscast.workflows.train import refuse_overlap
+from glasscast.workflows.experiment_folder import ExperimentFolder, refuse_absent_files
+from glasscast.workflows.experiments import TransferExperiment, refuse_overlap
+from glasscast.workflows.fits import Fit, carry_out, read_forecasts
 
 ALL = "all"
 
@@ -28,7 +27,7 @@ class Training:
 
     name: str
     states: tuple[str, ...]
-    part: Part
+    fit: Fit
 
 
 def transfer(
@@ -36,13 +35,13 @@ def transfer(
 ) -> ScoreTable:
     """Train every model on every combination of state points and score it at each of them.
 
-    Figures 5 and 6 of the EIGNN paper, for any model. Forecasts are kept, so a killed run goes
+    Figures 5 and 6 of the EIGNN paper, for any model. Forecasts are kept, so a killed one goes
     on where it stopped.
 
     Parameters
     ----------
     experiment : state points, combinations, models.
-    out : run folder; gets ``forecasts/``, the scores and ``report.html``.
+    out : folder of the experiment; gets ``forecasts/``, the scores and ``report.html``.
 
     Returns
     -------
@@ -59,16 +58,16 @@ def transfer(
     tests = {name: test for name, (_, test) in states.items()}
     trainings = list(_trainings(experiment, states))
     refuse_absent_files(*experiment.models.values())
-    run = RunFolder(out, experiment)
-    with run.logging():
+    folder = ExperimentFolder(out, experiment)
+    with folder.logging():
         for label, settings in experiment.models.items():
             with task(workspace.progress, f"transfer {label}", len(trainings)) as progress:
                 for training in trainings:
                     name = f"{label}--{training.name}"
-                    forecast_part(name, settings, training.part, experiment.seed, out, workspace)
+                    carry_out(training.fit, name, settings, experiment.seed, out, workspace)
                     progress.advance(label)
         table = _score(experiment, trainings, tests, out)
-        run.finish({"seed": experiment.seed, "trainings": [t.name for t in trainings]})
+        folder.finish({"seed": experiment.seed, "trainings": [t.name for t in trainings]})
     _report(experiment, trainings, table, out)
     return table
 
@@ -76,8 +75,7 @@ def transfer(
 def _states(experiment: TransferExperiment) -> dict[str, tuple[Dataset, Dataset]]:
     """Training and test data of each state point, their times numbered alike."""
     opened = {
-        name: (open_data(state.train), open_data(state.test))
-        for name, state in experiment.states.items()
+        name: (state.train.open(), state.test.open()) for name, state in experiment.states.items()
     }
     counts = {name: len(train.times) for name, (train, _) in opened.items()}
     wanted = len(experiment.stages) if experiment.stages else next(iter(counts.values()))
@@ -109,7 +107,7 @@ def _trainings(
     for number, group in enumerate(groups):
         train = Dataset.join([states[name][0] for name in group])
         everything = len(group) > 1 and set(group) == set(states)
-        yield Training(ALL if everything else "+".join(group), group, Part(number, train, test))
+        yield Training(ALL if everything else "+".join(group), group, Fit(number, train, test))
 
 
 def _score(
@@ -124,7 +122,7 @@ def _score(
         after = before + len(test)
         for label in experiment.models:
             for training in trainings:
-                mine = training.part.test[before:after]
+                mine = training.fit.test[before:after]
                 for forecast in read_forecasts(out, f"{label}--{training.name}", mine):
                     renamed = replace(forecast, model=f"{label}/{training.name}")
                     evaluation.add(renamed, forecast.configuration)
@@ -147,7 +145,7 @@ def _report(
             "matched by their order."
         ),
         data={
-            f"training configurations, {training.name}": len(training.part.train)
+            f"training configurations, {training.name}": len(training.fit.train)
             for training in trainings
         },
         transfer=TransferAxes(list(experiment.models), names, list(experiment.states)),

@@ -14,9 +14,9 @@ from glasscast.models.botan.model import Botan
 from glasscast.models.botan.settings import BotanSettings
 from glasscast.models.registry import load_model
 from glasscast.training.settings import TrainingSettings
+from glasscast.workflows.evaluate import score
 from glasscast.workflows.import_data import import_dataset
 from glasscast.workflows.import_weights import import_weights
-from glasscast.workflows.train import score
 from tests.conftest import SHARED
 
 BOTAN_SHAPES = {

@@ -18,9 +18,9 @@ from glasscast.simulation import thermal_copies
 from glasscast.simulation.equilibration import first_snapshot
 from glasscast.simulation.settings import EquilibrationSettings
 from glasscast.simulation.thermal_copies import copies_of, make_copies
-from glasscast.workflows.experiment_folder import open_data, read_run
+from glasscast.workflows.experiment_folder import read_outcome
 from glasscast.workflows.experiments import BenchmarkExperiment, Data, TrainExperiment
-from glasscast.workflows.fits import parts_of
+from glasscast.workflows.fits import fits_of
 from glasscast.workflows.train import train
 from tests.cli.material import contents
 
@@ -110,10 +110,10 @@ def test_benchmark_averages_only_where_asked(source, tmp_path):
         folds="each",
         models={"LR": "lr", "mean": "lr"},
     )
-    part = parts_of(experiment)[0]
-    (name,) = part.test.names
-    assert part.forecast_from(name, "LR").names == [name]
-    assert part.forecast_from(name, "mean").names == [name, f"{name}-copy-01", f"{name}-copy-02"]
+    fit = fits_of(experiment)[0]
+    (name,) = fit.test.names
+    assert fit.forecast_from(name, "LR").names == [name]
+    assert fit.forecast_from(name, "mean").names == [name, f"{name}-copy-01", f"{name}-copy-02"]
 
 
 def test_interrupted_copies_go_on_to_the_same_bytes(source, tmp_path, monkeypatch):
@@ -150,15 +150,15 @@ def test_copies_stay_with_their_snapshot_in_every_fold(source, tmp_path):
         folds="each",
         models={"LR": "lr", "plain": "lr"},
     )
-    parts = parts_of(experiment)
-    assert len(parts) == 3
-    for part in parts:
-        (held_out,) = part.test.names
-        trained = part.trained_on("LR")
+    fits = fits_of(experiment)
+    assert len(fits) == 3
+    for fit in fits:
+        (held_out,) = fit.test.names
+        trained = fit.trained_on("LR")
         assert len(trained) == 6
         assert not [name for name in trained.names if name.startswith(held_out)]
         assert len(set(parents_of(trained))) == 2
-        assert len(part.trained_on("plain")) == 2
+        assert len(fit.trained_on("plain")) == 2
 
 
 def test_training_takes_named_configurations_and_their_copies(source, tmp_path):
@@ -169,11 +169,11 @@ def test_training_takes_named_configurations_and_their_copies(source, tmp_path):
         train=wanted, copies={"datasets": [tmp_path / "copies"]}, model=model
     )
     train(experiment, tmp_path / "run")
-    record = read_run(tmp_path / "run")
+    record = read_outcome(tmp_path / "run")
     assert sorted(name[:2] for name in record["trained_on"]) == ["c0"] * 3 + ["c2"] * 3
     assert record["data"]["copies"]["configurations"] == 4
     with pytest.raises(InputError, match="no configuration 'c7'"):
-        open_data(Data(datasets=[source], configurations=["c7"]))
+        Data(datasets=[source], configurations=["c7"]).open()
 
 
 def test_copies_of_other_data_are_refused(source, tmp_path):
@@ -189,7 +189,7 @@ def test_copies_of_other_data_are_refused(source, tmp_path):
         models={"LR": "lr"},
     )
     with pytest.raises(SettingsError, match="a copy of 'liquid/c0', which is not in the data"):
-        parts_of(experiment)
+        fits_of(experiment)
 
 
 def test_copies_are_not_used_at_times_they_do_not_hold_for(source, tmp_path):
@@ -201,7 +201,7 @@ def test_copies_are_not_used_at_times_they_do_not_hold_for(source, tmp_path):
         models={"LR": "lr"},
     )
     with pytest.raises(SettingsError, match="choose the same 'times' for both"):
-        parts_of(experiment)
+        fits_of(experiment)
 
 
 def test_what_cannot_be_copied_is_refused(source, tmp_path):
