@@ -21,8 +21,11 @@ from pydantic import (
 from glasscast.config import Settings, checked, parse_mapping, read_mapping
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.interactions import Liquid
-from glasscast.liquid.potentials import Potential
+from glasscast.liquid.potentials import Potential, Tabulated
 from glasscast.liquid.power_sums import PowerSums
+from glasscast.liquid.tables import PairTable, Rows, Tables, with_tables
+
+FloatArray = NDArray[np.float64]
 
 #: Liquids that come with the library.
 BUILT_IN = ("ka", "ka-cut", "ka-unshifted", "ka2d", "hard-spheres")
@@ -63,6 +66,10 @@ class PairSettings(Settings):
     cutoff: float | None = Field(
         default=None, gt=0, description="absolute distance, in the unit of sigma"
     )
+    table: Rows | None = Field(
+        default=None,
+        description="rows [distance, energy, force], or a text file of them, seen from this file",
+    )
 
     @model_serializer(mode="wrap")
     def _without_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -79,7 +86,8 @@ class LiquidSettings(Settings):
     density : number density.
     potential : ``{form: lj-cut | lj-force-shifted | lj-polynomial}``,
         ``{form: mie, repulsive: n, attractive: m}``,
-        ``{form: inverse-power, exponent: n, cut: polynomial | shifted}`` or ``{form: harmonic}``.
+        ``{form: inverse-power, exponent: n, cut: polynomial | shifted}``, ``{form: harmonic}`` or
+        ``{form: table}``.
     species : name -> fraction and mass, in the order of the types.
     pairs : the two names joined (``AB``, or ``A-B`` for longer names) -> parameters; every
         unordered pair once.
@@ -106,33 +114,44 @@ class LiquidSettings(Settings):
 
     def liquid(self) -> Liquid:
         """Build the liquid."""
-        names = tuple(self.species)
-        tables = np.empty((3, len(names), len(names)))
-        for (a, b), key in self._by_pair().items():
-            pair = self.pairs[key]
-            # a form that asks for no cutoff ends where the particles touch
-            values = pair.epsilon, pair.sigma, pair.cutoff or pair.sigma
-            tables[:, a, b] = tables[:, b, a] = values
-        epsilon, sigma, cutoff = tables
-        form = self.potential
+        pairs = self._table()
+        sigma = np.array([[pair.sigma for pair in row] for row in pairs])
+        epsilon = np.array([[pair.epsilon or np.nan for pair in row] for row in pairs])
         return Liquid(
             name=self.name,
             dimension=self.dimension,
-            species=names,
+            species=tuple(self.species),
             fractions=np.array([s.fraction for s in self.species.values()]),
             masses=np.array([s.mass for s in self.species.values()]),
             density=self.density,
-            potential=form,
+            potential=self.potential,
             epsilon=epsilon,
             sigma=sigma,
-            law=PowerSums.of(
-                lambda a, b: form.terms(epsilon[a, b], sigma[a, b], cutoff[a, b]),
-                cutoff,
-                form.core * sigma,
-            ),
+            law=self._law(pairs, epsilon, sigma),
             time_step=self.time_step,
             notes=self.notes.strip(),
         )
+
+    def _law(
+        self, pairs: list[list[PairSettings]], epsilon: FloatArray, sigma: FloatArray
+    ) -> PowerSums | Tables:
+        form = self.potential
+        if isinstance(form, Tabulated):
+            made = {id(p): PairTable(np.array(p.table)) for row in pairs for p in row}
+            return Tables(tuple(tuple(made[id(p)] for p in row) for row in pairs))
+        # a form that asks for no cutoff ends where the particles touch
+        cutoff = np.array([[p.cutoff or p.sigma for p in row] for row in pairs])
+        return PowerSums.of(
+            lambda a, b: form.terms(epsilon[a, b], sigma[a, b], cutoff[a, b]),
+            cutoff,
+            form.core * sigma,
+        )
+
+    def _table(self) -> list[list[PairSettings]]:
+        """Pair of every two species, S rows of S."""
+        count = len(self.species)
+        found = {pair: self.pairs[key] for pair, key in self._by_pair().items()}
+        return [[found[min(a, b), max(a, b)] for b in range(count)] for a in range(count)]
 
     def _by_pair(self) -> dict[_Pair, str]:
         """Key in ``pairs`` of every unordered pair of species."""
@@ -224,4 +243,4 @@ def _content(name_or_path: str | Path) -> tuple[dict[str, Any], Path | str]:
             "liquid",
         )
     path = Path(name_or_path)
-    return read_mapping(path), path
+    return with_tables(read_mapping(path), path.parent), path

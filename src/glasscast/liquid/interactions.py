@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from string import ascii_uppercase
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from glasscast.errors import SettingsError, ShapeError
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
 from glasscast.liquid.potentials import Potential
 from glasscast.liquid.power_sums import PowerSums
+from glasscast.liquid.tables import Tables
 
 FloatArray = NDArray[np.float64]
 
@@ -45,7 +48,7 @@ class Liquid:
     masses : (S,) masses.
     density : number density the published data have.
     potential : the functional form shared by all pairs.
-    epsilon, sigma : (S, S) symmetric tables of pair parameters.
+    epsilon, sigma : (S, S) pair parameters; epsilon is NaN where the potential has none.
     law : energy and force of every pair of species at a distance.
     time_step : that conserves energy to 1e-4 per particle over 100 time units or better.
     notes : mapping to other units and sources, for reports.
@@ -60,7 +63,7 @@ class Liquid:
     potential: Potential
     epsilon: FloatArray
     sigma: FloatArray
-    law: PowerSums
+    law: PowerSums | Tables
     time_step: float = 0.005
     notes: str = field(default="", compare=False)
 
@@ -142,10 +145,10 @@ class Liquid:
 
         Raises
         ------
-        ShapeError : for unknown species.
+        ShapeError : for unknown species, or particles so close that the potential is not finite.
         """
         pairs = self._pairs(positions, types, box, pairs)
-        energy = self.law.energy(pairs.distances, types[pairs.receivers], types[pairs.senders])
+        energy = self._of(self.law.energy, pairs, types)
         return np.asarray(
             np.bincount(pairs.receivers, 0.5 * energy, minlength=len(positions)), dtype=np.float64
         )
@@ -162,7 +165,7 @@ class Liquid:
         Parameters and errors are those of :meth:`energies`.
         """
         pairs = self._pairs(positions, types, box, pairs)
-        force = self.law.force(pairs.distances, types[pairs.receivers], types[pairs.senders])
+        force = self._of(self.law.force, pairs, types)
         # vectors point from receiver to sender: a repulsive force acts against them
         push = -(force / pairs.distances)[:, None] * pairs.vectors
         columns = [
@@ -180,7 +183,7 @@ class Liquid:
     ) -> float:
         r"""Pressure by the virial, :math:`\rho T + \frac{1}{dV}\sum_{i<j} r_{ij} f_{ij}`."""
         pairs = self._pairs(positions, types, box, None)
-        force = self.law.force(pairs.distances, types[pairs.receivers], types[pairs.senders])
+        force = self._of(self.law.force, pairs, types)
         volume = float(np.prod(box))
         virial = 0.5 * float(np.sum(force * pairs.distances)) / (positions.shape[1] * volume)
         return float(len(positions) * temperature / volume + virial)
@@ -195,3 +198,19 @@ class Liquid:
         """Return the neighbour list, found if absent, of particles whose species are known."""
         self.check_types(types)
         return pairs or find_neighbours(positions, box, self.longest_cutoff)
+
+    def _of(
+        self,
+        quantity: Callable[[FloatArray, Any, Any], FloatArray],
+        pairs: Neighbours,
+        types: NDArray[np.integer],
+    ) -> FloatArray:
+        """Energy or force of every pair."""
+        values = quantity(pairs.distances, types[pairs.receivers], types[pairs.senders])
+        if not np.all(np.isfinite(values)):
+            k = int(np.argmin(np.isfinite(values)))
+            raise ShapeError(
+                f"particles {pairs.receivers[k]} and {pairs.senders[k]} are "
+                f"{pairs.distances[k]:.3g} apart, where the potential of {self.name} is not finite"
+            )
+        return values

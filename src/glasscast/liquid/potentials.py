@@ -187,6 +187,13 @@ def smoothing(value: float, slope: float, curvature: float, x: float) -> tuple[f
     return -(value + c2 * x**2 + c4 * x**4), c2, c4
 
 
+class Tabulated(Settings):
+    """Rows of distance, energy and force for each pair; see :mod:`glasscast.liquid.tables`."""
+
+    pair_keys: ClassVar[tuple[str, ...]] = ("sigma", "table")
+    form: Literal["table"] = "table"
+
+
 #: Any of the potentials, chosen by its ``form``.
 Potential = Annotated[
     LennardJonesCut
@@ -194,6 +201,7 @@ Potential = Annotated[
     | LennardJonesPolynomial
     | Mie
     | InversePower
-    | Harmonic,
+    | Harmonic
+    | Tabulated,
     Field(discriminator="form"),
 ]

@@ -28,8 +28,7 @@ from numpy.typing import NDArray
 from glasscast.errors import MissingExtraError, ShapeError
 from glasscast.liquid.box import check_cutoff, wrap
 from glasscast.liquid.interactions import Liquid, check_temperature
-from glasscast.liquid.neighbours import Neighbours, find_neighbours
-from glasscast.liquid.power_sums import PowerSums
+from glasscast.simulation.monte_carlo_pairs import kernel_law, neighbour_lists, three_rows
 from glasscast.simulation.settings import CageSettings
 
 FloatArray = NDArray[np.float64]
@@ -150,21 +149,18 @@ class _Sampler:
     ) -> None:
         self._sweep = _kernel()
         radius = settings.radius * float(liquid.sigma[0, 0])
-        coefficients, powers = _coefficients(liquid.law)
-        offsets, pairs = _lists(liquid, start, types, box, radius)
+        offsets, pairs = neighbour_lists(liquid, start, types, box, radius)
         self.size, self.dimension = start.shape
         self.rng = np.random.default_rng(seed)
         self.step, self.radius = settings.step, radius
         self.moved, self.total = np.zeros((3, self.size)), np.zeros((3, self.size))
-        self._before = (temperature, _three_rows(start.T, 0.0), self.moved)
+        self._before = (temperature, three_rows(start.T, 0.0), self.moved)
         self._after = (
             np.asarray(types, dtype=np.int64),
-            _three_rows(box[:, None], 1.0)[:, 0],
+            three_rows(box[:, None], 1.0)[:, 0],
             offsets,
             pairs,
-            coefficients,
-            liquid.cutoff**2,
-            powers,
+            kernel_law(liquid.law),
             self.total,
         )
 
@@ -201,45 +197,3 @@ def _kernel() -> Any:
             f"the cage state needs numba ({error}): pip install 'glasscast[md]'"
         ) from None
     return sweep
-
-
-def _coefficients(law: PowerSums) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Coefficients in the order of the kernel, and their exponents unless they are its own."""
-    from glasscast.simulation.monte_carlo_kernel import LENNARD_JONES_POWERS
-
-    if not set(law.exponents) <= set(LENNARD_JONES_POWERS):
-        return law.coefficients, np.array(law.exponents)
-    ordered = np.zeros((*law.cutoff.shape, len(LENNARD_JONES_POWERS)))
-    for k, n in enumerate(law.exponents):
-        ordered[..., LENNARD_JONES_POWERS.index(n)] = law.coefficients[..., k]
-    return ordered, np.empty(0, dtype=np.int64)
-
-
-def _lists(
-    liquid: Liquid,
-    start: FloatArray,
-    types: NDArray[np.integer[Any]],
-    box: FloatArray,
-    radius: float,
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Neighbours of each particle grouped by species: (N, S + 1) bounds and the flat list."""
-    reach = 2 * radius
-    all_pairs: Neighbours = find_neighbours(start, box, liquid.longest_cutoff + reach)
-    senders, receivers = all_pairs.senders, all_pairs.receivers
-    near = all_pairs.distances < liquid.cutoff[types[receivers], types[senders]] + reach
-    senders, receivers = senders[near], receivers[near]
-    count = len(liquid.species)
-    group = receivers * count + types[senders].astype(np.int64)
-    order = np.argsort(group, kind="stable")
-    bounds = np.searchsorted(group[order], np.arange(len(types) * count + 1))
-    offsets = np.empty((len(types), count + 1), dtype=np.int64)
-    offsets[:, :-1] = bounds[:-1].reshape(-1, count)
-    offsets[:, -1] = bounds[count::count]
-    return offsets, senders[order].astype(np.int32)
-
-
-def _three_rows(array: FloatArray, fill: float) -> FloatArray:
-    """Pad (d, n) to (3, n); in two dimensions the third coordinate stays 0."""
-    rows = np.full((3, array.shape[1]), fill)
-    rows[: len(array)] = array
-    return rows

@@ -37,21 +37,12 @@ def _integer_power(base: float, exponent: int) -> float:
 
 @njit(cache=True, fastmath=_FAST)
 def _change_lennard_jones(
-    old: Any,
-    new: Any,
-    x: Any,
-    box: Any,
-    begin: int,
-    end: int,
-    pairs: Any,
-    c: Any,
-    cut: float,
+    old: Any, new: Any, x: Any, box: Any, near: Any, c: Any, cut: float
 ) -> float:
     """Energy change of a particle with its neighbours of one species."""
     total = 0.0
     lx, ly, lz = box[0], box[1], box[2]
-    for k in range(begin, end):
-        j = pairs[k]
+    for j in near:
         ax, ay, az = old[0] - x[0, j], old[1] - x[1, j], old[2] - x[2, j]
         # the image is the same before and after: no particle leaves its sphere
         ax -= lx * np.rint(ax / lx)
@@ -79,33 +70,90 @@ def _power_sum(squared: float, c: Any, powers: Any) -> Any:
 
 
 @njit(cache=True)
+def _tabulated(squared: float, rows: Any, pieces: Any, guide: Any, place: Any, bins: float) -> Any:
+    """Cubic that begins at the row before the distance; infinite inside the first row."""
+    distance = np.sqrt(squared)
+    beyond = distance - rows[place[0]]
+    if beyond < 0.0:
+        return np.inf
+    k = place[0] + guide[place[1] + int(beyond * bins)]
+    while distance >= rows[k + 1]:
+        k += 1
+    x = distance - rows[k]
+    return ((pieces[k, 0] * x + pieces[k, 1]) * x + pieces[k, 2]) * x + pieces[k, 3]
+
+
+@njit(cache=True)
+def _squared(old: Any, new: Any, x: Any, box: Any, j: int) -> Any:
+    """Squared distances of a particle from another before and after its move."""
+    # the image is the same before and after: no particle leaves its sphere
+    before = after = 0.0
+    for axis in range(3):
+        d = old[axis] - x[axis, j]
+        d -= box[axis] * np.rint(d / box[axis])
+        before += d * d
+        after += (d + new[axis]) ** 2
+    return before, after
+
+
+@njit(cache=True)
 def _change_power_sum(
-    old: Any,
-    new: Any,
-    x: Any,
-    box: Any,
-    begin: int,
-    end: int,
-    pairs: Any,
-    c: Any,
-    cut: float,
-    powers: Any,
+    old: Any, new: Any, x: Any, box: Any, near: Any, c: Any, cut: float, powers: Any
 ) -> float:
     """Energy change of a particle with its neighbours of one species."""
     total = 0.0
-    for k in range(begin, end):
-        j = pairs[k]
-        before = after = 0.0
-        for axis in range(3):
-            a = old[axis] - x[axis, j]
-            a -= box[axis] * np.rint(a / box[axis])
-            before += a * a
-            after += (a + new[axis]) ** 2
+    for j in near:
+        before, after = _squared(old, new, x, box, j)
         if after < cut:
             total += _power_sum(after, c, powers)
         if before < cut:
             total -= _power_sum(before, c, powers)
     return total
+
+
+@njit(cache=True)
+def _change_tabulated(
+    old: Any,
+    new: Any,
+    x: Any,
+    box: Any,
+    near: Any,
+    cut: float,
+    rows: Any,
+    pieces: Any,
+    guide: Any,
+    place: Any,
+    bins: float,
+) -> float:
+    """Energy change of a particle with its neighbours of one species."""
+    total = 0.0
+    for j in near:
+        before, after = _squared(old, new, x, box, j)
+        if after < cut:
+            total += _tabulated(after, rows, pieces, guide, place, bins)
+        if before < cut:
+            total -= _tabulated(before, rows, pieces, guide, place, bins)
+    return total
+
+
+@njit(cache=True, inline="always")
+def energy_change(
+    i: int, old: Any, new: Any, x: Any, types: Any, box: Any, offsets: Any, pairs: Any, law: Any
+) -> float:
+    """Energy change if particle i moves from ``old`` by ``new``."""
+    cuts, coefficients, powers, rows, pieces, guide, places, bins = law
+    a, change = types[i], 0.0
+    for b in range(cuts.shape[0]):
+        near, cut = pairs[offsets[i, b] : offsets[i, b + 1]], cuts[a, b]
+        if len(rows) > 0:
+            change += _change_tabulated(
+                old, new, x, box, near, cut, rows, pieces, guide, places[a, b], bins[a, b]
+            )
+        elif len(powers) > 0:
+            change += _change_power_sum(old, new, x, box, near, coefficients[a, b], cut, powers)
+        else:
+            change += _change_lennard_jones(old, new, x, box, near, coefficients[a, b], cut)
+    return change
 
 
 @njit(cache=True)
@@ -123,9 +171,7 @@ def sweep(
     box: Any,
     offsets: Any,
     pairs: Any,
-    coefficients: Any,
-    cuts: Any,
-    powers: Any,
+    law: Any,
     total: Any,
 ) -> int:
     """Sweep over all particles some times, adding up displacements; return accepted moves.
@@ -133,12 +179,11 @@ def sweep(
     Parameters
     ----------
     start, moved : (3, N) places at the start and displacements from there, changed in place.
-    offsets : (N, S + 1) bounds of the neighbours of each particle, by species, in ``pairs``.
-    coefficients : (S, S, K); cuts : (S, S) squared cutoffs.
-    powers : (K,) ascending exponents; empty for those of the Lennard-Jones family.
+    offsets, pairs : of :func:`~glasscast.simulation.monte_carlo_pairs.neighbour_lists`.
+    law : of :func:`~glasscast.simulation.monte_carlo_pairs.kernel_law`.
     total : (3, N) sum of the displacements after every ``stride`` cycles, centre of mass at rest.
     """
-    size, species = len(types), cuts.shape[0]
+    size = len(types)
     x = start + moved
     old, new = np.zeros(3), np.zeros(3)
     accepted = 0
@@ -151,14 +196,7 @@ def sweep(
                 reach += (moved[axis, i] + new[axis]) ** 2
             if reach > radius * radius:
                 continue
-            change = 0.0
-            for b in range(species):
-                begin, end = offsets[i, b], offsets[i, b + 1]
-                c, cut = coefficients[types[i], b], cuts[types[i], b]
-                if len(powers) == 0:
-                    change += _change_lennard_jones(old, new, x, box, begin, end, pairs, c, cut)
-                else:
-                    change += _change_power_sum(old, new, x, box, begin, end, pairs, c, cut, powers)
+            change = energy_change(i, old, new, x, types, box, offsets, pairs, law)
             if change <= 0.0 or rng.random() < np.exp(-change / temperature):
                 accepted += 1
                 for axis in range(dimension):

@@ -12,7 +12,7 @@ FloatArray = NDArray[np.float64]
 
 #: Name of the table file beside an input script.
 TABLE_FILE = "pair.table"
-_STYLES = {
+_STYLES: dict[type, str] = {
     LennardJonesForceShifted: "lj/smooth/linear",
     LennardJonesCut: "lj/cut",
     Harmonic: "harmonic/cut",
@@ -66,7 +66,7 @@ def pair_table(liquid: Liquid) -> str:
     blocks = []
     for a, b in _pairs(liquid):
         outer, inner = float(liquid.cutoff[a, b]), float(liquid.core[a, b])
-        distances = np.sqrt(np.linspace(inner**2, outer**2, _POINTS))
+        distances = np.maximum(np.sqrt(np.linspace(inner**2, outer**2, _POINTS)), inner)
         # values at the cutoff itself, not the zero beyond it, or the last spline would bend
         distances[-1] = np.nextafter(outer, 0)
         energy = liquid.pair_energy(distances, a, b).tolist()
