@@ -96,5 +96,5 @@ def check_cutoff(cutoff: float, box: FloatArray) -> None:
     if 2 * cutoff > np.min(box):
         raise ShapeError(
             f"box side {np.min(box):.4g} is smaller than twice the cutoff {cutoff:.4g}; "
-            "use a larger system or a shorter cutoff"
+            "simulate more particles"
         )
