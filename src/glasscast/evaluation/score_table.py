@@ -141,6 +141,36 @@ class ScoreTable:
         write_text(path, formats)
 
 
+#: Number of training configurations -> scores of all models.
+LearningCurve = dict[int, ScoreTable]
+
+
+def best_model(scores: ScoreTable) -> str:
+    """Model that headlines and figures show: the best mean correlation within configurations.
+
+    The mean is over all data sets, targets, species and times that every model was scored at, so
+    that a model which leaves out the difficult ones gains nothing by it; over all of its own if
+    there are none. A score that is not defined counts as the worst there is, -1.
+
+    Raises
+    ------
+    SettingsError : if there are no scores of ``pearson_mean``.
+    """
+    values: dict[str, dict[tuple[str, str, str, float], float]] = {}
+    for row in scores.select(metric="pearson_mean"):
+        place = (row.dataset, row.target, row.species, row.time)
+        values.setdefault(row.model, {})[place] = row.value if math.isfinite(row.value) else -1.0
+    if not values:
+        raise SettingsError("without scores of 'pearson_mean' no model is the best")
+    shared = set.intersection(*(set(found) for found in values.values()))
+
+    def merit(model: str) -> float:
+        found = [v for place, v in values[model].items() if place in shared or not shared]
+        return math.fsum(found) / len(found)
+
+    return max(values, key=merit)
+
+
 def read_scores(path: Path) -> ScoreTable:
     """Read the JSON that :meth:`ScoreTable.write` wrote.
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.evaluation.relaxation import MeanCurve, Relaxation
 from glasscast.liquid.interactions import species_name
+from glasscast.report.illustration import Illustration, listed
 from glasscast.report.slice_figures import slice_with_images
 from glasscast.report.style import (
     GREY,
@@ -27,11 +27,14 @@ from glasscast.report.style import (
 
 FloatArray = NDArray[np.float64]
 _SCATTERING_LABEL = r"$F_s(k, t)$ of A"
+_THICKNESS = 1.2  # of the slice with arrows, in sigma
 _PLACES = {"inherent": "inherent structure", "cage": "cage state"}
 
 
 @styled
-def relaxation_figure(scattering: MeanCurve, squared: MeanCurve, fit: Relaxation | None) -> Figure:
+def relaxation_figure(
+    scattering: MeanCurve, squared: MeanCurve, fit: Relaxation | None
+) -> Illustration:
     """Scattering function with its fitted relaxation time, and mean-square displacement."""
     figure = new_figure(7.6, 3.2)
     left, right = figure.subplots(1, 2)
@@ -58,12 +61,32 @@ def relaxation_figure(scattering: MeanCurve, squared: MeanCurve, fit: Relaxation
     for axes in (left, right):
         axes.set_xlabel(TIME_LABEL)
         finish_log_axis(axes, times[0], times[-1])
-    return figure
+    return Illustration(
+        name="relaxation",
+        title="Relaxation",
+        caption="Left: scattering function at the first peak, mean over trajectories and "
+        "configurations; dotted: 1/e. Right: mean-square displacement of species A. Bars: "
+        "standard error over configurations.",
+        alternative="Two panels against time on a log axis: the scattering function falls from "
+        f"{scattering.mean[0]:.2f} to {scattering.mean[-1]:.2f}, the mean-square displacement "
+        f"goes from {squared.mean[0]:.3g} to {squared.mean[-1]:.3g}"
+        + ("." if fit is None else f"; the relaxation time is {fit.tau_alpha:.3g}."),
+        figure=figure,
+    )
 
 
 @styled
-def equilibration_figure(middle: MeanCurve, end: MeanCurve | None) -> Figure:
-    """Scattering functions from two waiting times; in equilibrium they are one."""
+def equilibration_figure(
+    middle: MeanCurve, end: MeanCurve | None, stretches: int, longest: float
+) -> Illustration:
+    """Scattering functions from two waiting times; in equilibrium they are one.
+
+    Parameters
+    ----------
+    middle : from the middle of stretches of equilibration.
+    end : from their ends, where known.
+    stretches, longest : their number, and how long each is, in LJ units.
+    """
     figure = new_figure(4.6, 3.2)
     axes = figure.subplots()
     curves = {"from the middle": middle} | ({} if end is None else {"from the end": end})
@@ -76,13 +99,23 @@ def equilibration_figure(middle: MeanCurve, end: MeanCurve | None) -> Figure:
     times = np.concatenate([decay.times for decay in curves.values()])
     finish_log_axis(axes, times.min(), times.max())
     axes.legend()
-    return figure
+    return Illustration(
+        name="equilibration",
+        title="Two waiting times",
+        caption=f"Self part of the intermediate scattering function from the middle of {stretches} "
+        f"stretches of {longest:g}, and from their ends, where the ensembles start. In equilibrium "
+        "the curves agree within their errors; a curve from the end above the other is ageing.",
+        alternative=f"Scattering function against time on a log axis, {listed(list(curves))} of "
+        f"the stretches; from the middle it falls from {middle.mean[0]:.2f} to "
+        f"{middle.mean[-1]:.2f}.",
+        figure=figure,
+    )
 
 
 @styled
 def label_figure(
     times: FloatArray, means: Mapping[int, FloatArray], ceilings: Mapping[int, FloatArray]
-) -> Figure:
+) -> Illustration:
     """Mean propensity of each species, and the best correlation a forecast can reach."""
     figure = new_figure(7.6, 3.2)
     left, right = figure.subplots(1, 2)
@@ -99,13 +132,22 @@ def label_figure(
         axes.set_xlabel(TIME_LABEL)
         finish_log_axis(axes, times[0], times[-1])
     left.legend(title="species")
-    return figure
+    return Illustration(
+        name="labels",
+        title="Propensity and its noise ceiling",
+        caption="Left: mean propensity. Right: the correlation of an exact forecast with what a "
+        "finite number of trajectories measures; no model can be expected to do better.",
+        alternative="Two panels against time on a log axis, a line each for species "
+        f"{listed([species_name(species) for species in means])}: the mean propensity, on a log "
+        "axis, and the noise ceiling of Pearson r, from 0 to 1.",
+        figure=figure,
+    )
 
 
 @styled
 def alignment_figure(
     times: FloatArray, cosines: Mapping[str, Sequence[FloatArray]], dimension: int
-) -> Figure:
+) -> Illustration:
     """Distribution of the cosine between tendency and displacement to equilibrium.
 
     Parameters
@@ -133,19 +175,25 @@ def alignment_figure(
         axes.set_xlabel(r"$\cos\theta$")
     panels[0].set_ylabel("probability density")
     panels[-1].legend(title="t")
-    return figure
+    return Illustration(
+        name="alignment",
+        title="Do particles go where equilibrium pulls them?",
+        caption="Distribution of the cosine between the tendency of a particle and its "
+        "displacement to equilibrium. Dotted: independent directions.",
+        alternative="Probability density of the cosine, from -1 to 1, a line for each of "
+        f"{len(times)} times; a panel each for the displacement towards the "
+        f"{listed([_PLACES[structure] for structure in cosines])}.",
+        figure=figure,
+    )
 
 
 @styled
-def arrow_figure(
-    configuration: Configuration, rows: Sequence[int], thickness: float = 1.2
-) -> Figure:
+def arrow_figure(configuration: Configuration, rows: Sequence[int]) -> Illustration:
     """Tendency at some times and displacement to equilibrium, as arrows on a slice.
 
     Parameters
     ----------
     rows : of the times to show.
-    thickness : of the slice along the last axis, in sigma.
 
     References
     ----------
@@ -159,7 +207,7 @@ def arrow_figure(
     for structure, place in _PLACES.items():
         if getattr(configuration, structure) is not None:
             fields[f"to the {place}"] = configuration.displacement_to(structure)
-    index, points = slice_with_images(configuration, thickness, None, 0.0)
+    index, points = slice_with_images(configuration, _THICKNESS, 0.0)
     width, height = configuration.box[:2]
     columns = min(2, len(fields))
     lines = -(-len(fields) // columns)
@@ -184,4 +232,13 @@ def arrow_figure(
         axes.set_aspect("equal")
     for axes in panels[len(fields) :]:
         axes.set_axis_off()
-    return figure
+    return Illustration(
+        name="arrows",
+        title=f"Directions on a slice of {configuration.name}",
+        caption="Arrows: mean displacement over the ensemble, and displacement to equilibrium, "
+        "each scaled to its own typical length; colour is the direction. Look for the same "
+        "colours in the same places.",
+        alternative=f"Arrows at the particles of a slice, coloured by direction, in {len(fields)} "
+        f"panels: {listed(list(fields))}.",
+        figure=figure,
+    )

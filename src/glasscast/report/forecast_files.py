@@ -18,29 +18,26 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import npz_bytes, replacing, write_atomically
-from glasscast.errors import SettingsError, ShapeError
+from glasscast.errors import SettingsError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import ModelForecast
-from glasscast.report.style import drawn_diameters
+from glasscast.report.measured import drawn_diameters, measured_values
 
 Columns = dict[str, NDArray[np.float32]]
 
 
-def write_forecast(path: Path, forecast: ModelForecast, truth: Configuration | None = None) -> None:
+def write_forecast(path: Path, forecast: ModelForecast) -> None:
     """Write a forecast atomically in the format that the ending names.
 
     Parameters
     ----------
     path : ``.xyz`` or ``.extxyz`` (extended XYZ), ``.gsd``, or ``.npz``.
-    forecast : its configuration gives the positions.
-    truth : where the measured values are; the forecast's own configuration by default, which
-        may have none.
+    forecast : its configuration gives the positions, and measured values where it has any.
 
     Raises
     ------
     SettingsError : for another ending.
-    ShapeError : if the truth holds other particles.
     InputError : if the file cannot be written; nothing is left behind.
     """
     writers: dict[str, Callable[[Path, ModelForecast, Columns], None]] = {
@@ -51,30 +48,20 @@ def write_forecast(path: Path, forecast: ModelForecast, truth: Configuration | N
     }
     if path.suffix not in writers:
         raise SettingsError(f"{path}: forecasts are written as {', '.join(writers)}")
-    writers[path.suffix](path, forecast, forecast_columns(forecast, truth))
+    writers[path.suffix](path, forecast, forecast_columns(forecast))
 
 
-def forecast_columns(forecast: ModelForecast, truth: Configuration | None = None) -> Columns:
-    """Name and values, (N,) float32, of every column of a forecast's file.
-
-    Raises
-    ------
-    ShapeError : if the truth holds other particles.
-    """
-    truth = forecast.configuration if truth is None else truth
-    if not np.array_equal(truth.types, forecast.configuration.types):
-        raise ShapeError(f"{truth.name}: forecast and truth differ in their particles")
-    measured: NDArray[np.float32] | None = getattr(truth, forecast.target)
+def forecast_columns(forecast: ModelForecast) -> Columns:
+    """Name and values, (N,) float32, of every column of a forecast's file."""
     columns: Columns = {}
     for row, label in enumerate(_time_labels(forecast.times)):
         name = f"{forecast.target}_t{label}"
         columns[name] = forecast.values[row]
         if forecast.uncertainty is not None:
             columns[f"sd_{name}"] = forecast.uncertainty[row]
+        measured = measured_values(forecast, forecast.times[row])
         if measured is not None:
-            near = np.isclose(truth.times, forecast.times[row], rtol=1e-3, atol=0)
-            for true_row in np.flatnonzero(near)[:1]:
-                columns[f"true_{name}"] = measured[true_row]
+            columns[f"true_{name}"] = measured.astype(np.float32)
     return columns
 
 

@@ -1,4 +1,4 @@
-"""Forecasts beside what was measured: the material of figures and pages."""
+"""Forecasts beside what was measured: the material of figures, pages and files."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.errors import GlasscastError
+from glasscast.liquid.definition import diameters
 from glasscast.models.forecast import ModelForecast
 
 FloatArray = NDArray[np.float64]
-#: A forecast and the configuration whose measured values, if any, it is shown with.
-Example = tuple[ModelForecast, Configuration]
 #: Panels a figure has at most; more times are thinned out evenly.
 MOST_TIMES = 4
 
 
-def measured_values(
-    forecast: ModelForecast, truth: Configuration, time: float
-) -> FloatArray | None:
-    """Return the measured target at a time of the forecast, (N,), or None if not known."""
-    measured = getattr(truth, forecast.target)
-    rows = np.flatnonzero(np.isclose(truth.times, time, rtol=1e-3, atol=0))
+def measured_values(forecast: ModelForecast, time: float) -> FloatArray | None:
+    """Return what was measured of a forecast's target at a time: (N,), or None if not known."""
+    configuration = forecast.configuration
+    measured = getattr(configuration, forecast.target)
+    rows = np.flatnonzero(np.isclose(configuration.times, time, rtol=1e-3, atol=0))
     if measured is None or len(rows) == 0:
         return None
     return np.asarray(measured[rows[0]], dtype=np.float64)
+
+
+def is_measured(forecast: ModelForecast) -> bool:
+    """Whether the target was measured at any time of the forecast."""
+    return any(measured_values(forecast, time) is not None for time in forecast.times)
 
 
 def shown_times(forecast: ModelForecast, most: int = MOST_TIMES) -> list[int]:
@@ -34,34 +38,42 @@ def shown_times(forecast: ModelForecast, most: int = MOST_TIMES) -> list[int]:
     return sorted({round(k) for k in np.linspace(0, count - 1, min(count, most))})
 
 
-def predicted_species(examples: Sequence[Example]) -> list[int]:
+def nearest_time(times: Sequence[float] | FloatArray, tau_alpha: float | None) -> float:
+    """Time closest to tau_alpha on a log scale; the last where tau_alpha is not known."""
+    positive = [float(t) for t in times if t > 0]
+    if tau_alpha is None or not positive:
+        return float(times[-1])
+    return min(positive, key=lambda t: abs(np.log(t / tau_alpha)))
+
+
+def predicted_species(forecasts: Sequence[ModelForecast]) -> list[int]:
     """Species with any forecast, ascending."""
     found = set()
-    for forecast, _ in examples:
+    for forecast in forecasts:
         has = np.isfinite(forecast.values).any(axis=0)
         found |= set(np.unique(forecast.configuration.types[has]).tolist())
     return sorted(found)
 
 
 def paired_values(
-    examples: Sequence[Example], row: int, kind: int
+    forecasts: Sequence[ModelForecast], row: int, kind: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Collect true and predicted values of a species at one time, over the labelled examples."""
-    time = examples[0][0].times[row]
+    """Collect true and predicted values of a species at one time, where they were measured."""
+    time = forecasts[0].times[row]
     x, y = [np.empty(0)], [np.empty(0)]
-    for forecast, truth in examples:
-        true = measured_values(forecast, truth, time)
+    for forecast in forecasts:
+        true = measured_values(forecast, time)
         if true is not None:
-            chosen = (truth.types == kind) & np.isfinite(forecast.values[row])
+            chosen = (forecast.configuration.types == kind) & np.isfinite(forecast.values[row])
             x.append(true[chosen])
             y.append(np.asarray(forecast.values[row, chosen], dtype=np.float64))
     return np.concatenate(x), np.concatenate(y)
 
 
-def all_forecasts(examples: Sequence[Example], row: int, kind: int) -> FloatArray:
-    """Return the finite forecasts of a species at one time, labelled or not."""
-    parts = [f.values[row, f.configuration.types == kind] for f, _ in examples]
-    values = np.concatenate(parts).astype(np.float64)
+def all_values(forecasts: Sequence[ModelForecast], row: int, kind: int) -> FloatArray:
+    """Return the finite values that were forecast of a species at one time, measured or not."""
+    found = [f.values[row, f.configuration.types == kind] for f in forecasts]
+    values = np.concatenate(found).astype(np.float64)
     return values[np.isfinite(values)]
 
 
@@ -83,3 +95,11 @@ def rank_within_species(values: FloatArray, types: NDArray[np.int8]) -> FloatArr
             order = np.argsort(np.argsort(values[chosen], kind="stable"), kind="stable")
             ranks[chosen] = order / max(1, len(chosen) - 1)
     return ranks
+
+
+def drawn_diameters(configuration: Configuration) -> FloatArray:
+    """Size to draw each particle with: (N,), of its liquid; where that is not known, 1."""
+    try:
+        return diameters(configuration.types, str(configuration.metadata.get("liquid")))
+    except GlasscastError:
+        return np.ones(configuration.size)

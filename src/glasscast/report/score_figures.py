@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from glasscast.evaluation.score_table import Score, ScoreTable
+from glasscast.evaluation.score_table import METRICS, Score, ScoreTable
+from glasscast.liquid.interactions import species_name
+from glasscast.models.selection import SelectionScores
+from glasscast.report.illustration import Illustration, listed
 from glasscast.report.style import (
     GREY,
     TIME_LABEL,
@@ -23,6 +25,7 @@ from glasscast.report.style import (
     series_style,
     styled,
     target_label,
+    target_words,
 )
 
 METRIC_LABELS = {
@@ -30,12 +33,45 @@ METRIC_LABELS = {
     "pearson_pooled": "Pearson r, all particles pooled",
     "rmse": "RMSE",
 }
+METRIC_TITLES = {
+    "pearson_mean": "Correlation within configurations",
+    "pearson_pooled": "Correlation over all particles",
+    "rmse": "Error",
+}
+METRIC_CAPTIONS = {
+    "pearson_mean": (
+        "Pearson correlation of forecast and measurement over the particles of one species, "
+        "computed in each configuration and averaged."
+    ),
+    "pearson_pooled": (
+        "Pearson correlation over the particles of all configurations together. It also rewards "
+        "knowing which configurations are fast as a whole."
+    ),
+    "rmse": "Root mean squared error over the particles of all configurations.",
+}
+_NAMED = 3  # descriptors named in the figure of a selection
+
+
+def score_figures(scores: ScoreTable, tau_alpha: float | None = None) -> list[Illustration]:
+    """Scores of every dataset and target in every metric, a figure each."""
+    groups = [
+        scores.select(dataset=dataset, target=target)
+        for dataset in scores.values_of("dataset")
+        for target in scores.select(dataset=dataset).values_of("target")
+    ]
+    figures = []
+    for number, rows in enumerate(groups, 1):
+        for metric in [m for m in METRICS if m in rows.values_of("metric")]:
+            figure = score_figure(rows, metric, tau_alpha)
+            tail = f"_{number}" if len(groups) > 1 else ""
+            figures.append(replace(figure, name=figure.name + tail))
+    return figures
 
 
 @styled
 def score_figure(
-    scores: ScoreTable, metric: str = "pearson_mean", *, tau_alpha: float | None = None
-) -> Figure:
+    scores: ScoreTable, metric: str = "pearson_mean", tau_alpha: float | None = None
+) -> Illustration:
     """Score against time, a panel a species, a line a model, the noise ceiling above.
 
     With a single time, models are listed below each other instead of a line of one point.
@@ -67,7 +103,50 @@ def score_figure(
         panels[0].set_ylabel(metric_label(scores, metric))
         _limit(panels[0], scores, metric)
     legend_below(figure, panels[0])
-    return figure
+    first = scores.rows[0]
+    where = f" on {first.dataset}" if first.dataset else ""
+    against = "by model" if single else "against time"
+    return Illustration(
+        name=f"scores_{metric}",
+        title=f"{METRIC_TITLES[metric]}: {target_words(first.target)}{where}",
+        caption=_score_caption(scores, metric, tau_alpha),
+        alternative=f"{metric_label(scores, metric)}, {against}, of {listed(models)}; "
+        f"{panels_of(species)}. {_span(scores)}",
+        figure=figure,
+    )
+
+
+def panels_of(species: Sequence[str]) -> str:
+    """Say that there is a panel a species."""
+    if len(species) == 1:
+        return f"one panel, {species[0]} particles"
+    return f"a panel each for {listed(species)} particles"
+
+
+def _span(scores: ScoreTable) -> str:
+    """Say between which values the scores lie."""
+    values = [row.value for row in scores if math.isfinite(row.value)]
+    if not values:
+        return "No score is defined."
+    return f"Values lie between {min(values):.2f} and {max(values):.2f}."
+
+
+def _score_caption(scores: ScoreTable, metric: str, tau_alpha: float | None) -> str:
+    text = METRIC_CAPTIONS[metric]
+    if any(math.isfinite(row.low) for row in scores):
+        text += " Bars: bootstrap intervals over configurations."
+    if any(math.isfinite(row.ceiling) for row in scores):
+        text += (
+            " Dashed line: the score of a predictor that knows the exact isoconfigurational mean, "
+            "which the measurement's own noise keeps from being perfect; the grey area is out of "
+            "reach. Look at the distance to that line, not to 1."
+            if metric != "rmse"
+            else " Dashed line: the error of a predictor that knows the exact mean; it cannot be "
+            "beaten on average."
+        )
+    if tau_alpha is not None and len(scores.values_of("time")) > 1:
+        text += " Dotted: the alpha relaxation time."
+    return text
 
 
 def metric_label(scores: ScoreTable, metric: str) -> str:
@@ -179,33 +258,8 @@ def error_bars(rows: Sequence[Score]) -> list[list[float]]:
     return [down, up]
 
 
-@dataclass(frozen=True)
-class SelectionCurve:
-    """Score of the best few descriptors, chosen one after the other.
-
-    Parameters
-    ----------
-    counts : numbers of descriptors, increasing from 1.
-    scores : (len(counts),) the score with that many.
-    label : what was selected for, e.g. "A, t = 4120".
-    names : of the descriptors in the order they were chosen; the first few are named.
-    low, high : interval of the scores, where known.
-    full : score with all descriptors, where known.
-    ceiling : noise ceiling, where known.
-    """
-
-    counts: Sequence[int]
-    scores: Sequence[float]
-    label: str = ""
-    names: Sequence[str] = ()
-    low: Sequence[float] | None = None
-    high: Sequence[float] | None = None
-    full: float | None = None
-    ceiling: float | None = None
-
-
 @styled
-def selection_figure(curves: Sequence[SelectionCurve], *, named: int = 3) -> Figure:
+def selection_figure(curves: Sequence[SelectionScores]) -> Illustration:
     """Score against the number of descriptors, log axis, the first choices named.
 
     References
@@ -216,23 +270,10 @@ def selection_figure(curves: Sequence[SelectionCurve], *, named: int = 3) -> Fig
     axes = figure.subplots()
     axes.set_xscale("log")
     for k, curve in enumerate(curves):
-        style = series_style(k)
-        color = style["color"]
-        axes.plot(
-            curve.counts,
-            curve.scores,
-            markersize=3.5,
-            label=escape_mathtext(curve.label) or None,
-            **style,
-        )
-        if curve.low is not None and curve.high is not None:
-            axes.fill_between(curve.counts, curve.low, curve.high, color=color, alpha=0.18, lw=0)
-        if curve.full is not None:
-            axes.axhline(curve.full, color=color, lw=0.9, ls="-.", label="all descriptors")
-        if curve.ceiling is not None:
-            axes.axhline(curve.ceiling, color=GREY, lw=1.2, ls="--", label="noise ceiling")
+        label = f"{species_name(curve.species)}, t = {curve.time:g}"
+        axes.plot(curve.counts, curve.test, markersize=3.5, label=label, **series_style(k))
     if len(curves) == 1 and curves[0].names:
-        chosen = curves[0].names[:named]
+        chosen = curves[0].names[:_NAMED]
         text = "\n".join(f"{i}. {escape_mathtext(name)}" for i, name in enumerate(chosen, 1))
         axes.text(
             0.97,
@@ -244,9 +285,20 @@ def selection_figure(curves: Sequence[SelectionCurve], *, named: int = 3) -> Fig
             fontsize=8,
             color=GREY,
         )
-    scores = np.concatenate([np.asarray(curve.scores, dtype=float) for curve in curves])
+    scores = np.concatenate([curve.test for curve in curves])
     axes.set_ylim(min(0.0, float(np.nanmin(scores)) - 0.05), 1.0)
     axes.set_xlabel("number of descriptors")
     axes.set_ylabel("Pearson r")
     legend_below(figure, axes)
-    return figure
+    most = max(int(curve.counts[-1]) for curve in curves)
+    return Illustration(
+        name="selection",
+        title="Score against number of descriptors",
+        caption="Descriptors were added one at a time, each time the one that raised the score "
+        "most. Look for where the curve levels off: that many descriptors carry what the model "
+        "knows.",
+        alternative=f"Pearson r against the number of descriptors, 1 to {most} on a log axis, "
+        f"{len(curves)} curves; the last values are "
+        f"{listed([f'{curve.test[-1]:.2f}' for curve in curves])}.",
+        figure=figure,
+    )

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.collections import EllipseCollection
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.models.forecast import ModelForecast
+from glasscast.report.illustration import Illustration, listed
 from glasscast.report.measured import (
     FloatArray,
+    drawn_diameters,
     measured_values,
     rank_within_species,
     robust_limits,
@@ -22,88 +26,90 @@ from glasscast.report.measured import (
 from glasscast.report.style import (
     ERROR_MAP,
     MOBILITY_MAP,
-    drawn_diameters,
+    format_time,
     new_figure,
     styled,
-    target_label,
+    target_words,
 )
+
+_THICKNESS = 1.0  # of the slice, in sigma
+_MARGIN = 1.0  # how far periodic images are drawn beyond the box, in sigma
 
 
 @styled
-def slice_figure(
-    forecast: ModelForecast,
-    truth: Configuration | None = None,
-    *,
-    time: float | None = None,
-    scale: str = "rank",
-    thickness: float = 1.0,
-    height: float | None = None,
-    margin: float = 1.0,
-) -> Figure:
+def slice_figure(forecast: ModelForecast, time: float) -> Illustration:
     """Cut through the box, particles coloured by true value, forecast, and their difference.
 
-    Circles have the size of the species. Periodic images are drawn a little way beyond the box
-    (thin frame), paler, so that patches across the boundary stay whole.
+    Values are ranks within the species, which compares the patterns whatever the levels of the
+    species and the widths of the distributions. Circles have the size of the species. Periodic
+    images are drawn a little way beyond the box (thin frame), paler, so that patches across the
+    boundary stay whole.
 
     Parameters
     ----------
-    forecast : of one configuration, 2D or 3D.
-    truth : measured values; without them the forecast alone is shown.
-    time : of the forecast; the last by default.
-    scale : ``rank``: the particle's rank within its species, which compares the patterns
-        whatever the levels of the species and the widths of the distributions; ``value``: one
-        scale for both, from the 2nd to the 98th percentile of the truth (of the forecast where
-        there is none).
-    thickness : of the slice along the last axis, in sigma; 2D configurations are shown whole.
-    height : of the slice's middle; the middle of the box by default.
-    margin : how far images are drawn beyond the box, in sigma.
+    forecast : of one configuration, 2D or 3D; without measured values it is shown alone.
+    time : one of the forecast's.
     """
-    truth = forecast.configuration if truth is None else truth
-    row = len(forecast.times) - 1
-    if time is not None:
-        row = int(np.argmin(np.abs(np.log(forecast.times / time))))
-    predicted = np.asarray(forecast.values[row], dtype=np.float64)
-    true = measured_values(forecast, truth, forecast.times[row])
     configuration = forecast.configuration
-    label = target_label(forecast.target)
-    if scale == "rank":
-        predicted = rank_within_species(predicted, configuration.types)
-        true = None if true is None else rank_within_species(true, configuration.types)
-        label = f"rank of {forecast.target.replace('_', ' ')} within species"
-    index, points = slice_with_images(configuration, thickness, height, margin)
-    panels = _slice_panels(true, predicted, scale)
+    row = int(np.argmin(np.abs(forecast.times - time)))
+    measured = measured_values(forecast, time)
+    predicted = rank_within_species(forecast.values[row].astype(np.float64), configuration.types)
+    true = None if measured is None else rank_within_species(measured, configuration.types)
+    index, points = slice_with_images(configuration, _THICKNESS, _MARGIN)
+    panels = _slice_panels(true, predicted)
     width, depth = configuration.box[:2]
-    panel_height = 3.1 * (depth + 2 * margin) / (width + 2 * margin)
+    panel_height = 3.1 * (depth + 2 * _MARGIN) / (width + 2 * _MARGIN)
     figure = new_figure(3.35 * len(panels) + 0.3, panel_height + 1.1)
-    for axes, (title, values, limits, cmap, kind) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
-    ):
-        image = _draw_slice(axes, configuration, index, points, values, limits, cmap, margin)
-        axes.set_title(title)
-        name = label
-        if kind == "error":
-            name = "difference of rank" if scale == "rank" else f"error of {label}"
+    words = target_words(forecast.target)
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        image = _draw_slice(axes, configuration, index, points, panel)
+        axes.set_title(panel.title)
+        is_error = panel.colours == ERROR_MAP
         figure.colorbar(
             image,
             ax=axes,
-            label=name,
+            label="difference of rank" if is_error else f"rank of {words} within species",
             location="bottom",
             aspect=30,
             shrink=0.85,
             pad=0.02,
-            extend="neither" if limits == (0.0, 1.0) else "both",
+            extend="both" if is_error else "neither",
         )
-    return figure
+    where = f"{forecast.model}, {configuration.name}, t = {format_time(time)}"
+    return Illustration(
+        name="slice",
+        title=f"A look into the box: {where}",
+        caption=_caption(true is not None, configuration.dimension),
+        alternative=f"Particles of {configuration.name} as circles in the plane, coloured by the "
+        f"rank of their {words}; {len(panels)} panels: "
+        f"{listed([panel.title for panel in panels])}.",
+        figure=figure,
+    )
+
+
+def _caption(measured: bool, dimension: int) -> str:
+    cut = "A slice one σ thick through the middle" if dimension == 3 else "The whole configuration"
+    text = (
+        f"{cut}; circles have the size of the species, colour is the rank within the species "
+        "(yellow: fastest, grey: no value). Paler circles beyond the frame are periodic images."
+    )
+    if measured:
+        text += (
+            " Compare where fast and slow patches lie on the left and in the middle; red on the "
+            "right: predicted too fast, blue: too slow."
+        )
+    return text
 
 
 def slice_with_images(
-    configuration: Configuration, thickness: float, height: float | None, margin: float
+    configuration: Configuration, thickness: float, margin: float
 ) -> tuple[NDArray[np.intp], FloatArray]:
-    """Particles in a slice and their periodic images in the plane.
+    """Particles in a slice through the middle and their periodic images in the plane.
 
     Parameters
     ----------
-    thickness, height, margin : see :func:`slice_figure`.
+    thickness : of the slice along the last axis, in sigma; 2D configurations are taken whole.
+    margin : how far images are taken beyond the box, in sigma.
 
     Returns
     -------
@@ -113,9 +119,7 @@ def slice_with_images(
     box = configuration.box
     chosen = np.arange(configuration.size)
     if configuration.dimension == 3:
-        middle = box[2] / 2 if height is None else height
-        away = configuration.positions[:, 2] - middle
-        away -= box[2] * np.round(away / box[2])
+        away = configuration.positions[:, 2] - box[2] / 2
         chosen = np.flatnonzero(np.abs(away) <= thickness / 2)
         chosen = chosen[np.argsort(away[chosen])]  # seen from above: the highest is drawn last
     plane = configuration.positions[chosen, :2]
@@ -131,20 +135,23 @@ def slice_with_images(
     return np.concatenate(index), np.concatenate(points)
 
 
-Panel = tuple[str, FloatArray, tuple[float, float], str, str]
+class _Panel(NamedTuple):
+    """One panel: values of all particles and how they are coloured."""
+
+    title: str
+    values: FloatArray
+    limits: tuple[float, float]
+    colours: str
 
 
-def _slice_panels(true: FloatArray | None, predicted: FloatArray, scale: str) -> list[Panel]:
-    """Title, values, colour limits, colour map and kind of each panel."""
-    limits = (0.0, 1.0)
-    if scale == "value":
-        limits = robust_limits(predicted if true is None else true, 2.0)
-    panels: list[Panel] = [("predicted", predicted, limits, MOBILITY_MAP, "level")]
+def _slice_panels(true: FloatArray | None, predicted: FloatArray) -> list[_Panel]:
+    """Forecast alone, or between the truth and the difference."""
+    panels = [_Panel("predicted", predicted, (0.0, 1.0), MOBILITY_MAP)]
     if true is not None:
         error = predicted - true
         span = robust_limits(np.abs(error), 2.0)[1]
-        panels.insert(0, ("true", true, limits, MOBILITY_MAP, "level"))
-        panels.append(("predicted − true", error, (-span, span), ERROR_MAP, "error"))
+        panels.insert(0, _Panel("true", true, (0.0, 1.0), MOBILITY_MAP))
+        panels.append(_Panel("predicted − true", error, (-span, span), ERROR_MAP))
     return panels
 
 
@@ -153,14 +160,8 @@ def _draw_slice(
     configuration: Configuration,
     index: NDArray[np.intp],
     points: FloatArray,
-    values: FloatArray,
-    limits: tuple[float, float],
-    cmap: str,
-    margin: float,
+    panel: _Panel,
 ) -> Any:
-    from matplotlib.collections import EllipseCollection
-    from matplotlib.patches import Rectangle
-
     box = configuration.box[:2]
     sizes = drawn_diameters(configuration)[index]
     inside = np.all((points >= 0) & (points < box), axis=1)
@@ -173,17 +174,17 @@ def _draw_slice(
             units="xy",
             offsets=points[chosen],
             offset_transform=axes.transData,
-            array=np.ma.masked_invalid(values[index[chosen]]),
-            cmap=_with_grey(cmap),
-            clim=limits,
+            array=np.ma.masked_invalid(panel.values[index[chosen]]),
+            cmap=_with_grey(panel.colours),
+            clim=panel.limits,
             edgecolors="white",
             linewidths=0.3,
             alpha=alpha,
         )
         axes.add_collection(image, autolim=False)
     axes.add_patch(Rectangle((0, 0), *box, fill=False, edgecolor="black", lw=0.8))
-    axes.set_xlim(-margin, box[0] + margin)
-    axes.set_ylim(-margin, box[1] + margin)
+    axes.set_xlim(-_MARGIN, box[0] + _MARGIN)
+    axes.set_ylim(-_MARGIN, box[1] + _MARGIN)
     axes.set_aspect("equal")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6, integer=True))
@@ -194,6 +195,4 @@ def _draw_slice(
 
 def _with_grey(name: str) -> Any:
     """Colour map that shows particles without a value in grey."""
-    import matplotlib as mpl
-
-    return mpl.colormaps[name].with_extremes(bad="#c8c8c8")
+    return colormaps[name].with_extremes(bad="#c8c8c8")

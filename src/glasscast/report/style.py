@@ -1,4 +1,4 @@
-"""How every figure looks and is saved: one palette, one type size, PNG beside PDF.
+"""How every figure looks: one palette, one type size.
 
 Figures are built on ``matplotlib.figure.Figure`` itself; pyplot and its global list of open
 figures are not used, so figures can be made in any thread and are freed like other objects.
@@ -6,25 +6,15 @@ figures are not used, so figures can be made in any thread and are freed like ot
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from numpy.typing import NDArray
-
-from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.files import write_atomically
-from glasscast.errors import GlasscastError
-from glasscast.liquid.definition import diameters
 
 #: Okabe and Ito's colours that stay apart for every common form of colour blindness.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -64,7 +54,7 @@ LABELS = {
     "propensity": "propensity (σ)",
     "bond_breaking": "bonds kept",
     "neighbour_relative": "neighbour-relative displacement (σ)",
-    "nonaffine": "non-affine displacement (σ²)",
+    "nonaffine": "non-affine displacement (σ)",
 }
 TIME_LABEL = "t (LJ units)"
 
@@ -119,6 +109,11 @@ def target_label(target: str) -> str:
     return LABELS.get(target, target)
 
 
+def target_words(target: str) -> str:
+    """Name of a target in running text."""
+    return target.replace("_", " ")
+
+
 def escape_mathtext(text: str) -> str:
     """Text from outside as plain text: a dollar sign would start a formula, or fail as one."""
     return text.replace("$", r"\$")
@@ -138,49 +133,3 @@ def finish_log_axis(axes: Axes, low: float, high: float) -> None:
     axes.set_xlim(low / margin / 1.1, high * margin * 1.1)
     axes.xaxis.set_major_locator(LogLocator(base=10, numticks=8))
     axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-@dataclass(frozen=True)
-class SavedFigure:
-    """A figure on disk.
-
-    Parameters
-    ----------
-    png, pdf : the files.
-    image : the bytes of the PNG, to be embedded in a page.
-    width : in inches.
-    """
-
-    png: Path
-    pdf: Path
-    image: bytes
-    width: float
-
-
-def save_figure(figure: Figure, folder: Path, name: str, *, dpi: int = 200) -> SavedFigure:
-    """Write ``name.png`` and ``name.pdf`` into a folder, atomically and without time stamps.
-
-    Raises
-    ------
-    InputError : if a file cannot be written.
-    """
-    contents = {}
-    with mpl.rc_context(_RC):
-        for kind, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
-            stream = io.BytesIO()
-            figure.savefig(stream, format=kind, dpi=dpi, metadata=metadata)
-            contents[kind] = stream.getvalue()
-            figure.set_layout_engine("none")  # both files alike, and laid out only once
-    for kind, content in contents.items():
-        write_atomically(folder / f"{name}.{kind}", content)
-    return SavedFigure(
-        folder / f"{name}.png", folder / f"{name}.pdf", contents["png"], figure.get_figwidth()
-    )
-
-
-def drawn_diameters(configuration: Configuration) -> NDArray[np.float64]:
-    """Size to draw each particle with: (N,), of its liquid; where that is not known, 1."""
-    try:
-        return diameters(configuration.types, str(configuration.metadata.get("liquid")))
-    except GlasscastError:
-        return np.ones(configuration.size)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.files import write_atomically, write_json
+from glasscast.datasets.files import write_json
 from glasscast.errors import ShapeError
 from glasscast.evaluation.ceiling import ceiling_mean
 from glasscast.evaluation.correlation import Moments
@@ -32,7 +32,7 @@ from glasscast.report.analysis_figures import (
     label_figure,
     relaxation_figure,
 )
-from glasscast.report.figures import illustrate
+from glasscast.report.page import Content, Page, Section
 from glasscast.runtime import Workspace
 
 FloatArray = NDArray[np.float64]
@@ -92,19 +92,16 @@ def analyse(dataset: Dataset, out: Path, workspace: Workspace | None = None) -> 
         gathered.add(c)
         arrows = arrows or (c if c.tendency is not None else None)
     times = np.array(dataset.times)
-    facts, figures = out / "analysis.json", out / "figures"
     numbers: dict[str, Any] = {"dataset": dataset.name, "configurations": len(dataset)}
-    parts = [
-        html.section("Data", html.facts(_state(dataset))),
-        html.section("Is it in equilibrium?", *_equilibrium(gathered, times, figures, numbers)),
-        html.section("How it relaxes", *_relaxation(gathered, times, figures, numbers)),
-        html.section("What can be forecast", *_labels(gathered, times, figures, numbers)),
-        html.section("Where particles tend to", *_tendency(gathered, arrows, figures, numbers)),
+    sections = [
+        Section("Data", [html.facts(_state(dataset))]),
+        Section("Is it in equilibrium?", _equilibrium(gathered, times, numbers)),
+        Section("How it relaxes", _relaxation(gathered, times, numbers)),
+        Section("What can be forecast", _labels(gathered, times, numbers)),
+        Section("Where particles tend to", _tendency(gathered, arrows, numbers)),
     ]
-    write_json(facts, numbers)
-    path = out / "report.html"
-    write_atomically(path, html.page(f"The data: {dataset.name}", "", parts).encode())
-    return path
+    write_json(out / "analysis.json", numbers)
+    return Page(f"The data: {dataset.name}", sections).write(out)
 
 
 def _state(dataset: Dataset) -> dict[str, Any]:
@@ -112,9 +109,7 @@ def _state(dataset: Dataset) -> dict[str, Any]:
     return {"name": dataset.name, "configurations": len(dataset), **state}
 
 
-def _equilibrium(
-    gathered: _Gathered, times: FloatArray, figures: Path, numbers: dict[str, Any]
-) -> list[str]:
+def _equilibrium(gathered: _Gathered, times: FloatArray, numbers: dict[str, Any]) -> list[Content]:
     """Compare the halves of the longest stretch recorded, and two waiting times.
 
     The first half of a stretch after a quench is not in equilibrium yet; its energy shows how long
@@ -148,21 +143,10 @@ def _equilibrium(
     end = None
     if gathered.production:
         end = MeanCurve.of(times.tolist(), [record["scattering"] for record in gathered.production])
-    figure = illustrate(
-        figures,
-        "equilibration",
-        "Two waiting times",
-        f"Self part of the intermediate scattering function from the middle of {len(records)} "
-        f"stretches of {longest:g}, and from their ends, where the ensembles start. In equilibrium "
-        "the curves agree within their errors; a curve from the end above the other is ageing.",
-        equilibration_figure(middle, end),
-    )
-    return [html.facts(rows), html.figure(figure)]
+    return [html.facts(rows), equilibration_figure(middle, end, len(records), longest)]
 
 
-def _relaxation(
-    gathered: _Gathered, times: FloatArray, figures: Path, numbers: dict[str, Any]
-) -> list[str]:
+def _relaxation(gathered: _Gathered, times: FloatArray, numbers: dict[str, Any]) -> list[Content]:
     """Scattering function and mean-square displacement of the production runs."""
     records = gathered.production
     if not records:
@@ -184,21 +168,10 @@ def _relaxation(
     rows = {"drift of the energy in a run, per particle": f"{drift:.1e} ± {error:.1e}"}
     if fit is not None:
         rows["relaxation time"] = f"{fit.tau_alpha:.4g}, stretching exponent {fit.beta:.2f}"
-    figure = illustrate(
-        figures,
-        "relaxation",
-        "Relaxation",
-        "Left: scattering function at the first peak, mean over trajectories and configurations; "
-        "dotted: 1/e. Right: mean-square displacement of species A. Bars: standard error over "
-        "configurations.",
-        relaxation_figure(scattering, squared, fit),
-    )
-    return [html.facts(rows), html.figure(figure)]
+    return [html.facts(rows), relaxation_figure(scattering, squared, fit)]
 
 
-def _labels(
-    gathered: _Gathered, times: FloatArray, figures: Path, numbers: dict[str, Any]
-) -> list[str]:
+def _labels(gathered: _Gathered, times: FloatArray, numbers: dict[str, Any]) -> list[Content]:
     """Mean propensity and noise ceiling."""
     if not gathered.propensity:
         return []
@@ -207,26 +180,18 @@ def _labels(
     names = {s: species_name(s) for s in means}
     numbers["propensity"] = {names[s]: v.tolist() for s, v in means.items()}
     numbers["noise_ceiling"] = {names[s]: v.tolist() for s, v in ceilings.items()}
-    figure = illustrate(
-        figures,
-        "labels",
-        "Propensity and its noise ceiling",
-        "Left: mean propensity. Right: the correlation of an exact forecast with what a finite "
-        "number of trajectories measures; no model can be expected to do better.",
-        label_figure(times, means, ceilings),
-    )
-    return [html.figure(figure)]
+    return [label_figure(times, means, ceilings)]
 
 
 def _tendency(
-    gathered: _Gathered, example: Configuration | None, figures: Path, numbers: dict[str, Any]
-) -> list[str]:
+    gathered: _Gathered, example: Configuration | None, numbers: dict[str, Any]
+) -> list[Content]:
     """Directions: how directed the motion is, and whether equilibrium positions know the way."""
     if example is None:
         return []
     directed = np.mean(gathered.directed, axis=0)
     numbers["directedness"] = directed.tolist()
-    parts = [
+    contents: list[Content] = [
         html.facts(
             {
                 f"|tendency| / propensity at t = {time:g}": f"{share:.3f}"
@@ -238,33 +203,9 @@ def _tendency(
         pooled = {s: np.concatenate(list(c), axis=1) for s, c in gathered.cosines.items()}
         numbers["alignment"] = {s: np.nanmean(c, axis=1).tolist() for s, c in pooled.items()}
         by_time = {s: [row[np.isfinite(row)] for row in c] for s, c in pooled.items()}
-        parts.append(
-            html.figure(
-                illustrate(
-                    figures,
-                    "alignment",
-                    "Do particles go where equilibrium pulls them?",
-                    "Distribution of the cosine between the tendency of a particle and its "
-                    "displacement to equilibrium. Dotted: independent directions.",
-                    alignment_figure(example.times, by_time, example.dimension),
-                )
-            )
-        )
+        contents.append(alignment_figure(example.times, by_time, example.dimension))
     rows = sorted({0, len(example.times) // 2})
-    parts.append(
-        html.figure(
-            illustrate(
-                figures,
-                "arrows",
-                f"Directions on a slice of {example.name}",
-                "Arrows: mean displacement over the ensemble, and displacement to equilibrium, "
-                "each scaled to its own typical length; colour is the direction. Look for the same "
-                "colours in the same places.",
-                arrow_figure(example, rows),
-            )
-        )
-    )
-    return parts
+    return [*contents, arrow_figure(example, rows)]
 
 
 def _mean_and_error(values: FloatArray) -> list[float]:

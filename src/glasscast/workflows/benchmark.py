@@ -8,18 +8,32 @@ from pathlib import Path
 
 from glasscast.evaluation.comparison import Comparison, compare
 from glasscast.evaluation.published import PublishedScore, published_scores
-from glasscast.evaluation.score_table import ScoreTable
+from glasscast.evaluation.score_table import LearningCurve, ScoreTable, best_model
 from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation, write_smoothness
 from glasscast.evaluation.susceptibility import SusceptibilityEvaluation, SusceptibilityScore
 from glasscast.progress import task
-from glasscast.report.page import write_report
+from glasscast.report.page import Page
+from glasscast.report.score_figures import score_figures
+from glasscast.report.sections import (
+    comparison_section,
+    data_section,
+    headline,
+    learning_curve_section,
+    limit_section,
+    particle_section,
+    provenance_section,
+    score_section,
+    smoothness_section,
+    summary_section,
+    susceptibility_section,
+    view_section,
+)
 from glasscast.runtime import Workspace
 from glasscast.workflows.experiment_folder import ExperimentFolder, refuse_absent_files
 from glasscast.workflows.experiments import BenchmarkExperiment
 from glasscast.workflows.fits import Fit, carry_out, cost_of, fits_of, read_forecasts
 from glasscast.workflows.learning_curve import (
-    LearningCurve,
     forecast_sizes,
     score_sizes,
     sizes_of,
@@ -27,7 +41,7 @@ from glasscast.workflows.learning_curve import (
 )
 
 #: Configurations drawn in figures: enough to see, few enough to load at once.
-_EXAMPLES = 4
+_DRAWN = 4
 
 
 @dataclass(frozen=True)
@@ -154,37 +168,49 @@ def report_benchmark(
     The HTML page.
     """
     fits = fits_of(experiment)
-    best = best_model(result.scores)
-    examples = [
-        (forecast, forecast.configuration)
+    scores, best, tau_alpha = result.scores, best_model(result.scores), experiment.tau_alpha
+    shown = [
+        forecast
         for fit in fits
-        for forecast in islice(read_forecasts(out, best, fit.test), _EXAMPLES)
-    ][:_EXAMPLES]
+        for forecast in islice(read_forecasts(out, best, fit.test), _DRAWN)
+    ][:_DRAWN]
     if experiment.test is not None:
         how = f"trained on {len(fits[0].train)} and scored on {len(fits[0].test)} configurations"
     else:
         how = f"cross-validated by configuration in {len(fits)} folds"
-    sources = [data.datasets for data in (experiment.data, experiment.test) if data is not None]
-    return write_report(
-        out,
-        title=title,
-        scores=result.scores,
-        examples=examples,
-        settings=experiment.model_dump(mode="json"),
-        summary=f"{', '.join(experiment.models)}: {how}. {_copies(experiment)}"
-        f"Particle figures show {best}.",
-        data={
-            "data sets": [str(path) for path in dict.fromkeys(chain.from_iterable(sources))],
-            "training configurations": len(fits[0].train),
-            "scored configurations": sum(len(fit.test) for fit in fits),
-        },
-        learning_curve=result.learning_curve,
-        tau_alpha=experiment.tau_alpha,
-        smoothness=result.smoothness,
-        comparison=result.comparison,
-        susceptibility=result.susceptibility,
-        command=command,
+    summary = (
+        f"{', '.join(experiment.models)}: {how}. {_copies(experiment)}"
+        f"Particle figures show {best}."
     )
+    sources = [data.datasets for data in (experiment.data, experiment.test) if data is not None]
+    used = {
+        "data sets": [str(path) for path in dict.fromkeys(chain.from_iterable(sources))],
+        "training configurations": len(fits[0].train),
+        "scored configurations": sum(len(fit.test) for fit in fits),
+    }
+    page = Page(
+        title,
+        [
+            summary_section(summary, scores, shown),
+            comparison_section(result.comparison, tau_alpha, _threshold(result)),
+            data_section(used, shown),
+            score_section(scores, score_figures(scores, tau_alpha)),
+            learning_curve_section(result.learning_curve, tau_alpha),
+            particle_section(shown, tau_alpha),
+            view_section(shown),
+            smoothness_section(result.smoothness, best),
+            susceptibility_section(result.susceptibility),
+            limit_section(scores, shown),
+            provenance_section(experiment.model_dump(mode="json"), command),
+        ],
+        headline(scores, tau_alpha),
+    )
+    return page.write(out)
+
+
+def _threshold(result: BenchmarkResult) -> float | None:
+    """Propensity beyond which particles were counted; None where none were."""
+    return result.susceptibility[0].threshold if result.susceptibility else None
 
 
 def _copies(experiment: BenchmarkExperiment) -> str:
@@ -198,12 +224,3 @@ def _copies(experiment: BenchmarkExperiment) -> str:
     if experiment.copies.averaged:
         text += f" and averaged over by {', '.join(experiment.copies.averaged)}"
     return f"{text}. "
-
-
-def best_model(scores: ScoreTable) -> str:
-    """Model with the best mean score over species and times."""
-    rows = scores.select(metric="pearson_mean")
-    totals: dict[str, list[float]] = {}
-    for row in rows:
-        totals.setdefault(row.model, []).append(row.value)
-    return max(totals, key=lambda model: sum(totals[model]) / len(totals[model]))

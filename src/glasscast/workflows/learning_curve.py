@@ -9,7 +9,7 @@ import numpy as np
 
 from glasscast.datasets.files import write_atomically
 from glasscast.errors import SettingsError
-from glasscast.evaluation.score_table import COLUMNS, ScoreTable
+from glasscast.evaluation.score_table import COLUMNS, LearningCurve
 from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.table_text import csv_text
 from glasscast.models.settings import ModelSettings, NetworkSettings
@@ -17,9 +17,6 @@ from glasscast.progress import task
 from glasscast.runtime import Workspace
 from glasscast.workflows.experiments import BenchmarkExperiment
 from glasscast.workflows.fits import SIZE_MARK, Fit, carry_out, read_forecasts
-
-#: Number of training configurations -> scores of all models.
-LearningCurve = dict[int, ScoreTable]
 
 
 def sizes_of(experiment: BenchmarkExperiment, fits: list[Fit]) -> list[int]:

@@ -25,7 +25,15 @@ from glasscast.models.base import Model
 from glasscast.models.files import model_folder, read_record
 from glasscast.models.registry import load_model
 from glasscast.progress import log, track
-from glasscast.report.page import write_report
+from glasscast.report.page import Page
+from glasscast.report.sections import (
+    data_section,
+    limit_section,
+    particle_section,
+    provenance_section,
+    summary_section,
+    view_section,
+)
 from glasscast.runtime import Workspace
 from glasscast.simulation.equilibrium import completed
 from glasscast.simulation.thermal_copies import SEPARATION, copies_of
@@ -224,11 +232,18 @@ def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Path | str
     The HTML page.
     """
     record: dict[str, Any] = read_record(model_folder(model))
-    return write_report(
-        out,
-        title=f"Forecast by {record['model']}",
-        examples=[(f, f.configuration) for f in forecasts[:_DRAWN]],
-        settings={"model": record["model"], **record.get("hyperparameters", {})},
-        summary=f"{len(forecasts)} snapshots; up to {_DRAWN} are drawn.",
-        notes=list(dict.fromkeys(chain.from_iterable(f.remarks for f in forecasts))),
+    shown = forecasts[:_DRAWN]
+    summary = f"{len(forecasts)} snapshots; up to {_DRAWN} are drawn."
+    remarks = list(dict.fromkeys(chain.from_iterable(f.remarks for f in forecasts)))
+    page = Page(
+        f"Forecast by {record['model']}",
+        [
+            summary_section(summary, forecasts=shown),
+            data_section({}, shown),
+            particle_section(shown),
+            view_section(shown),
+            limit_section(forecasts=shown, notes=remarks),
+            provenance_section({"model": record["model"], **record.get("hyperparameters", {})}),
+        ],
     )
+    return page.write(out)

@@ -85,8 +85,7 @@ def report_selection(model: Model, test: Dataset, out: Path) -> None:
     """Write the ranked descriptors and the curve of their score, if the model selected any."""
     from glasscast.models.linear import LinearModel
     from glasscast.models.selection import selection_scores
-    from glasscast.report.figures import draw_selection
-    from glasscast.report.score_figures import SelectionCurve
+    from glasscast.report.score_figures import selection_figure
 
     if not isinstance(model, LinearModel) or not model.selection_:
         return
@@ -103,14 +102,5 @@ def report_selection(model: Model, test: Dataset, out: Path) -> None:
         for row in found
     ]
     write_json(out / "selection.json", record)
-    curves = [
-        SelectionCurve(
-            counts=row.counts.tolist(),
-            scores=row.test.tolist(),
-            label=f"{species_name(row.species)}, t = {row.time:g}",
-            names=row.names,
-        )
-        for row in found
-        if row.time == found[-1].time
-    ]
-    draw_selection(out / "figures", curves)
+    last = [row for row in found if row.time == found[-1].time]
+    selection_figure(last).save(out / "figures")

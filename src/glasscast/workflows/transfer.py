@@ -11,8 +11,16 @@ from glasscast.errors import SettingsError
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
 from glasscast.progress import task
-from glasscast.report.page import write_report
-from glasscast.report.transfer_figure import TransferAxes
+from glasscast.report.comparison_figures import TransferAxes, transfer_figures
+from glasscast.report.page import Page
+from glasscast.report.sections import (
+    data_section,
+    headline,
+    limit_section,
+    provenance_section,
+    score_section,
+    summary_section,
+)
 from glasscast.runtime import Workspace
 from glasscast.workflows.experiment_folder import ExperimentFolder, refuse_absent_files
 from glasscast.workflows.experiments import TransferExperiment, refuse_overlap
@@ -67,6 +75,8 @@ def transfer(
                     carry_out(training.fit, name, settings, experiment.seed, out, workspace)
                     progress.advance(label)
         table = _score(experiment, trainings, tests, out)
+        for suffix in ("json", "csv", "md", "tex"):
+            table.write(out / f"scores.{suffix}")
         folder.finish({"seed": experiment.seed, "trainings": [t.name for t in trainings]})
     _report(experiment, trainings, table, out)
     return table
@@ -134,19 +144,22 @@ def _report(
     experiment: TransferExperiment, trainings: list[Training], table: ScoreTable, out: Path
 ) -> None:
     names = [training.name for training in trainings]
-    write_report(
-        out,
-        title="Transfer between state points",
-        scores=table,
-        settings=experiment.model_dump(mode="json"),
-        summary=(
-            f"{', '.join(experiment.models)}, trained on {', '.join(names)}; scored on unseen "
-            f"configurations of {', '.join(experiment.states)}. Times are stages of relaxation, "
-            "matched by their order."
-        ),
-        data={
-            f"training configurations, {training.name}": len(training.fit.train)
-            for training in trainings
-        },
-        transfer=TransferAxes(list(experiment.models), names, list(experiment.states)),
+    order = TransferAxes(list(experiment.models), names, list(experiment.states))
+    summary = (
+        f"{', '.join(experiment.models)}, trained on {', '.join(names)}; scored on unseen "
+        f"configurations of {', '.join(experiment.states)}. Times are stages of relaxation, "
+        "matched by their order."
     )
+    used = {f"training configurations, {t.name}": len(t.fit.train) for t in trainings}
+    page = Page(
+        "Transfer between state points",
+        [
+            summary_section(summary, table),
+            data_section(used),
+            score_section(table, transfer_figures(table, order)),
+            limit_section(table),
+            provenance_section(experiment.model_dump(mode="json")),
+        ],
+        headline(table),
+    )
+    page.write(out)

@@ -9,7 +9,7 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, SettingsError, ShapeError
 from glasscast.evaluation.ceiling import noise_ceiling
 from glasscast.evaluation.correlation import pearson, pearson_mean, pearson_pooled, rmse
-from glasscast.evaluation.score_table import COLUMNS, Score, ScoreTable, read_scores
+from glasscast.evaluation.score_table import COLUMNS, Score, ScoreTable, best_model, read_scores
 from glasscast.evaluation.scores import Evaluation, evaluate
 from glasscast.models.forecast import ModelForecast
 
@@ -260,3 +260,38 @@ def test_wrong_type_in_json_is_refused(column, value, table, tmp_path):
 def test_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         read_scores(tmp_path / "none.json")
+
+
+def scored(model, value, species="A", time=1.0, dataset="d", metric="pearson_mean"):
+    return Score(
+        model=model, dataset=dataset, target="propensity", species=species, time=time,
+        metric=metric, value=value, low=np.nan, high=np.nan, ceiling=np.nan, share=np.nan,
+        n_configurations=1, n_particles=1,
+    )  # fmt: skip
+
+
+def test_best_model_has_the_best_mean_correlation():
+    table = ScoreTable((
+        scored("early", 0.9), scored("even", 0.7), scored("early", 0.3, time=2.0),
+        scored("even", 0.6, time=2.0), scored("early", 0.99, metric="pearson_pooled"),
+    ))  # fmt: skip
+    assert best_model(table) == "even"
+
+
+def test_leaving_out_what_is_difficult_does_not_make_a_model_the_best():
+    rows = [scored("all", 0.7), scored("all", 0.3, species="B"), scored("only A", 0.6)]
+    assert best_model(ScoreTable(tuple(rows))) == "all"
+    apart = [scored("a", 0.2), scored("b", 0.3, time=2.0)]
+    assert best_model(ScoreTable(tuple(apart))) == "b"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_score_that_is_not_defined_is_the_worst(order):
+    rows = [scored("hole", np.nan), scored("hole", 0.9, time=2.0), scored("low", 0.1)]
+    rows.append(scored("low", 0.1, time=2.0))
+    assert best_model(ScoreTable(tuple(rows[::order]))) == "low"
+
+
+def test_without_correlations_there_is_no_best_model():
+    with pytest.raises(SettingsError, match="without scores of 'pearson_mean'"):
+        best_model(ScoreTable((scored("a", 0.1, metric="rmse"),)))

@@ -7,8 +7,6 @@ import pytest
 
 from glasscast.evaluation.smoothness import smoothness
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation, write_smoothness
-from glasscast.report.figures import draw_smoothness
-from glasscast.report.html import smoothness_table
 from tests.unit.report.material import configuration, forecast
 
 
@@ -55,14 +53,10 @@ def test_what_says_nothing_is_passed_over():
     assert [row.time for row in evaluation.scores()] == [1.0]
 
 
-def test_files_and_figures(tmp_path):
+def test_files_hold_every_score(tmp_path):
     evaluation, _ = evaluated(("lr", "<b>"))
     write_smoothness(tmp_path, evaluation.scores())
     rows = json.loads((tmp_path / "smoothness.json").read_text())
     with (tmp_path / "smoothness.csv").open() as file:
         assert [r["model"] for r in csv.DictReader(file)] == ["lr", "lr", "<b>", "<b>"]
     assert rows[0]["local_pearson"] == evaluation.scores()[0].local_pearson
-    drawn = draw_smoothness(tmp_path, evaluation, "lr")
-    assert {f.name for f in drawn} == {"rayleigh", "local_smoothness"}
-    assert draw_smoothness(tmp_path, evaluation, "absent") == []
-    assert "&lt;b&gt;" in smoothness_table(evaluation.scores())

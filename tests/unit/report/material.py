@@ -4,6 +4,7 @@ import numpy as np
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.models.forecast import ModelForecast
+from glasscast.models.selection import SelectionScores
 
 
 def configuration(name="c0", dimension=3, labels=True, halves=True, seed=0, size=60, **metadata):
@@ -26,3 +27,14 @@ def forecast(c, model="lr", seed=1):
     rng = np.random.default_rng(seed)
     values = rng.gamma(3.0, 0.1, (2, c.size)).astype(np.float32)
     return ModelForecast(configuration=c, model=model, times=np.array([1.0, 100.0]), values=values)
+
+
+def selection(*names):
+    return SelectionScores(
+        species=0,
+        time=100.0,
+        names=names or ("q6", "g"),
+        training=np.array([0.3, 0.4]),
+        counts=np.array([1, 10, 100]),
+        test=np.array([0.2, 0.4, 0.5]),
+    )

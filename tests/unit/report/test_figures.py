@@ -1,20 +1,32 @@
-import io
+import math
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.collections import EllipseCollection
 
+from glasscast.datasets.targets import TargetAccumulator
 from glasscast.evaluation.correlation import pearson
 from glasscast.evaluation.scores import evaluate
-from glasscast.report.figures import draw_examples, draw_scores, nearest_time
-from glasscast.report.measured import paired_values, rank_within_species, shown_times
-from glasscast.report.particle_figures import density_figure, distribution_figure
-from glasscast.report.score_figures import SelectionCurve, score_figure, selection_figure
+from glasscast.report.collective_figures import susceptibility_figures
+from glasscast.report.measured import (
+    drawn_diameters,
+    nearest_time,
+    paired_values,
+    rank_within_species,
+    shown_times,
+)
+from glasscast.report.particle_figures import (
+    density_figure,
+    distribution_figure,
+    particle_figures,
+)
+from glasscast.report.score_figures import score_figure, score_figures, selection_figure
 from glasscast.report.slice_figures import slice_figure, slice_with_images
-from glasscast.report.style import drawn_diameters, format_time, save_figure, series_style
+from glasscast.report.style import format_time, series_style, target_label
+from tests.unit.evaluation.test_comparison import susceptibility
 
-from .material import configuration, forecast
+from .material import configuration, forecast, selection
 
 
 @pytest.fixture
@@ -32,7 +44,7 @@ def lines_of(axes):
 
 
 def test_score_figure_shows_the_numbers(scores):
-    figure = score_figure(scores, tau_alpha=50.0)
+    figure = score_figure(scores, tau_alpha=50.0).figure
     assert [axes.get_title() for axes in figure.axes] == ["A particles", "B particles"]
     axes = figure.axes[0]
     assert axes.get_xscale() == "log"
@@ -63,13 +75,13 @@ def test_no_two_of_many_series_look_alike():
 
 def test_score_figure_without_ceiling_or_interval():
     c = configuration(halves=False)
-    figure = score_figure(evaluate([forecast(c)], [c]))
-    assert "noise ceiling" not in lines_of(figure.axes[0])
-    figure.savefig(io.BytesIO())
+    drawn = score_figure(evaluate([forecast(c)], [c]))
+    assert "noise ceiling" not in lines_of(drawn.figure.axes[0])
+    assert drawn.png
 
 
 def test_single_time_lists_the_models(scores):
-    figure = score_figure(scores.select(time=100.0))
+    figure = score_figure(scores.select(time=100.0)).figure
     axes = figure.axes[0]
     assert axes.get_xscale() == "linear"
     assert [label.get_text() for label in axes.get_yticklabels()] == ["lr", "gnn"]
@@ -77,15 +89,15 @@ def test_single_time_lists_the_models(scores):
 
 
 def test_error_has_a_floor_and_a_unit(scores):
-    axes = score_figure(scores, "rmse").axes[0]
+    axes = score_figure(scores, "rmse").figure.axes[0]
     assert axes.get_ylabel() == "RMSE of propensity (σ)"
     assert "noise floor" in lines_of(axes)
 
 
 def test_density_says_the_correlation_it_shows(truths):
-    examples = [(forecast(c), c) for c in truths]
-    figure = density_figure(examples)
-    true, predicted = paired_values(examples, 1, 0)
+    forecasts = [forecast(c) for c in truths]
+    figure = density_figure(forecasts).figure
+    true, predicted = paired_values(forecasts, 1, 0)
     assert len(true) == 3 * 48
     titles = [axes.get_title() for axes in figure.axes]
     assert f"A, t = 100, r = {pearson(true, predicted):.3f}" in titles
@@ -93,15 +105,14 @@ def test_density_says_the_correlation_it_shows(truths):
 
 def test_distribution_of_unlabelled_snapshot():
     c = configuration(labels=False)
-    figure = distribution_figure([(forecast(c), c)])
+    figure = distribution_figure([forecast(c)]).figure
     assert [t.get_text() for t in figure.legends[0].get_texts()] == ["A predicted", "B predicted"]
 
 
 def test_slice_images_repeat_the_particles_across_the_boundary():
     c = configuration(size=300)
-    index, points = slice_with_images(c, thickness=2.0, height=0.5, margin=1.0)
-    away = np.abs(c.positions[:, 2] - 0.5)
-    expected = np.flatnonzero(np.minimum(away, 7 - away) <= 1.0)  # periodic along z as well
+    index, points = slice_with_images(c, thickness=2.0, margin=1.0)
+    expected = np.flatnonzero(np.abs(c.positions[:, 2] - 3.5) <= 1.0)
     inside = np.all((points >= 0) & (points < c.box[:2]), axis=1)
     assert sorted(index[inside]) == expected.tolist()
     shift = (points - c.positions[index, :2]) / c.box[:2]
@@ -117,18 +128,17 @@ def test_slice_images_repeat_the_particles_across_the_boundary():
 def test_slice_panels_share_a_scale_and_draw_true_sizes():
     c = configuration(dimension=2).with_fields(metadata={"liquid": "ka"})
     f = forecast(c)
-    figure = slice_figure(f, c, time=100.0, scale="value")
-    panels = {axes.get_title(): axes for axes in figure.axes}
+    panels = {axes.get_title(): axes for axes in slice_figure(f, 100.0).figure.axes}
     true, predicted, error = (
         panels[name].collections[-1] for name in ("true", "predicted", "predicted − true")
     )
     assert isinstance(true, EllipseCollection)
-    assert true.get_clim() == predicted.get_clim()
+    assert true.get_clim() == predicted.get_clim() == (0, 1)
     assert error.get_clim()[0] == -error.get_clim()[1]
-    np.testing.assert_allclose(np.asarray(true.get_array()), c.propensity[1])
-    np.testing.assert_allclose(
-        np.asarray(error.get_array()), f.values[1] - c.propensity[1], atol=1e-6
-    )
+    ranks = [rank_within_species(values[1].astype(float), c.types)
+             for values in (c.propensity, f.values)]  # fmt: skip
+    np.testing.assert_array_equal(np.asarray(true.get_array()), ranks[0])
+    np.testing.assert_array_equal(np.asarray(error.get_array()), ranks[1] - ranks[0])
     np.testing.assert_allclose(true.get_widths(), np.array([1.0, 0.88])[c.types])
 
 
@@ -140,7 +150,7 @@ def test_particles_of_an_unknown_liquid_are_drawn_alike():
 
 def test_slice_without_truth_has_one_panel():
     c = configuration(labels=False)
-    titles = [axes.get_title() for axes in slice_figure(forecast(c)).axes]
+    titles = [axes.get_title() for axes in slice_figure(forecast(c), 100.0).figure.axes]
     assert [title for title in titles if title] == ["predicted"]
 
 
@@ -153,43 +163,72 @@ def test_rank_is_within_species_and_blind_to_levels():
 
 
 def test_selection_figure_has_a_log_axis():
-    curve = SelectionCurve([1, 10, 100], [0.2, 0.4, 0.5], "A", names=["q6", "g"], full=0.55)
-    axes = selection_figure([curve]).axes[0]
+    axes = selection_figure([selection()]).figure.axes[0]
     assert axes.get_xscale() == "log"
     np.testing.assert_array_equal(axes.get_lines()[0].get_ydata(), [0.2, 0.4, 0.5])
     assert "1. q6" in axes.texts[0].get_text()
 
 
-def test_dollar_signs_in_names_are_not_formulas(scores):
-    c = configuration()
-    hostile = forecast(c, model=r"$\frac{ $5 and $10")
-    save = io.BytesIO()
-    score_figure(evaluate([hostile], [c])).savefig(save)
-    selection_figure([SelectionCurve([1, 2], [0, 1], "$\\bad{$", names=["$\\bad{$"])]).savefig(save)
-    assert save.getvalue().startswith(b"\x89PNG")
+def test_susceptibility_figure_shows_the_numbers_and_leaves_gaps_at_zero():
+    values = {1.0: (0.5, 0.25), 10.0: (4.0, 0.0), 100.0: (2.0, 1.0)}
+    scores = [susceptibility("gnn", time=t, true=a, predicted=b) for t, (a, b) in values.items()]
+    (drawn,) = susceptibility_figures(scores)
+    (axes,) = drawn.figure.axes
+    lines = lines_of(axes)
+    assert list(lines["measured"].get_ydata()) == [0.5, 4.0, 2.0]
+    first, gap, last = lines["gnn"].get_ydata()
+    assert (first, last) == (0.25, 1.0)
+    assert math.isnan(gap)
+    assert axes.get_yscale() == axes.get_xscale() == "log"
+    assert "exceeds 0.3 σ" in drawn.caption
+    assert susceptibility_figures(scores[:1]) == []
 
 
 def test_drawing_leaves_matplotlib_alone(scores, tmp_path):
     before = dict(mpl.rcParams)
-    save_figure(score_figure(scores), tmp_path, "scores")
+    score_figure(scores).save(tmp_path)
     assert dict(mpl.rcParams) == before
 
 
 def test_equal_figures_give_equal_files(scores, tmp_path):
-    first = save_figure(score_figure(scores), tmp_path / "a", "scores")
-    second = save_figure(score_figure(scores), tmp_path / "b", "scores")
-    assert first.png.read_bytes() == second.png.read_bytes() == first.image
-    assert first.pdf.read_bytes() == second.pdf.read_bytes()
-    assert first.pdf.read_bytes().startswith(b"%PDF")
+    for folder in ("a", "b"):
+        score_figure(scores).save(tmp_path / folder)
+    for kind, start in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
+        first, second = ((tmp_path / f / f"scores_pearson_mean.{kind}").read_bytes() for f in "ab")
+        assert first == second
+        assert first.startswith(start)
 
 
-def test_report_figures_are_saved_with_captions(scores, truths, tmp_path):
-    done = draw_scores(tmp_path, scores, 50.0)
-    done += draw_examples(tmp_path, [(forecast(c), c) for c in truths], 50.0)
-    names = {f"{figure.name}.{kind}" for figure in done for kind in ("png", "pdf")}
-    assert names == {path.name for path in tmp_path.iterdir()}
-    assert {"slice.png", "density.pdf", "scores_pearson_mean.png"} <= names
-    assert all(len(figure.caption) > 20 for figure in done)
+def test_scores_of_several_data_sets_have_files_of_their_own(truths):
+    both = [evaluate([forecast(truths[0])], truths, dataset=name) for name in ("one", "two")]
+    drawn = score_figures(both[0] + both[1])
+    assert len({figure.name for figure in drawn}) == len(drawn) == 6
+    assert "on two" in drawn[-1].title
+
+
+def test_forecasts_without_measured_values_are_shown_alone(truths):
+    bare = configuration(labels=False)
+    assert [f.name for f in particle_figures([forecast(bare)])] == ["slice", "distribution"]
+    drawn = particle_figures([forecast(c) for c in truths], tau_alpha=2.0)
+    assert [f.name for f in drawn] == ["slice", "density", "distribution"]
+    assert "t = 1" in drawn[0].title
+    assert particle_figures([]) == []
+
+
+@pytest.mark.parametrize("target", ["propensity", "neighbour_relative", "nonaffine"])
+def test_units_of_targets_are_what_they_scale_with(target):
+    """Twice the displacement of all particles gives twice the value: a length, in sigma."""
+    rng = np.random.default_rng(0)
+    c, moved = configuration(size=80), 0.1 * rng.normal(size=(80, 3))
+    values = []
+    for factor in (1, 2):
+        accumulator = TargetAccumulator(
+            c.positions, c.types, c.box, np.array([1.0]), np.ones((2, 2))
+        )
+        accumulator.add(0, 0, factor * moved)
+        values.append(accumulator.result()[target])
+    np.testing.assert_allclose(values[1], 2 * values[0], rtol=1e-5, atol=1e-6)
+    assert target_label(target).endswith("(σ)")
 
 
 def test_times_shown():

@@ -1,33 +1,51 @@
 import base64
 import hashlib
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.evaluation.comparison import compare
-from glasscast.evaluation.score_table import ScoreTable, read_scores
+from glasscast.evaluation.comparison import Comparison, compare
+from glasscast.evaluation.score_table import ScoreTable, best_model
 from glasscast.evaluation.scores import evaluate
+from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
 from glasscast.evaluation.susceptibility import SusceptibilityEvaluation
+from glasscast.report import html
 from glasscast.report.interactive import view_data
-from glasscast.report.page import write_report
-from glasscast.report.score_figures import SelectionCurve
+from glasscast.report.page import Folded, Page, Section
+from glasscast.report.score_figures import score_figures
+from glasscast.report.sections import (
+    comparison_section,
+    data_section,
+    headline,
+    learning_curve_section,
+    limit_section,
+    particle_section,
+    provenance_section,
+    score_section,
+    smoothness_section,
+    summary_section,
+    susceptibility_section,
+    view_section,
+)
 
 from .material import configuration, forecast
 
 EVIL = "</title></script><script>alert(1)</script><img src=x onerror=\"alert('2')\">"
 
 
-class Page(HTMLParser):
+class Read(HTMLParser):
     """What a browser would make of the page: elements, attributes, scripts, text."""
 
     def __init__(self, path):
         super().__init__()
         self.tags, self.attributes, self.scripts, self.words = [], [], [], []
         self._stack = []
-        self.feed(path.read_text(encoding="utf-8"))
+        self.feed(path.read_text(encoding="utf-8") if isinstance(path, Path) else path)
         self.text = " ".join(self.words)
 
     def handle_starttag(self, tag, attributes):
@@ -53,38 +71,40 @@ class Page(HTMLParser):
         return [value for t, n, value in self.attributes if (t, n) == (tag, name)]
 
 
-def labelled(folder, name="d", model="lr", **fields):
+def labelled(folder, name="d", model="lr"):
+    """Write a page with every section there is, all its texts from outside with a name in them."""
     truths = [configuration(f"{name}{i}", seed=i, liquid="ka", temperature=0.44) for i in range(3)]
     forecasts = [forecast(c, m) for m in (model, "gnn") for c in truths]
     scores = evaluate(forecasts, truths, dataset=name)
-    examples = list(zip(forecasts[:3], truths, strict=True))
-    susceptibility = SusceptibilityEvaluation()
+    smoothness, susceptibility = SmoothnessEvaluation(), SusceptibilityEvaluation()
     for each in forecasts:
+        smoothness.add(each, each.configuration)
         susceptibility.add(each, each.configuration)
-    given = {
-        "title": "A title",
-        "scores": scores,
-        "examples": examples,
-        "settings": {"seed": 7},
-        "comparison": compare(scores, {}, susceptibility=susceptibility.scores()),
-        "susceptibility": susceptibility.scores(),
-        "command": "glasscast benchmark some.yaml -o out",
-    }
-    return Page(write_report(folder, **given | fields)), scores
+    chi4, shown = susceptibility.scores(), forecasts[:3]
+    ours = compare(scores, {}, smoothness=smoothness.scores(), susceptibility=chi4).rows
+    lab = replace(ours[0], model=f"lab {name}", origin=f"published: {name}")
+    compared = Comparison((ours[0], lab, *ours[1:]))
+    sections = [
+        summary_section(f"In short, {name}.", scores, shown),
+        comparison_section(compared, 2.0, chi4[0].threshold),
+        data_section({f"training {name}": name}, shown),
+        score_section(scores, score_figures(scores, 2.0)),
+        learning_curve_section({2: scores, 4: scores}, 2.0),
+        particle_section(shown, 2.0),
+        view_section(shown),
+        smoothness_section(smoothness, model),
+        susceptibility_section(chi4),
+        limit_section(scores, shown, [f"Only a test of {name}."]),
+        provenance_section({"seed": 7, name: [name]}, f"glasscast benchmark {name}.yaml"),
+    ]
+    page = Page(f"A title {name}", sections, headline(scores, 2.0))
+    return Read(page.write(folder)), scores
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    page, scores = labelled(
-        folder,
-        tau_alpha=2.0,
-        summary="In short.",
-        notes=["Only a test."],
-        data={"training": "none"},
-        selection=[SelectionCurve([1, 2], [0.1, 0.2], "A", names=["q6"])],
-    )
-    return folder, page, scores
+    return folder, *labelled(folder)
 
 
 def test_everything_is_inside_the_page(report):
@@ -95,9 +115,18 @@ def test_everything_is_inside_the_page(report):
     assert "link" not in page.tags
     images = [v.split(",", 1)[1] for v in page.values("img", "src")]
     assert all(base64.b64decode(image).startswith(b"\x89PNG") for image in images)
-    assert len(images) == 8
+    written = [path for path in (report[0] / "figures").iterdir() if path.suffix == ".png"]
+    assert len(images) == len(written) == 10
+    assert {base64.b64decode(image) for image in images} == {p.read_bytes() for p in written}
     assert sum("Plotly" in source for kind, source in page.scripts if kind is None) == 2
     assert sum(len(source) > 1_000_000 for _, source in page.scripts) == 1
+
+
+def test_every_image_has_words_of_its_own(report):
+    _, page, _ = report
+    words = page.values("img", "alt")
+    assert len(set(words)) == len(words) == page.tags.count("figure")
+    assert not any(word in page.text for word in words)  # beside the caption, not a copy of it
 
 
 def test_policy_allows_these_scripts_and_no_others(report):
@@ -115,51 +144,74 @@ def test_policy_allows_these_scripts_and_no_others(report):
 
 
 def test_scores_are_shown_with_their_ceilings(report):
-    folder, page, scores = report
+    _, page, scores = report
     for row in scores:
         assert f"{row.value:.3f}" in page.text
         assert f"{row.ceiling:.3f}" in page.text
         assert f"{row.low:.3f} – {row.high:.3f}" in page.text
-    stored = read_scores(folder / "scores.json")
-    assert stored.to_csv() == scores.to_csv() == (folder / "scores.csv").read_text()
 
 
-def test_headline_is_the_best_model_near_tau_alpha(report):
+def test_headline_is_of_the_best_model_near_tau_alpha(report):
     _, page, scores = report
-    rows = scores.select(species="A", time=1.0, metric="pearson_mean")
-    best = max(rows, key=lambda row: row.value)
+    (best,) = scores.select(model=best_model(scores), species="A", time=1.0, metric="pearson_mean")
     assert f"At t = 1, {best.model} predicts the propensity of A particles" in page.text
     assert f"correlation of {best.value:.2f} ({best.low:.2f} to {best.high:.2f})" in page.text
 
 
+def test_headline_is_silent_where_there_is_nothing_to_say():
+    c = configuration()
+    blind = forecast(c)
+    blind.values[:] = 1.0
+    assert headline(ScoreTable()) == headline(evaluate([blind], [c])) == ""
+
+
+def test_headline_names_the_data_set_where_there_are_several():
+    c = configuration()
+    tables = [evaluate([forecast(c)], [c], dataset=name) for name in ("near", "far")]
+    assert " on near with a correlation" in headline(tables[0] + tables[1])
+    assert " on near" not in headline(tables[0])
+
+
 def test_provenance_and_limits(report):
     _, page, _ = report
-    assert "glasscast benchmark some.yaml -o out" in page.text
-    for expected in ('"seed": 7', "numpy", "Only a test.", "training", "0.44", "60 (48 A, 12 B)"):
+    assert "glasscast benchmark d.yaml" in page.text
+    for expected in ('"seed": 7', "numpy", "Only a test", "training d", "0.44", "60 (48 A, 12 B)"):
         assert expected in page.text
     assert "bootstrap intervals from so few are too narrow" in page.text
 
 
 def test_names_cannot_become_markup(report, tmp_path):
     _, plain, _ = report
-    evil, _ = labelled(
-        tmp_path,
-        tau_alpha=2.0,
-        name=EVIL,
-        model=EVIL,
-        title=EVIL,
-        summary=EVIL,
-        notes=[EVIL],
-        data={EVIL: EVIL},
-        settings={EVIL: [EVIL]},
-        command=EVIL,
-        selection=[SelectionCurve([1, 2], [0.1, 0.2], EVIL, names=[EVIL])],
-    )
+    evil, _ = labelled(tmp_path, EVIL, EVIL)
     # The same elements with the same attributes: no text made a tag, a script or a handler.
     assert evil.tags == plain.tags
     assert [a[:2] for a in evil.attributes] == [a[:2] for a in plain.attributes]
     assert [s for s in evil.scripts if s[0] is None] == [s for s in plain.scripts if s[0] is None]
-    assert evil.text.count("alert(1)") >= 8
+    assert evil.text.count("alert(1)") >= 12
+    assert any("alert(1)" in words for words in evil.values("img", "alt"))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        html.paragraph,
+        html.heading,
+        lambda text: html.bullets([text]),
+        lambda text: html.facts({text: text, "nested": {text: [text]}}),
+        lambda text: html.folded(text, html.paragraph(text), True),
+        lambda text: html.join([text, html.paragraph(text)]),
+        lambda text: Page(text, [Section(text, [Folded(text, [text])])], text).as_html(),
+    ],
+)
+def test_text_is_escaped_wherever_it_enters(make):
+    made, plain = Read(str(make(EVIL))), Read(str(make("word")))
+    assert made.tags == plain.tags
+    assert made.text.count(EVIL) == plain.text.count("word") > 0
+
+
+def test_a_section_without_contents_is_left_out():
+    page = Page("t", [Section("Empty", [html.facts({})]), Section("Full", [html.paragraph("x")])])
+    assert Read(page.as_html()).tags.count("section") == 1
 
 
 def test_data_block_cannot_end_its_element():
@@ -167,9 +219,10 @@ def test_data_block_cannot_end_its_element():
     f = forecast(c)
     object.__setattr__(f, "target", EVIL)  # past every check: the data block must hold
     object.__setattr__(c, EVIL, c.propensity)
-    text = view_data(f, c)
-    assert not set("<>&") & set(text)
-    assert json.loads(text)["label"] == EVIL
+    page = Read(Page("t", [view_section([f])]).as_html())
+    (data,) = [source for kind, source in page.scripts if kind]
+    assert not set("<>&") & set(data)
+    assert json.loads(data)["label"] == EVIL
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
@@ -177,7 +230,7 @@ def test_data_block_holds_what_is_shown(dimension):
     c = configuration(dimension=dimension)
     f = forecast(c)
     f.values[1, c.types == 1] = np.nan
-    data = json.loads(view_data(f, c))
+    data = view_data(f)
     assert data["dimension"] == dimension
     np.testing.assert_allclose(np.array(data["positions"]).T, c.positions, rtol=1e-3)
     fields = {(field["time"], field["kind"]): field for field in data["fields"]}
@@ -194,40 +247,41 @@ def test_data_block_holds_what_is_shown(dimension):
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
-def test_forecast_of_an_unlabelled_snapshot(tmp_path, dimension):
-    c = configuration(labels=False, dimension=dimension)
-    page = Page(write_report(tmp_path, title="Forecast", examples=[(forecast(c), c)]))
+def test_forecast_of_an_unlabelled_snapshot(dimension):
+    shown = [forecast(configuration(labels=False, dimension=dimension))]
+    sections = [particle_section(shown), view_section(shown), limit_section(forecasts=shown)]
+    page = Read(Page("Forecast", sections).as_html())
     assert "cannot say how good the forecast is" in page.text
     assert "true" not in page.text.split("Limits")[0].lower().split()
     assert len(page.values("img", "src")) == 2
-    assert not (tmp_path / "scores.json").exists()
 
 
-def test_without_halves_the_missing_ceiling_is_said(tmp_path):
+def test_without_halves_the_missing_ceiling_is_said():
     c = configuration(halves=False)
     scores = evaluate([forecast(c)], [c])
-    page = Page(write_report(tmp_path, title="t", scores=scores, examples=[(forecast(c), c)]))
+    sections = [score_section(scores, score_figures(scores)), limit_section(scores)]
+    page = Read(Page("t", sections).as_html())
     assert "Some scores have no noise ceiling" in page.text
     assert "there is no error bar" in page.text
     assert "of ceiling" not in page.text
 
 
-def test_scores_alone_need_no_plotly(tmp_path):
+def test_scores_alone_need_no_script():
     c = configuration()
-    page = Page(write_report(tmp_path, title="t", scores=evaluate([forecast(c)], [c])))
+    scores = evaluate([forecast(c)], [c])
+    page = Read(Page("t", [score_section(scores, []), view_section([])]).as_html())
     assert page.scripts == []
-    assert "Turn it around" not in page.text
+    (policy,) = [v for v in page.values("meta", "content") if v.startswith("default-src")]
+    assert "script-src 'none'" in policy
 
 
 def test_nothing_at_all_is_still_a_page(tmp_path):
-    page = Page(write_report(tmp_path, title="Empty", scores=ScoreTable()))
+    page = Read(Page("Empty", []).write(tmp_path))
     assert "Empty" in page.text
 
 
-def test_partly_measured_times_offer_only_the_forecast(tmp_path):
-    c = configuration()
-    early: Configuration = c.at_times([0])
-    page = Page(write_report(tmp_path, title="t", examples=[(forecast(early), early)]))
-    (data,) = [json.loads(source) for kind, source in page.scripts if kind]
-    assert {field["kind"] for field in data["fields"]} == {"predicted"}
-    assert (tmp_path / "figures" / "density.png").exists()
+def test_partly_measured_times_offer_only_the_forecast():
+    early: Configuration = configuration().at_times([0])
+    f = forecast(early)
+    assert {field["kind"] for field in view_data(f)["fields"]} == {"predicted"}
+    assert "density" in [figure.name for figure in particle_section([f]).contents]

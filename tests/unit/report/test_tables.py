@@ -1,15 +1,12 @@
 """The benchmark's table in the report: which number, which bold, which source."""
 
-import math
 import re
 
 import pytest
 
 from glasscast.evaluation.comparison import MEASURED, Compared, Comparison
-from glasscast.report.comparison_table import comparison_table
-from glasscast.report.figures import draw_susceptibility
-from glasscast.report.susceptibility_figure import susceptibility_figure
-from tests.unit.evaluation.test_comparison import susceptibility
+from glasscast.report.page import Page
+from glasscast.report.sections import comparison_section
 
 PUBLISHED = "published: Somebody et al. (2025)"
 
@@ -18,6 +15,11 @@ def row(model, time=10.0, origin=MEASURED, species="A", **known):
     return Compared(
         model=model, origin=origin, target="propensity", species=species, time=time, **known
     )
+
+
+def shown(rows, **known):
+    """Page of a comparison alone."""
+    return Page("t", [comparison_section(Comparison(rows), **known)]).as_html()
 
 
 def lines(html, number=0):
@@ -43,7 +45,7 @@ def rows():
 
 
 def test_scores_near_tau_alpha_and_the_susceptibility_at_its_peak(rows):
-    html = comparison_table(Comparison(rows), tau_alpha=12.0, threshold=0.25)
+    html = shown(rows, tau_alpha=12.0, threshold=0.25)
     main = lines(html)
     assert "t = 10; χ₄ at t = 1, where it is largest" in html
     assert "propensity above 0.25 σ" in html
@@ -53,50 +55,32 @@ def test_scores_near_tau_alpha_and_the_susceptibility_at_its_peak(rows):
     ]  # fmt: skip
     assert main["high"] == ["0.250", "–", "–", "–", "3.00"]  # three times too much is farther
     assert main["noise ceiling"][0] == "0.800"
-    late = lines(comparison_table(Comparison(rows[3:]), tau_alpha=1.0))
+    late = lines(shown(rows[3:], tau_alpha=1.0))
     assert late["high"][-1] == "<strong>0.90</strong>"
-    assert "where it is largest" not in comparison_table(Comparison(rows), tau_alpha=1.0)
+    assert "where it is largest" not in shown(rows, tau_alpha=1.0)
 
 
 def test_published_rows_are_numbered_never_best_and_sourced(rows):
-    html = comparison_table(Comparison(rows), tau_alpha=10.0)
+    html = shown(rows, tau_alpha=10.0)
     assert lines(html)["lab [1]"] == ["0.750", "–", "–", "–", "1.25"]
     assert "<ol><li>Somebody et al. (2025)</li></ol>" in html
-    assert "<ol>" not in comparison_table(Comparison(rows[:2]))
+    assert "<ol>" not in shown(rows[:2])
 
 
 def test_costs_are_listed_once_a_model_that_has_any(rows):
-    tables = re.findall(r"<table.*?</table>", comparison_table(Comparison(rows)), re.S)
+    tables = re.findall(r"<table.*?</table>", shown(rows), re.S)
     assert len(tables) == 3  # at one time, at all times, costs
     assert lines(tables[2]) == {"low": ["12", "3.14", "–", "–"]}
-    assert "What they cost" not in comparison_table(Comparison(rows[:2]))
+    assert "What they cost" not in shown(rows[:2])
 
 
 def test_a_single_time_has_a_single_table_and_nothing_is_nothing(rows):
-    html = comparison_table(Comparison(rows[:2]))
+    html = shown(rows[:2])
     assert html.count("<table") == 1
     assert "At all times" not in html
-    assert comparison_table(Comparison(())) == ""
+    assert "<section>" not in shown(())
 
 
 def test_where_every_ratio_is_zero_none_is_best():
-    html = comparison_table(
-        Comparison((row("a", chi4_true=1.0, chi4_ratio=0.0), row("b", chi4_true=1.0, chi4_ratio=0)))
-    )
+    html = shown((row("a", chi4_true=1.0, chi4_ratio=0.0), row("b", chi4_true=1.0, chi4_ratio=0)))
     assert "<strong>" not in html
-
-
-def test_susceptibility_figure_shows_the_numbers_and_leaves_gaps_at_zero(tmp_path):
-    values = {1.0: (0.5, 0.25), 10.0: (4.0, 0.0), 100.0: (2.0, 1.0)}
-    scores = [susceptibility("gnn", time=t, true=a, predicted=b) for t, (a, b) in values.items()]
-    (axes,) = susceptibility_figure(scores).axes
-    drawn = {line.get_label(): line for line in axes.get_lines()}
-    assert list(drawn["measured"].get_ydata()) == [0.5, 4.0, 2.0]
-    first, gap, last = drawn["gnn"].get_ydata()
-    assert (first, last) == (0.25, 1.0)
-    assert math.isnan(gap)
-    assert axes.get_yscale() == axes.get_xscale() == "log"
-    (drawing,) = draw_susceptibility(tmp_path, scores)
-    assert "exceeds 0.3 σ" in drawing.caption
-    assert (tmp_path / "susceptibility.pdf").exists()
-    assert draw_susceptibility(tmp_path, scores[:1]) == []

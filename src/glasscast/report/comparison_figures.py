@@ -1,0 +1,174 @@
+"""Figures that compare models: with more to train on, and at state points they never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter, NullLocator
+
+from glasscast.evaluation.score_table import METRICS, LearningCurve, ScoreTable
+from glasscast.report.illustration import Illustration, listed
+from glasscast.report.score_figures import (
+    METRIC_CAPTIONS,
+    METRIC_LABELS,
+    METRIC_TITLES,
+    correlation_limits,
+    error_bars,
+    panels_of,
+)
+from glasscast.report.style import (
+    GREY,
+    escape_mathtext,
+    format_time,
+    legend_below,
+    new_figure,
+    row_height,
+    series_style,
+    styled,
+)
+
+
+@styled
+def learning_curve_figure(curve: LearningCurve, time: float) -> Illustration:
+    """Pearson correlation at one time, a panel a species, a line a model.
+
+    Parameters
+    ----------
+    curve : of all models.
+    time : shown, in LJ units.
+    """
+    sizes = sorted(curve)
+    tables = {n: curve[n].select(metric="pearson_mean", time=time) for n in sizes}
+    species = tables[sizes[-1]].values_of("species")
+    models = tables[sizes[-1]].values_of("model")
+    figure = new_figure(max(4.8, 3.6 * len(species) + 0.6), row_height(len(models) + 1))
+    panels = figure.subplots(1, max(1, len(species)), sharey=True, squeeze=False)[0]
+    for axes, letter in zip(panels, species, strict=False):
+        for k, model in enumerate(models):
+            points = [(n, tables[n].select(species=letter, model=model).rows) for n in sizes]
+            known = [(n, rows[0]) for n, rows in points if rows]
+            # Side by side by a few percent, so that error bars can be told apart.
+            dodge = 1.02 ** (k - (len(models) - 1) / 2)
+            axes.errorbar(
+                [n * dodge for n, _ in known],
+                [row.value for _, row in known],
+                yerr=error_bars([row for _, row in known]),
+                **series_style(k),
+                elinewidth=1.0,
+                label=escape_mathtext(model),
+            )
+        for best in tables[sizes[-1]].select(species=letter).ceilings().values():
+            axes.axhline(best, color=GREY, ls="--", lw=1.2, label="noise ceiling", zorder=1)
+        axes.set_xscale("log")
+        axes.set_xticks(sizes, [str(n) for n in sizes])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlabel("training configurations")
+        axes.set_title(f"{letter} particles")
+    values = [row.value for table in tables.values() for row in table]
+    panels[0].set_ylim(min([0.0, *(v - 0.05 for v in values if v == v)]), 1.0)
+    panels[0].set_ylabel(METRIC_LABELS["pearson_mean"])
+    legend_below(figure, panels[0])
+    return Illustration(
+        name="learning_curve",
+        title=f"Score against training configurations, t = {format_time(time)}",
+        caption="Each model was trained on ever more of the same configurations and scored on the "
+        "same unseen ones. A curve that still rises would gain from more data.",
+        alternative=f"{METRIC_LABELS['pearson_mean']}, against {sizes[0]} to {sizes[-1]} training "
+        f"configurations on a log axis, of {listed(models)}; {panels_of(species)}.",
+        figure=figure,
+    )
+
+
+@dataclass(frozen=True)
+class TransferAxes:
+    """What was trained, on what, and tested where, in the order of the panels.
+
+    Scores name their model ``model/training`` and have the state point as their dataset.
+    """
+
+    models: Sequence[str]
+    trainings: Sequence[str]
+    states: Sequence[str]
+
+
+def transfer_figures(scores: ScoreTable, order: TransferAxes) -> list[Illustration]:
+    """How far each training carries, a figure a correlation and species."""
+    return [
+        transfer_figure(scores, order, species, metric)
+        for species in scores.values_of("species")
+        for metric in METRICS[:2]
+    ]
+
+
+@styled
+def transfer_figure(
+    scores: ScoreTable, order: TransferAxes, species: str, metric: str = "pearson_mean"
+) -> Illustration:
+    """Score against the state point tested, a column a training, a row a stage of relaxation.
+
+    References
+    ----------
+    Figures 5 and 6 of the EIGNN paper.
+    """
+    scores = scores.select(metric=metric, species=species)
+    stages = sorted(scores.values_of("time"))
+    columns, rows = len(order.trainings), max(1, len(stages))
+    width = max(1.5, 0.55 * len(order.states) + 0.6)
+    figure = new_figure(max(4.8, width * columns + 0.8), 1.9 * rows + 0.9)
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for line, stage in zip(panels, stages, strict=False):
+        for axes, training in zip(line, order.trainings, strict=True):
+            _draw(axes, scores.select(time=stage), order, training)
+        line[0].set_ylabel(f"stage {format_time(stage)}")
+    for axes, training in zip(panels[0], order.trainings, strict=True):
+        axes.set_title(f"trained on {escape_mathtext(training)}")
+    panels[0, 0].set_ylim(correlation_limits(scores))
+    panels[0, 0].set_xlim(-0.4, len(order.states) - 0.6)
+    figure.supylabel(METRIC_LABELS[metric], fontsize=9.5)
+    figure.supxlabel("tested on", fontsize=9.5)
+    legend_below(figure, panels[0, 0])
+    return Illustration(
+        name=f"transfer_{metric}_{species}",
+        title=f"{METRIC_TITLES[metric]}: {species} particles",
+        caption=f"{METRIC_CAPTIONS[metric]} A column for what was trained on, a row for a stage of "
+        "relaxation, across it the state point of the test. Look whether a line falls where the "
+        "test leaves the training, and whether training on all together loses against training at "
+        "home.",
+        alternative=f"{METRIC_LABELS[metric]}, of {species} particles, tested on "
+        f"{listed(order.states)}, of {listed(order.models)}; {columns} columns for training on "
+        f"{listed(order.trainings)}, {len(stages)} rows for the stages "
+        f"{listed([format_time(stage) for stage in stages])}.",
+        figure=figure,
+    )
+
+
+def _draw(axes: Axes, scores: ScoreTable, order: TransferAxes, training: str) -> None:
+    """Draw one panel: the ceiling of each state, then a line a model."""
+    places = {state: k for k, state in enumerate(order.states)}
+    best = scores.ceilings("dataset")
+    if best:
+        known = [state for state in order.states if state in best]
+        axes.plot(
+            [places[state] for state in known],
+            [best[state] for state in known],
+            color=GREY,
+            ls="--",
+            lw=1.2,
+            marker="_",
+            label="noise ceiling",
+        )
+    for k, model in enumerate(order.models):
+        rows = [r for r in scores.select(model=f"{model}/{training}") if r.dataset in places]
+        dodge = 0.04 * (k - (len(order.models) - 1) / 2)
+        axes.errorbar(
+            [places[r.dataset] + dodge for r in rows],
+            [r.value for r in rows],
+            yerr=error_bars(rows),
+            **series_style(k),
+            elinewidth=1.0,
+            label=escape_mathtext(model),
+        )
+    axes.set_xticks(range(len(order.states)), [escape_mathtext(s) for s in order.states])
