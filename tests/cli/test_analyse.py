@@ -1,6 +1,7 @@
 """What a report about data says is what was put into them."""
 
 import json
+from html import unescape
 
 import numpy as np
 import pytest
@@ -82,10 +83,22 @@ def test_analyse_finds_what_was_put_in(done, data, tmp_path):
     # Variances: 0.03 of the truth, 0.0025 / 2 of the noise of the mean.
     assert np.mean(found["noise_ceiling"]["A"]) == pytest.approx((0.03 / 0.03125) ** 0.5, abs=0.01)
     figures = {path.stem for path in (tmp_path / "figures").glob("*.png")}
-    assert figures == {"equilibration", "relaxation", "labels", "alignment", "arrows"}
+    drawn = {"structure", "equilibration", "relaxation", "labels", "alignment", "arrows"}
+    assert figures == drawn
     page = (tmp_path / "report.html").read_text()
-    assert page.count("<figure>") == 5
-    assert "script-src &#x27;none&#x27;" in page or "script-src 'none'" in page
+    assert page.count("<figure>") == len(drawn)
+    assert "script-src 'none'" in unescape(page)
+    # Particles thrown into the box at random: an ideal gas, but for the last bins of its own box.
+    assert found["structure"]["configurations"] == 3
+    for pair, like in (("A-A", 1), ("A-B", 0), ("B-B", 1)):
+        g, s = (
+            found["structure"][key][pair] for key in ("radial_distribution", "structure_factor")
+        )
+        assert max(g["r"]) < 3.0  # half the box
+        assert np.mean(g["g"][50:]) == pytest.approx(1.0, abs=0.05)
+        assert np.mean(s["S"]) == pytest.approx(like, abs=0.05)
+    for text in ("How it is built", "first peak of g(r), A-A", "first peak of S(k), B-B"):
+        assert text in page
 
 
 def test_data_with_little_in_them_give_a_shorter_report(done, tmp_path):
@@ -95,6 +108,9 @@ def test_data_with_little_in_them_give_a_shorter_report(done, tmp_path):
     )  # fmt: skip
     done("analyse", bare, "-o", tmp_path / "out")
     found = json.loads((tmp_path / "out" / "analysis.json").read_text())
-    assert set(found) == {"dataset", "configurations", "propensity", "noise_ceiling"}
+    assert set(found) == {
+        "dataset", "configurations", "structure", "propensity", "noise_ceiling",
+    }  # fmt: skip
     assert found["noise_ceiling"] == {}
-    assert [p.name for p in (tmp_path / "out" / "figures").glob("*.png")] == ["labels.png"]
+    drawn = {path.name for path in (tmp_path / "out" / "figures").glob("*.png")}
+    assert drawn == {"structure.png", "labels.png"}

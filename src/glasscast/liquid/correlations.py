@@ -1,6 +1,8 @@
-"""What tells whether a liquid is in equilibrium: scattering, displacement, bond order."""
+"""Correlations of a liquid: scattering, displacement, bond order, g(r) and S(k)."""
 
 from __future__ import annotations
+
+from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +10,7 @@ from numpy.typing import NDArray
 from glasscast.liquid.neighbours import find_neighbours
 
 FloatArray = NDArray[np.float64]
+_BLOCK = 4096  # particles whose phases are held at once
 
 
 def self_intermediate_scattering(displacements: FloatArray, wavenumber: float) -> FloatArray:
@@ -78,3 +81,104 @@ def bond_order(
     harmonics = SphericalHarmonics(order).compute(np.ascontiguousarray(vectors))
     mean = harmonics[:, order**2 :].mean(axis=0)
     return float(np.sqrt(4 * np.pi / (2 * order + 1) * np.sum(mean**2)))
+
+
+def radial_distributions(
+    positions: FloatArray, types: NDArray[np.int8], box: FloatArray, edges: FloatArray
+) -> dict[tuple[int, int], FloatArray]:
+    r"""Partial radial distribution functions: 1 for an ideal gas.
+
+    .. math:: g_{ab}(r) = \frac{V}{N_a (N_b - \delta_{ab})}
+        \frac{\langle n_{ab}(r) \rangle}{v_{shell}(r)}
+
+    with :math:`n_{ab}` the ordered pairs in a shell. A particle is not its own neighbour.
+
+    Parameters
+    ----------
+    positions : (N, d); types : (N,); box : (d,).
+    edges : (B + 1,) of the shells, in sigma, increasing from 0; the last at most half the shortest
+        side.
+
+    Returns
+    -------
+    species (a, b), a <= b -> (B,) g; NaN where there is no such pair at all.
+    """
+    pairs = find_neighbours(positions, box, float(edges[-1]))
+    receivers, senders = types[pairs.receivers], types[pairs.senders]
+    ball = np.pi * edges**2 if len(box) == 2 else 4 / 3 * np.pi * edges**3
+    shares = np.diff(ball) / np.prod(box)
+    found = {}
+    for a, b in combinations_with_replacement(np.unique(types).tolist(), 2):
+        counts, _ = np.histogram(pairs.distances[(receivers == a) & (senders == b)], edges)
+        possible = np.sum(types == a) * (np.sum(types == b) - (a == b))
+        found[a, b] = counts / (shares * possible) if possible else np.full(len(shares), np.nan)
+    return found
+
+
+def structure_factors(
+    positions: FloatArray, types: NDArray[np.int8], box: FloatArray, edges: FloatArray
+) -> dict[tuple[int, int], FloatArray]:
+    r"""Partial static structure factors, each a mean over the wave vectors of a shell.
+
+    .. math:: S_{ab}(k) = \frac{1}{\sqrt{N_a N_b}} \Big\langle \sum_{i \in a} \sum_{j \in b}
+        \cos \mathbf k \cdot (\mathbf r_i - \mathbf r_j) \Big\rangle
+
+    so that an ideal gas has 1 for like species and 0 for unlike. The total is
+    :math:`\sum_{ab} \sqrt{N_a N_b}\, S_{ab} / N` over ordered pairs.
+
+    Parameters
+    ----------
+    positions : (N, d); types : (N,); box : (d,).
+    edges : (B + 1,) of the shells of wavenumber, in 1/sigma, increasing from 0.
+
+    Returns
+    -------
+    species (a, b), a <= b -> (B,) S; NaN where a shell has no wave vector of the box.
+
+    References
+    ----------
+    Ashcroft and Langreth, Phys. Rev. 156, 685 (1967).
+    """
+    units = 2 * np.pi / box
+    reach = np.floor(edges[-1] / units).astype(int)
+    # Wave vectors k and -k scatter alike: the first axis needs no negative ones, the others count
+    # twice.
+    waves = [np.arange(-n if axis else 0, n + 1) * units[axis] for axis, n in enumerate(reach)]
+    squares = np.zeros([len(k) for k in waves])
+    for axis, k in enumerate(waves):
+        squares += (k**2).reshape([-1 if other == axis else 1 for other in range(len(box))])
+    lengths = np.sqrt(squares)
+    kept = (lengths > 0) & (lengths < edges[-1])
+    lengths, weights = lengths[kept], np.where(np.nonzero(kept)[0] > 0, 2.0, 1.0)
+    number, _ = np.histogram(lengths, edges, weights=weights)
+    species = np.unique(types).tolist()
+    densities = {a: _density_waves(positions[types == a], waves)[kept] for a in species}
+    found = {}
+    for a, b in combinations_with_replacement(species, 2):
+        products = (densities[a] * densities[b].conj()).real
+        total, _ = np.histogram(lengths, edges, weights=weights * products)
+        count = np.sqrt(np.sum(types == a) * np.sum(types == b))
+        found[a, b] = np.divide(
+            total, number * count, out=np.full(len(number), np.nan), where=number > 0
+        )
+    return found
+
+
+def _density_waves(positions: FloatArray, waves: list[FloatArray]) -> NDArray[np.complex128]:
+    """Sum of exp(i k r) over particles, for every wave vector on a grid of wavenumbers an axis.
+
+    The exponential is a product over axes, so each axis' are computed once and the sum is a matrix
+    product.
+    """
+    density = np.zeros([len(k) for k in waves], dtype=np.complex128)
+    for begin in range(0, len(positions), _BLOCK):
+        block = positions[begin : begin + _BLOCK]
+        first, *middle, last = (
+            np.exp(1j * k[:, None] * x) for k, x in zip(waves, block.T, strict=True)
+        )
+        for row, phase in enumerate(first):
+            if middle:
+                density[row] += (middle[0] * phase) @ last.T
+            else:
+                density[row] += last @ phase
+    return density

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import colormaps
-from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.evaluation.relaxation import MeanCurve, Relaxation
-from glasscast.liquid.interactions import species_name
+from glasscast.evaluation.analysis import (
+    Dynamics,
+    Equilibration,
+    Labels,
+    Structure,
+    Tendency,
+    first_peak,
+)
 from glasscast.report.illustration import Illustration, listed
 from glasscast.report.slice_figures import slice_with_images
 from glasscast.report.style import (
@@ -20,25 +25,58 @@ from glasscast.report.style import (
     TIME_LABEL,
     finish_log_axis,
     format_time,
+    legend_below,
     new_figure,
+    row_height,
     series_style,
     styled,
 )
 
-FloatArray = NDArray[np.float64]
 _SCATTERING_LABEL = r"$F_s(k, t)$ of A"
 _THICKNESS = 1.2  # of the slice with arrows, in sigma
 _PLACES = {"inherent": "inherent structure", "cage": "cage state"}
 
 
 @styled
-def relaxation_figure(
-    scattering: MeanCurve, squared: MeanCurve, fit: Relaxation | None
-) -> Illustration:
+def structure_figure(structure: Structure) -> Illustration:
+    """Partial radial distribution functions and structure factors, a line a pair of species."""
+    figure = new_figure(7.6, row_height(len(structure.radial)))
+    left, right = figure.subplots(1, 2)
+    for axes, curves in ((left, structure.radial), (right, structure.static)):
+        for k, (pair, curve) in enumerate(curves.items()):
+            style = series_style(k) | {"marker": "none", "label": pair}
+            axes.plot(curve.x, curve.mean, lw=1.2, **style)
+        axes.axhline(1.0, color=GREY, lw=0.8, ls=":")
+        axes.set_xlim(left=0.0)
+    left.set_xlabel("r (σ)")
+    left.set_ylabel("g(r)")
+    left.set_ylim(bottom=0.0)
+    right.set_xlabel("k (1/σ)")
+    right.set_ylabel("S(k)")
+    legend_below(figure, left)
+    number = structure.configurations
+    peaks = [f"{pair} {first_peak(c):.2f}" for pair, c in structure.radial.items() if len(c.x)]
+    return Illustration(
+        name="structure",
+        title="Order of the particles",
+        caption="Left: radial distribution function of each pair of species; dotted: an ideal gas. "
+        "Right: partial structure factors, in an ideal gas 1 for like and 0 for unlike species. "
+        f"Mean over {'1 configuration' if number == 1 else f'{number} configurations'}. "
+        "Peaks of a liquid fade within a few σ; sharp ones that go on are a crystal's.",
+        alternative=f"Two panels, lines for the pairs {listed(list(structure.radial))}: the radial "
+        "distribution function against distance, its first peaks at "
+        f"{listed(peaks)} σ, and the structure factor against wavenumber.",
+        figure=figure,
+    )
+
+
+@styled
+def relaxation_figure(found: Dynamics) -> Illustration:
     """Scattering function with its fitted relaxation time, and mean-square displacement."""
+    scattering, squared, fit = found.scattering, found.squared_displacement, found.fit
     figure = new_figure(7.6, 3.2)
     left, right = figure.subplots(1, 2)
-    times = scattering.times
+    times = scattering.x
     left.errorbar(times, scattering.mean, scattering.error, color=PALETTE[0], marker="o")
     left.axhline(np.exp(-1), color=GREY, lw=0.8, ls=":")
     if fit is not None:
@@ -76,35 +114,28 @@ def relaxation_figure(
 
 
 @styled
-def equilibration_figure(
-    middle: MeanCurve, end: MeanCurve | None, stretches: int, longest: float
-) -> Illustration:
-    """Scattering functions from two waiting times; in equilibrium they are one.
-
-    Parameters
-    ----------
-    middle : from the middle of stretches of equilibration.
-    end : from their ends, where known.
-    stretches, longest : their number, and how long each is, in LJ units.
-    """
+def equilibration_figure(found: Equilibration) -> Illustration:
+    """Scattering functions from two waiting times; in equilibrium they are one."""
+    middle, end = found.middle, found.end
     figure = new_figure(4.6, 3.2)
     axes = figure.subplots()
     curves = {"from the middle": middle} | ({} if end is None else {"from the end": end})
     for k, (label, decay) in enumerate(curves.items()):
         axes.errorbar(
-            decay.times, decay.mean, decay.error, color=PALETTE[k], marker=MARKERS[k], label=label
+            decay.x, decay.mean, decay.error, color=PALETTE[k], marker=MARKERS[k], label=label
         )
     axes.set_xlabel(TIME_LABEL)
     axes.set_ylabel(_SCATTERING_LABEL)
-    times = np.concatenate([decay.times for decay in curves.values()])
+    times = np.concatenate([decay.x for decay in curves.values()])
     finish_log_axis(axes, times.min(), times.max())
     axes.legend()
     return Illustration(
         name="equilibration",
         title="Two waiting times",
-        caption=f"Self part of the intermediate scattering function from the middle of {stretches} "
-        f"stretches of {longest:g}, and from their ends, where the ensembles start. In equilibrium "
-        "the curves agree within their errors; a curve from the end above the other is ageing.",
+        caption="Self part of the intermediate scattering function from the middle of "
+        f"{found.stretches} stretches of {found.longest:g}, and from their ends, where the "
+        "ensembles start. In equilibrium the curves agree within their errors; a curve from the "
+        "end above the other is ageing.",
         alternative=f"Scattering function against time on a log axis, {listed(list(curves))} of "
         f"the stretches; from the middle it falls from {middle.mean[0]:.2f} to "
         f"{middle.mean[-1]:.2f}.",
@@ -113,17 +144,16 @@ def equilibration_figure(
 
 
 @styled
-def label_figure(
-    times: FloatArray, means: Mapping[int, FloatArray], ceilings: Mapping[int, FloatArray]
-) -> Illustration:
+def label_figure(labels: Labels) -> Illustration:
     """Mean propensity of each species, and the best correlation a forecast can reach."""
     figure = new_figure(7.6, 3.2)
     left, right = figure.subplots(1, 2)
-    for k, species in enumerate(means):
-        style = series_style(k) | {"label": species_name(species)}
-        left.plot(times, means[species], **style)
-        if species in ceilings:
-            right.plot(times, ceilings[species], **style)
+    times = labels.times
+    for k, species in enumerate(labels.propensity):
+        style = series_style(k) | {"label": species}
+        left.plot(times, labels.propensity[species], **style)
+        if species in labels.ceiling:
+            right.plot(times, labels.ceiling[species], **style)
     left.set_yscale("log")
     left.set_ylabel("mean propensity (σ)")
     right.set_ylabel("noise ceiling of Pearson r")
@@ -138,38 +168,31 @@ def label_figure(
         caption="Left: mean propensity. Right: the correlation of an exact forecast with what a "
         "finite number of trajectories measures; no model can be expected to do better.",
         alternative="Two panels against time on a log axis, a line each for species "
-        f"{listed([species_name(species) for species in means])}: the mean propensity, on a log "
+        f"{listed(list(labels.propensity))}: the mean propensity, on a log "
         "axis, and the noise ceiling of Pearson r, from 0 to 1.",
         figure=figure,
     )
 
 
 @styled
-def alignment_figure(
-    times: FloatArray, cosines: Mapping[str, Sequence[FloatArray]], dimension: int
-) -> Illustration:
+def alignment_figure(tendency: Tendency) -> Illustration:
     """Distribution of the cosine between tendency and displacement to equilibrium.
-
-    Parameters
-    ----------
-    times : (T,)
-    cosines : structure -> for each time the cosines of all particles.
-    dimension : decides what independent directions look like: flat in three dimensions.
 
     References
     ----------
     Figure 9 of the EIGNN paper shows the same agreement as arrows.
     """
+    times, cosines = tendency.times, tendency.cosines
     figure = new_figure(3.7 * len(cosines) + 0.4, 3.2)
     panels = figure.subplots(1, len(cosines), sharey=True, squeeze=False)[0]
     edges = np.linspace(-1, 1, 41)
     shades = np.linspace(0.15, 0.95, len(times))
     for axes, (structure, by_time) in zip(panels, cosines.items(), strict=True):
         for shade, time, values in zip(shades, times, by_time, strict=True):
-            density, _ = np.histogram(values, bins=edges, density=True)
+            density, _ = np.histogram(values[np.isfinite(values)], bins=edges, density=True)
             label = f"{format_time(time)}"
             axes.stairs(density, edges, color=colormaps["viridis"](1 - shade), lw=1.4, label=label)
-        if dimension == 3:
+        if tendency.example.dimension == 3:  # independent directions: flat in three dimensions
             axes.axhline(0.5, color=GREY, lw=0.8, ls=":")
         axes.set_title(f"towards the {_PLACES[structure]}")
         axes.set_xlabel(r"$\cos\theta$")

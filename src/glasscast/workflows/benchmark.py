@@ -170,17 +170,14 @@ def report_benchmark(
     fits = fits_of(experiment)
     scores, best, tau_alpha = result.scores, best_model(result.scores), experiment.tau_alpha
     shown = [
-        forecast
-        for fit in fits
-        for forecast in islice(read_forecasts(out, best, fit.test), _DRAWN)
+        forecast for fit in fits for forecast in islice(read_forecasts(out, best, fit.test), _DRAWN)
     ][:_DRAWN]
     if experiment.test is not None:
         how = f"trained on {len(fits[0].train)} and scored on {len(fits[0].test)} configurations"
     else:
         how = f"cross-validated by configuration in {len(fits)} folds"
     summary = (
-        f"{', '.join(experiment.models)}: {how}. {_copies(experiment)}"
-        f"Particle figures show {best}."
+        f"{', '.join(experiment.models)}: {how}. {_copies(experiment)}Particle figures show {best}."
     )
     sources = [data.datasets for data in (experiment.data, experiment.test) if data is not None]
     used = {

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from glasscast import report
-from glasscast.evaluation.relaxation import MeanCurve, fit_relaxation
+from glasscast.evaluation.analysis import analyse_configurations
 from glasscast.evaluation.scores import evaluate
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
 from glasscast.evaluation.susceptibility import SusceptibilityEvaluation
@@ -43,8 +43,21 @@ def found():
 
 def material(name=EVIL):
     """Figure function -> arguments, with a name from outside wherever there is one."""
+    steady = [[1.0, 0.01], [1.0, 0.01]]
+    made = {
+        "liquid": "ka",
+        "records": {
+            "production": {
+                "scattering": [0.9, 0.1], "squared_displacement": [0.1, 1.0], "energy_drift": [0.0],
+            }
+        },
+        "equilibration": {
+            "time": 9.0, "energy": steady, "pressure": steady, "temperature": steady,
+            "lags": [1.0, 10.0], "scattering": [[0.9, 0.2]] * 2, "bond_order": 0.01,
+        },
+    }  # fmt: skip
     truths = [
-        configuration(f"{name}{i}", seed=i, liquid="ka").with_fields(
+        configuration(f"{name}{i}", seed=i, **made).with_fields(
             inherent=configuration(seed=i + 9).positions,
             tendency=np.random.default_rng(i).normal(size=(2, 60, 3)),
         )
@@ -57,8 +70,7 @@ def material(name=EVIL):
         smoothness.add(each, each.configuration)
         susceptibility.add(each, each.configuration)
     series = {time: s for (model, time), s in smoothness.series.items() if model == f"{name} 1"}
-    times = np.geomspace(0.1, 100, 8)
-    curve = MeanCurve.of(times, [np.exp(-times / 10), np.exp(-times / 11)])
+    found = analyse_configurations(truths, 3, [1.0, 100.0])
     trained = f"{name} 1/{name}"
     carried = evaluate([forecast(c, trained) for c in truths], truths, dataset=name)
     return {
@@ -74,10 +86,11 @@ def material(name=EVIL):
         collective.rayleigh_figure: (series, name),
         collective.local_smoothness_figure: (series, name),
         collective.susceptibility_figure: (susceptibility.scores(),),
-        analysis.relaxation_figure: (curve, curve, fit_relaxation(times, curve.mean)),
-        analysis.equilibration_figure: (curve, curve, 3, 100.0),
-        analysis.label_figure: (times, {0: times, 1: times}, {0: times / 100}),
-        analysis.alignment_figure: (times[:1], {"inherent": [np.linspace(-1, 1, 50)]}, 3),
+        analysis.structure_figure: (found.structure,),
+        analysis.equilibration_figure: (found.equilibration,),
+        analysis.relaxation_figure: (found.dynamics,),
+        analysis.label_figure: (found.labels,),
+        analysis.alignment_figure: (found.tendency,),
         analysis.arrow_figure: (truths[0], [0, 1]),
     }  # fmt: skip
 

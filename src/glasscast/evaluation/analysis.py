@@ -1,0 +1,372 @@
+"""Numbers of a dataset before any model: how the liquid is built, relaxes and can be forecast.
+
+What a dataset does not carry is None: imported ones have no record of their equilibration.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.errors import ShapeError
+from glasscast.evaluation.ceiling import ceiling_mean
+from glasscast.evaluation.correlation import FloatArray, Moments
+from glasscast.evaluation.directions import alignment, directedness
+from glasscast.evaluation.relaxation import MeanCurve, Relaxation, fit_relaxation, standard_error
+from glasscast.liquid.correlations import radial_distributions, structure_factors
+from glasscast.liquid.interactions import species_name
+
+#: Edges of the bins of distance, in sigma, and of wavenumber, in 1/sigma.
+DISTANCES = np.linspace(0.0, 5.0, 251)
+WAVENUMBERS = np.linspace(0.0, 15.0, 151)
+#: Configurations whose structure is counted: it hardly differs from one to the next.
+MOST_STRUCTURES = 20
+_EQUILIBRIUM = ("inherent", "cage")
+_STATE = ("energy", "pressure", "temperature")
+
+
+class Estimate(NamedTuple):
+    """A mean of independent values and its standard error."""
+
+    mean: float
+    error: float
+
+    @classmethod
+    def of(cls, values: FloatArray) -> Estimate:
+        """Mean and error of (C,) values."""
+        return cls(float(values.mean()), float(standard_error(values)))
+
+
+@dataclass(frozen=True)
+class Structure:
+    """How the liquid is built, by pairs of species, ``A-A``, ``A-B``, ...
+
+    Parameters
+    ----------
+    configurations : averaged over.
+    radial : pair -> g(r), distances in sigma.
+    static : pair -> S(k), wavenumbers in 1/sigma.
+    """
+
+    configurations: int
+    radial: dict[str, MeanCurve]
+    static: dict[str, MeanCurve]
+
+    def record(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "configurations": self.configurations,
+            "radial_distribution": {pair: _points(c, "r", "g") for pair, c in self.radial.items()},
+            "structure_factor": {pair: _points(c, "k", "S") for pair, c in self.static.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Equilibration:
+    """Whether the liquid is in equilibrium, from the longest stretches recorded.
+
+    The first half of a stretch after a quench is not in equilibrium yet; its energy shows how long
+    that lasted.
+
+    Parameters
+    ----------
+    stretches, longest : number of these stretches, and how long each is.
+    means, shifts : of energy, pressure and temperature over a stretch, and of the second half
+        less the first.
+    largest_bond_order : of all stretches.
+    inherent_energy : per particle; None where it was not recorded.
+    middle : scattering function from the middle of the stretches.
+    end : the same from their ends, where the ensembles start; None if there are none.
+    """
+
+    stretches: int
+    longest: float
+    means: dict[str, Estimate]
+    shifts: dict[str, Estimate]
+    largest_bond_order: float
+    inherent_energy: Estimate | None
+    middle: MeanCurve
+    end: MeanCurve | None
+
+    def record(self) -> dict[str, Any]:
+        """Return JSON values."""
+        energy = self.inherent_energy
+        return {
+            **{f"{key}_mean": list(value) for key, value in self.means.items()},
+            **{f"{key}_shift": list(value) for key, value in self.shifts.items()},
+            "bond_order_largest": self.largest_bond_order,
+            **({} if energy is None else {"inherent_energy": list(energy)}),
+            "waiting": {"lags": self.middle.x.tolist(), "scattering": self.middle.mean.tolist()},
+        }
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """How the liquid relaxes.
+
+    Parameters
+    ----------
+    scattering, squared_displacement : of species A, against time.
+    fit : None where there is nothing to fit: too few times, or too short ones.
+    energy_drift : per particle in a run.
+    """
+
+    scattering: MeanCurve
+    squared_displacement: MeanCurve
+    fit: Relaxation | None
+    energy_drift: Estimate
+
+    def record(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "times": self.scattering.x.tolist(),
+            "scattering": self.scattering.mean.tolist(),
+            "squared_displacement": self.squared_displacement.mean.tolist(),
+            "relaxation": None if self.fit is None else asdict(self.fit),
+            "energy_drift": list(self.energy_drift),
+        }
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What can be forecast, by species.
+
+    Parameters
+    ----------
+    times : (T,)
+    propensity : species -> (T,) mean.
+    ceiling : species -> (T,) noise ceiling of Pearson r, where the halves are known.
+    """
+
+    times: FloatArray
+    propensity: dict[str, FloatArray]
+    ceiling: dict[str, FloatArray]
+
+    def record(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "propensity": {s: values.tolist() for s, values in self.propensity.items()},
+            "noise_ceiling": {s: values.tolist() for s, values in self.ceiling.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Tendency:
+    """Where particles tend to, and whether equilibrium positions know the way.
+
+    Parameters
+    ----------
+    times : (T,)
+    directedness : (T,) length of the tendency over the propensity, mean.
+    cosines : structure -> (T, n) cosine between tendency and displacement to equilibrium of all
+        particles; NaN where undefined.
+    example : the first configuration with a tendency.
+    """
+
+    times: FloatArray
+    directedness: FloatArray
+    cosines: dict[str, FloatArray]
+    example: Configuration
+
+    def record(self) -> dict[str, Any]:
+        """Return JSON values."""
+        alignments = {s: np.nanmean(c, axis=1).tolist() for s, c in self.cosines.items()}
+        return {
+            "directedness": self.directedness.tolist(),
+            **({"alignment": alignments} if alignments else {}),
+        }
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All that is known of a dataset; None where it does not carry what it takes."""
+
+    structure: Structure | None
+    equilibration: Equilibration | None
+    dynamics: Dynamics | None
+    labels: Labels | None
+    tendency: Tendency | None
+
+    def record(self) -> dict[str, Any]:
+        """Return JSON values."""
+        record = {} if self.structure is None else {"structure": self.structure.record()}
+        for found in (self.equilibration, self.dynamics, self.labels, self.tendency):
+            record |= {} if found is None else found.record()
+        return record
+
+
+def analyse_configurations(
+    configurations: Iterable[Configuration], number: int, times: Sequence[float]
+) -> Analysis:
+    """Gather the numbers of a dataset, one configuration at a time.
+
+    Parameters
+    ----------
+    configurations : all with the same times.
+    number : of configurations, for those whose structure is counted are spread evenly.
+    times : (T,) of their labels.
+    """
+    gathered = _Gathered()
+    every = max(1, -(-number // MOST_STRUCTURES))
+    for k, configuration in enumerate(configurations):
+        gathered.add(configuration)
+        if k % every == 0:
+            gathered.add_structure(configuration)
+    return Analysis(
+        structure=gathered.structure(),
+        equilibration=gathered.equilibration(times),
+        dynamics=gathered.dynamics(times),
+        labels=gathered.labels(np.array(times)),
+        tendency=gathered.tendency(),
+    )
+
+
+def first_peak(curve: MeanCurve) -> float:
+    """Place of the highest value where a curve first rises above 1; NaN if it never does."""
+    above = curve.mean > 1
+    if not above.any():
+        return math.nan
+    begin = int(np.argmax(above))
+    width = int(np.argmin(above[begin:])) or len(above) - begin
+    return float(curve.x[begin + int(np.argmax(curve.mean[begin : begin + width]))])
+
+
+def _points(curve: MeanCurve, x: str, y: str) -> dict[str, Any]:
+    peak = first_peak(curve)
+    return {
+        "first_peak": None if math.isnan(peak) else peak,
+        x: curve.x.round(6).tolist(),
+        y: curve.mean.tolist(),
+        "error": curve.error.tolist(),
+    }
+
+
+@dataclass
+class _Gathered:
+    """What is kept of each configuration, so that a dataset of any size streams."""
+
+    means: dict[int, list[FloatArray]] = field(default_factory=lambda: defaultdict(list))
+    halves: dict[int, list[Moments]] = field(default_factory=lambda: defaultdict(list))
+    cosines: dict[str, list[FloatArray]] = field(default_factory=lambda: defaultdict(list))
+    directed: list[FloatArray] = field(default_factory=list)
+    example: Configuration | None = None
+    production: list[dict[str, Any]] = field(default_factory=list)
+    stretches: list[dict[str, Any]] = field(default_factory=list)
+    inherent_energy: list[float] = field(default_factory=list)
+    structures: int = 0
+    radial: dict[str, list[FloatArray]] = field(default_factory=lambda: defaultdict(list))
+    static: dict[str, list[FloatArray]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, c: Configuration) -> None:
+        """Take what a configuration carries of its motion and its making."""
+        for species in c.species:
+            mine = c.types == species
+            if c.propensity is not None and len(c.times):
+                self.means[species].append(c.propensity[:, mine].mean(axis=1, dtype=float))
+            if c.propensity_halves is not None:
+                even, odd = c.propensity_halves[:, :, mine].astype(np.float64)
+                self.halves[species].append(Moments.of(even, odd))
+        if c.tendency is not None:
+            self.example = self.example or c
+            self.directed.append(np.nanmean(directedness(c), axis=1))
+            for structure in _EQUILIBRIUM:
+                if getattr(c, structure) is not None:
+                    self.cosines[structure].append(alignment(c, structure))
+        records = c.metadata.get("records", {})
+        if "production" in records:
+            self.production.append(records["production"])
+        if "energy" in records.get("inherent", {}):
+            self.inherent_energy.append(records["inherent"]["energy"])
+        if "lags" in (c.metadata.get("equilibration") or {}):
+            self.stretches.append(c.metadata["equilibration"])
+
+    def add_structure(self, c: Configuration) -> None:
+        """Count pairs and waves of a configuration; bins beyond half its box stay NaN."""
+        self.structures += 1
+        edges = DISTANCES[: np.searchsorted(DISTANCES, c.box.min() / 2, side="right")]
+        beyond = np.full(len(DISTANCES) - len(edges), np.nan)
+        for pair, values in radial_distributions(c.positions, c.types, c.box, edges).items():
+            self.radial[_pair_name(pair)].append(np.append(values, beyond))
+        for pair, values in structure_factors(c.positions, c.types, c.box, WAVENUMBERS).items():
+            self.static[_pair_name(pair)].append(values)
+
+    def structure(self) -> Structure | None:
+        if not self.structures:
+            return None
+        radial = {pair: _mean_curve(DISTANCES, found) for pair, found in self.radial.items()}
+        static = {pair: _mean_curve(WAVENUMBERS, found) for pair, found in self.static.items()}
+        return Structure(self.structures, radial, static)
+
+    def equilibration(self, times: Sequence[float]) -> Equilibration | None:
+        """Compare the halves of the longest stretches, and two waiting times."""
+        if not self.stretches:
+            return None
+        longest = max(stretch["time"] for stretch in self.stretches)
+        chosen = [stretch for stretch in self.stretches if stretch["time"] == longest]
+        halves = {key: np.array([s[key] for s in chosen])[:, :, 0] for key in _STATE}
+        ends = [record["scattering"] for record in self.production]
+        energies = np.array(self.inherent_energy)
+        return Equilibration(
+            stretches=len(chosen),
+            longest=longest,
+            means={key: Estimate.of(values.mean(axis=1)) for key, values in halves.items()},
+            shifts={key: _shift(values, chosen[0][key]) for key, values in halves.items()},
+            largest_bond_order=max(stretch["bond_order"] for stretch in self.stretches),
+            inherent_energy=Estimate.of(energies) if len(energies) else None,
+            middle=MeanCurve.of(chosen[0]["lags"], [s["scattering"][1] for s in chosen]),
+            end=MeanCurve.of(times, ends) if ends else None,
+        )
+
+    def dynamics(self, times: Sequence[float]) -> Dynamics | None:
+        """Scattering function and mean-square displacement of the production runs."""
+        if not self.production:
+            return None
+        scattering = MeanCurve.of(times, [r["scattering"] for r in self.production])
+        fit = None
+        with suppress(ShapeError):
+            fit = fit_relaxation(scattering.x, scattering.mean)
+        drifts = np.concatenate([r["energy_drift"] for r in self.production])
+        squared = [r["squared_displacement"] for r in self.production]
+        return Dynamics(scattering, MeanCurve.of(times, squared), fit, Estimate.of(drifts))
+
+    def labels(self, times: FloatArray) -> Labels | None:
+        if not self.means:
+            return None
+        return Labels(
+            times,
+            {species_name(s): np.mean(values, axis=0) for s, values in self.means.items()},
+            {species_name(s): ceiling_mean(Moments.join(m)) for s, m in self.halves.items()},
+        )
+
+    def tendency(self) -> Tendency | None:
+        if self.example is None:
+            return None
+        pooled = {s: np.concatenate(found, axis=1) for s, found in self.cosines.items()}
+        directed = np.mean(self.directed, axis=0)
+        return Tendency(self.example.times, directed, pooled, self.example)
+
+
+def _shift(halves: FloatArray, first: Sequence[Sequence[float]]) -> Estimate:
+    """Second half less the first, of (C, 2) means; of one stretch by the errors of its halves."""
+    shift = halves[:, 1] - halves[:, 0]
+    if len(shift) > 1:
+        return Estimate.of(shift)
+    return Estimate(float(shift[0]), float(np.hypot(*np.array(first)[:, 1])))
+
+
+def _pair_name(pair: tuple[int, int]) -> str:
+    return "-".join(map(species_name, pair))
+
+
+def _mean_curve(edges: FloatArray, samples: Sequence[FloatArray]) -> MeanCurve:
+    """Curve over the bins that have a value in every sample."""
+    known = np.isfinite(samples).all(axis=0)
+    middles = (edges[1:] + edges[:-1]) / 2
+    return MeanCurve.of(middles[known], np.array(samples)[:, known])

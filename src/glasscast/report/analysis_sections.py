@@ -1,0 +1,90 @@
+"""The sections of a report on data, each from its own numbers; without them it is empty."""
+
+from __future__ import annotations
+
+import math
+
+from glasscast.evaluation.analysis import (
+    Dynamics,
+    Equilibration,
+    Labels,
+    Structure,
+    Tendency,
+    first_peak,
+)
+from glasscast.report import html
+from glasscast.report.analysis_figures import (
+    alignment_figure,
+    arrow_figure,
+    equilibration_figure,
+    label_figure,
+    relaxation_figure,
+    structure_figure,
+)
+from glasscast.report.page import Content, Section
+
+
+def structure_section(found: Structure | None) -> Section:
+    """Show distances and wavenumbers at which particles of each pair of species are ordered."""
+    contents: list[Content] = []
+    if found is not None:
+        peaks = {
+            f"first peak of {name}, {pair}": f"{first_peak(curve):.4g} {unit}"
+            for name, curves, unit in (("g(r)", found.radial, "σ"), ("S(k)", found.static, "1/σ"))
+            for pair, curve in curves.items()
+            if not math.isnan(first_peak(curve))
+        }
+        contents = [html.facts(peaks), structure_figure(found)]
+    return Section("How it is built", contents)
+
+
+def equilibration_section(found: Equilibration | None) -> Section:
+    """Compare the halves of the longest stretch recorded, and two waiting times."""
+    contents: list[Content] = []
+    if found is not None:
+        rows = {
+            key: f"{mean.mean:.4f}, second half minus first "
+            f"{found.shifts[key].mean:+.4f} ± {found.shifts[key].error:.4f}"
+            for key, mean in found.means.items()
+        }
+        rows["bond order, largest"] = f"{found.largest_bond_order:.3f} (a crystal has 0.4 to 0.6)"
+        if found.inherent_energy is not None:
+            energy, error = found.inherent_energy
+            rows["energy of inherent structures"] = f"{energy:.4f} ± {error:.4f}"
+        contents = [html.facts(rows), equilibration_figure(found)]
+    return Section("Is it in equilibrium?", contents)
+
+
+def relaxation_section(found: Dynamics | None) -> Section:
+    """Show scattering function and mean-square displacement of the production runs."""
+    contents: list[Content] = []
+    if found is not None:
+        drift, error = found.energy_drift
+        rows = {"drift of the energy in a run, per particle": f"{drift:.1e} ± {error:.1e}"}
+        if found.fit is not None:
+            rows["relaxation time"] = (
+                f"{found.fit.tau_alpha:.4g}, stretching exponent {found.fit.beta:.2f}"
+            )
+        contents = [html.facts(rows), relaxation_figure(found)]
+    return Section("How it relaxes", contents)
+
+
+def label_section(found: Labels | None) -> Section:
+    """Show mean propensity and noise ceiling."""
+    return Section("What can be forecast", [] if found is None else [label_figure(found)])
+
+
+def tendency_section(found: Tendency | None) -> Section:
+    """Show how directed the motion is, and whether equilibrium positions know the way."""
+    contents: list[Content] = []
+    if found is not None:
+        shares = {
+            f"|tendency| / propensity at t = {time:g}": f"{share:.3f}"
+            for time, share in zip(found.times, found.directedness, strict=True)
+        }
+        contents = [html.facts(shares)]
+        if found.cosines:
+            contents.append(alignment_figure(found))
+        rows = sorted({0, len(found.times) // 2})
+        contents.append(arrow_figure(found.example, rows))
+    return Section("Where particles tend to", contents)
