@@ -21,7 +21,7 @@ from glasscast.cli.options import (
 
 def import_weights(
     weights: Annotated[
-        Path, typer.Argument(help="published .pth (BOTAN), .npz (DeepMind) or .pt (EIGNN)")
+        Path, typer.Argument(help="published .pth (BOTAN), .ckpt.index (DeepMind) or .pt (EIGNN)")
     ],
     out: Annotated[Path, typer.Argument(help="model folder to write")],
     time: Annotated[

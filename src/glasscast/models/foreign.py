@@ -12,10 +12,14 @@ import torch
 
 from glasscast.datasets.files import read_npz
 from glasscast.errors import InputError
+from glasscast.models.tensor_bundle import read_bundle
 
 
 def read_foreign(path: Path) -> Mapping[str, Any]:
-    """Content of an ``.npz`` file, or of a file of torch that holds tensors and plain values only.
+    """Content of an ``.npz`` file, of a TensorFlow checkpoint (its ``.index``), or of a torch file.
+
+    Of the latter tensors and plain values are read, nothing else. Variables of a checkpoint are
+    named as in an npz, whose names cannot have the ``/`` that separates their parts: by ``|``.
 
     Raises
     ------
@@ -23,6 +27,8 @@ def read_foreign(path: Path) -> Mapping[str, Any]:
     """
     if path.suffix == ".npz":
         return read_npz(path)
+    if path.suffix == ".index":
+        return {name.replace("/", "|"): array for name, array in read_bundle(path).items()}
     try:
         raw = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:

@@ -22,8 +22,8 @@ def import_weights(
 
     Parameters
     ----------
-    path : ``.pth`` of Shiba et al. (BOTAN), ``.npz`` of Bapst et al. (NT-GNN) or ``.pt`` of
-        Jiang et al. (EIGNN).
+    path : ``.pth`` of Shiba et al. (BOTAN), ``.pt`` of Jiang et al. (EIGNN), or a checkpoint of
+        Bapst et al. (NT-GNN): its ``.ckpt.index``, or an ``.npz`` of its variables.
     time : at which the weights of the first two forecast; the files do not say. BOTAN's
         edge-pretrained ones were trained at t = 13, their node output is untrained. The ten
         times of EIGNN are known.
