@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from glasscast.config import read
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import InputError, SettingsError
 from glasscast.models import files
 from glasscast.models.files import model_folder, ready_models
@@ -196,6 +197,7 @@ def test_a_statement_that_contradicts_the_file_is_refused(refused, stocked, liqu
     call = ("predict", liquid, "-m", NAME, "-o", tmp_path / "f")
     refused(*call, "--temperature", "0.5", says=["says temperature 0.64, not 0.5 (--temperature)"])
     refused(*call, "--liquid", "ka2d", says=["says liquid 'ka', not 'ka2d' (--liquid)"])
+    refused(*call, "--density", "1.1", says=["says density 1.2, not 1.1 (--density)"])
 
 
 def test_a_snapshot_unlike_the_training_is_warned_of(done, stocked, liquid, tmp_path):
@@ -257,7 +259,7 @@ def test_the_temperature_of_the_training_is_assumed_for_cages_only(scored, liqui
 
     def ask(structure, snapshot=found, liquid=None, temperature=None):
         model.settings = model.settings.model_copy(update={"structure": structure})
-        needs = examine(model, snapshot, liquid, temperature)
+        needs = examine(model, snapshot, StatePoint.stated(liquid, temperature))
         said.append([text.partition(";")[0] for _, text in needs.remarks])
         return needs.missing, needs.liquid, needs.temperature
 

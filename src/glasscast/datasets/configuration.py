@@ -35,7 +35,9 @@ FIELDS: dict[str, tuple[tuple[str | int, ...], type[np.generic]]] = {
 #: The fields that carry one value a particle and time, in the order they are reported.
 TARGETS = ("propensity", "bond_breaking", "neighbour_relative", "nonaffine")
 _REQUIRED = ("positions", "types", "box")
-_POSITIONS = ("positions", "inherent", "cage")
+#: Equilibrium positions, by minimisation and in the cage.
+EQUILIBRIUM = ("inherent", "cage")
+_POSITIONS = ("positions", *EQUILIBRIUM)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

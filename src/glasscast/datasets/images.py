@@ -28,12 +28,9 @@ from pathlib import Path
 
 import numpy as np
 
-from glasscast.datasets.ensemble import Frame
+from glasscast.datasets.frames import RunFrame
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray, minimum_image
-
-#: A frame and the file it came from: (row in ``times``, run, (N, d) positions, file).
-SourcedFrame = tuple[int, int, FloatArray, Path]
 
 _BULK_QUANTILE = 0.98
 _MERGED = 0.25  # in box sides: beyond it the two peaks overlap
@@ -53,68 +50,71 @@ class _Tally:
 
 
 def find_lost_images(
-    frames: Iterable[SourcedFrame], start: FloatArray, box: FloatArray
-) -> Iterator[Frame]:
+    frames: Iterable[RunFrame], start: FloatArray, box: FloatArray
+) -> Iterator[RunFrame]:
     """Pass on absolute frames while watching for coordinates that lost their images.
 
     Parameters
     ----------
-    frames : absolute positions, with the file each came from.
+    frames : absolute positions.
     start : (N, d) positions at t = 0, in the images of the frames.
     box : (d,) sides in sigma.
 
     Yields
     ------
-    The frames without their files.
+    The frames.
 
     Raises
     ------
     InputError : naming file, trajectory and particle; at the latest after the last frame.
     """
     tallies: dict[int, _Tally] = {}
-    for row, run, frame, path in frames:
-        tally = tallies.setdefault(row, _Tally())
-        _count(tally, frame, start, box, run, path)
+    for frame in frames:
+        tally = tallies.setdefault(frame.row, _Tally())
+        _count(tally, frame, start, box)
         if tally.lost > tally.between + _CERTAIN:
             raise _jumped(tally)
-        yield row, run, frame
+        yield frame
     for tally in tallies.values():
         if tally.lost > tally.between:
             raise _jumped(tally)
 
 
 def refuse_ambiguous_images(
-    frames: Iterable[SourcedFrame], start: FloatArray, box: FloatArray
-) -> Iterator[Frame]:
+    frames: Iterable[RunFrame], start: FloatArray, box: FloatArray
+) -> Iterator[RunFrame]:
     """Pass on folded frames while their minimum images are beyond doubt.
 
     Raises
     ------
     InputError : naming file and trajectory, once displacements approach half a box side.
     """
-    for row, run, frame, path in frames:
-        moved = np.abs(minimum_image(frame - start, box)) / box
+    for frame in frames:
+        moved = np.abs(minimum_image(frame.positions - start, box)) / box
         share = float(np.mean(moved > _OUTER))
         if share > _OUTER_SHARE:
             raise InputError(
-                path,
-                f"trajectory {run}: {share:.0%} of the folded displacements come near half a box "
-                "side, where the shortest image is ambiguous",
+                frame.source,
+                f"trajectory {frame.run}: {share:.0%} of the folded displacements come near half a "
+                "box side, where the shortest image is ambiguous",
                 "write unwrapped coordinates or image flags, or leave this time out",
             )
-        yield row, run, frame
+        yield frame
 
 
-def _count(
-    tally: _Tally, frame: FloatArray, start: FloatArray, box: FloatArray, run: int, path: Path
-) -> None:
-    moved = (frame - start) / box  # (N, d) in box sides
+def apply_images(positions: FloatArray, images: FloatArray, box: FloatArray) -> FloatArray:
+    """Absolute positions from folded ones and the counts of box sides passed."""
+    return positions + np.round(images) * box
+
+
+def _count(tally: _Tally, frame: RunFrame, start: FloatArray, box: FloatArray) -> None:
+    moved = (frame.positions - start) / box  # (N, d) in box sides
     relative = moved - np.median(moved, axis=0)
     length = np.abs(relative)
     far = length > 0.5
     if not far.any():
         return
-    folded = bool(np.all(np.ptp(frame, axis=0) <= box * (1 + 1e-9)))
+    folded = bool(np.all(np.ptp(frame.positions, axis=0) <= box * (1 + 1e-9)))
     bulk = float(np.quantile(np.abs(relative - np.round(relative)), _BULK_QUANTILE))
     if folded:
         lost = far
@@ -127,7 +127,8 @@ def _count(
     tally.lost += int(np.count_nonzero(lost))
     if tally.culprit is None and lost.any():
         particle, axis = (int(k) for k in np.argwhere(lost)[0])
-        tally.culprit = (path, run, particle, float(moved[particle, axis] * box[axis]))
+        distance = float(moved[particle, axis] * box[axis])
+        tally.culprit = (frame.source, frame.run, particle, distance)
 
 
 def _jumped(tally: _Tally) -> InputError:
@@ -138,6 +139,6 @@ def _jumped(tally: _Tally) -> InputError:
         path,
         f"trajectory {run}, particle {particle} jumps by {distance:.4g} sigma, about a box side: "
         "its coordinates lost their periodic images",
-        "pass --option wrapped=true if coordinates are folded into the box, or write unwrapped "
-        "ones",
+        "say so if coordinates are folded into the box, or write unwrapped ones",
+        "wrapped",
     )

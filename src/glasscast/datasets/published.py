@@ -117,7 +117,8 @@ def times_of_tags(path: Path, liquid: str, temperature: float) -> Mapping[int, f
             path,
             f"no time table for {liquid} at T = {temperature:g} (known: "
             f"{', '.join(f'{t:g}' for t in known)})",
-            "give the time of each tag with the option 'times'",
+            "give the time of each tag",
+            "tags",
         )
     return found.times
 
@@ -134,6 +135,7 @@ def time_of_tag(path: Path, times: Mapping[int, float], tag: int) -> float:
         raise InputError(
             path,
             f"the tag tc{tag:02d} has no time in the table ({known})",
-            "rename the file or give the option 'times'",
+            "rename the file or give the time of the tag",
+            "tags",
         )
     return float(times[tag])

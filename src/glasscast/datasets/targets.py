@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.ensemble import Ensemble, Frame
+from glasscast.datasets.frames import Ensemble, RunFrame
 from glasscast.liquid.box import minimum_image, wrap
 from glasscast.liquid.neighbours import Neighbours, find_neighbours, nearest_pairs
 
@@ -153,7 +153,7 @@ class TargetAccumulator:
         """
         self._add_frame(time_index, run, self.evaluate(displacement))
 
-    def add_frames(self, frames: Iterable[Frame], threads: int = 1) -> None:
+    def add_frames(self, frames: Iterable[RunFrame], threads: int = 1) -> None:
         """Count many frames whose arrays are displacements, evaluating them side by side.
 
         Sums are taken in the order of the frames, so the result does not depend on ``threads``.
@@ -162,9 +162,9 @@ class TargetAccumulator:
         with ThreadPoolExecutor(threads) as pool:
             # A few frames at a time: memory stays bounded however long the stream is.
             while chunk := list(islice(stream, 4 * threads)):
-                results = pool.map(lambda frame: self.evaluate(frame[2]), chunk)
-                for (time_index, run, _), result in zip(chunk, results, strict=True):
-                    self._add_frame(time_index, run, result)
+                results = pool.map(lambda frame: self.evaluate(frame.positions), chunk)
+                for frame, result in zip(chunk, results, strict=True):
+                    self._add_frame(frame.row, frame.run, result)
 
     def _add_frame(self, time_index: int, run: int, frame: FrameTargets) -> None:
         self._counts[run % 2, time_index] += 1
@@ -273,31 +273,20 @@ def reduce_ensemble(
     ------
     ShapeError : if the arrays break the contract of Configuration.
     """
-    box = np.asarray(ensemble.box, dtype=np.float64)
-    start = np.asarray(ensemble.positions, dtype=np.float64)
-    positions = wrap(start, box)
+    parent, box = ensemble.parent, ensemble.parent.box
     fields: dict[str, Any] = {}
     metadata = dict(ensemble.metadata)
 
-    def displacements() -> Iterator[Frame]:
-        for time_index, run, frame in ensemble.frames():
-            moved = frame - start
-            yield time_index, run, minimum_image(moved, box) if ensemble.wrapped else moved
+    def displacements() -> Iterator[RunFrame]:
+        for frame in ensemble.frames():
+            moved = frame.positions - parent.positions
+            yield frame._replace(positions=minimum_image(moved, box) if ensemble.wrapped else moved)
 
     if len(ensemble.times) and "propensity" not in ensemble.labels:
-        accumulator = TargetAccumulator(positions, ensemble.types, box, ensemble.times, sigma)
+        start = wrap(parent.positions, box)
+        accumulator = TargetAccumulator(start, parent.types, box, ensemble.times, sigma)
         accumulator.add_frames(displacements(), threads)
         fields = accumulator.result()
         metadata.setdefault("trajectories", accumulator.runs)
     fields |= {"times": ensemble.times} | ensemble.labels
-    for key in ("inherent", "cage"):
-        if key in fields:
-            fields[key] = wrap(np.asarray(fields[key], dtype=np.float64), box)
-    return Configuration(
-        name=ensemble.name,
-        positions=positions,
-        types=np.asarray(ensemble.types, dtype=np.int8),
-        box=box,
-        metadata=metadata,
-        **fields,
-    )
+    return replace(ensemble, metadata=metadata).configuration(fields)

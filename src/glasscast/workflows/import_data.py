@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.ensemble import Ensemble
 from glasscast.datasets.files import sha256, sha256_of_file
+from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.registry import read_ensembles
+from glasscast.datasets.frames import Ensemble
 from glasscast.datasets.state_points import StatePoint, resolve
 from glasscast.datasets.targets import reduce_ensemble
 from glasscast.datasets.writer import DatasetWriter
@@ -30,7 +31,7 @@ def import_dataset(
     out: Path,
     *,
     format_name: str | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: ReadOptions | None = None,
     name: str | None = None,
     liquid: str | None = None,
     temperature: float | None = None,
@@ -47,7 +48,7 @@ def import_dataset(
     source : file or folder.
     out : dataset folder.
     format_name : key of the format registry; recognised from the files when absent.
-    options : passed to the reader, for example ``timestep``.
+    options : what the files do not tell, for example the time of a step.
     liquid, temperature : of files that do not tell, as trajectories of one's own; a built-in name
         or the path of a YAML file, and the temperature in LJ units.
 
@@ -58,12 +59,13 @@ def import_dataset(
     SettingsError : for an unknown liquid or an impossible temperature.
     """
     stated = StatePoint.stated(liquid, temperature)
-    identity = {**(options or {}), **_identity(stated)}
+    options = options or ReadOptions()
+    identity = options.model_dump(exclude_unset=True) | _identity(stated)
     workspace = workspace or Workspace()
     writer = DatasetWriter(out, name)
     splits: dict[str, list[str]] = {}
     nominal: FloatArray | None = None
-    ensembles = read_ensembles(source, format_name, **(options or {}))
+    ensembles = read_ensembles(source, format_name, options)
     for read in track(workspace.progress, f"import {source.name}", ensembles, None):
         ensemble = _completed(read, stated)
         if "split" in ensemble.metadata:
@@ -102,12 +104,10 @@ def _completed(ensemble: Ensemble, stated: StatePoint) -> Ensemble:
         point = resolve(StatePoint.from_metadata(metadata), stated).point
         if stated.liquid is not None:
             liquid = load_liquid(stated.liquid)
-            liquid.check_types(ensemble.types)
-            if liquid.dimension != ensemble.positions.shape[1]:
-                raise ShapeError(
-                    f"has {ensemble.positions.shape[1]} dimensions, {liquid.name} "
-                    f"{liquid.dimension}"
-                )
+            liquid.check_types(ensemble.parent.types)
+            dimension = ensemble.parent.positions.shape[1]
+            if liquid.dimension != dimension:
+                raise ShapeError(f"has {dimension} dimensions, {liquid.name} {liquid.dimension}")
             metadata.setdefault("liquid", liquid.name)
     except (SettingsError, ShapeError) as error:
         raise InputError(source, str(error), parameter=error.parameter) from None

@@ -79,13 +79,14 @@ def predict(
         dimension or species for example.
     SettingsError : if equilibrium positions are needed of a liquid or temperature not known.
     """
+    given = StatePoint.stated(liquid, temperature, density)
     fitted = load_model(model, workspace)
     forecasts: list[Forecast] = []
     for path in snapshots:
         said: set[str] = set()
         for snapshot in track(fitted.workspace.progress, path.name, read(path, density), None):
             try:
-                needs = examine(fitted, snapshot, liquid, temperature, copies > 0)
+                needs = examine(fitted, snapshot, given, copies > 0)
                 remarks = _say(path, needs, said)
                 whole = [complete(snapshot, needs)]
                 if copies:
@@ -140,25 +141,25 @@ class Needs:
 def examine(
     model: Model,
     snapshot: Configuration,
-    liquid: str | None = None,
-    temperature: float | None = None,
+    given: StatePoint,
     copies: bool = False,
 ) -> Needs:
     """Make sure that a model can read a snapshot, and say what that lacks.
 
     Parameters
     ----------
-    liquid, temperature : where the snapshot's metadata do not tell. When they are needed and not
-        given either, those the model was trained on are taken, provided there is only one.
+    given : by the user, where the snapshot does not tell. When liquid or temperature are needed
+        and not given either, those the model was trained on are taken, provided there is only one.
     copies : whether thermal copies are wanted.
 
     Raises
     ------
     ModelError : if its dimension or species are not those the model was trained on.
-    SettingsError : if the liquid or the temperature are needed and nobody tells them.
+    SettingsError : if the liquid or the temperature are needed and nobody tells them, or what is
+        given contradicts the snapshot.
     """
     model.check_structure(snapshot)
-    told, given = StatePoint.of(snapshot), StatePoint.stated(liquid, temperature)
+    told = StatePoint.of(snapshot)
     remarks = _differences(model, snapshot, given)
     settings = model.settings
     missing = tuple(key for key in settings.equilibrium_positions if getattr(snapshot, key) is None)

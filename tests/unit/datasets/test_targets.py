@@ -1,12 +1,13 @@
 """Dynamic targets against a plain loop over particles, and in limits with known answers."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from glasscast.datasets.ensemble import Ensemble
+from glasscast.datasets.frames import Ensemble, Frame, RunFrame
 from glasscast.datasets.targets import BOND_BREAKING, TargetAccumulator, reduce_ensemble
 from glasscast.liquid.box import minimum_image
 from tests.conftest import random_liquid
@@ -154,12 +155,17 @@ def test_an_ensemble_reduces_alike_wrapped_or_not_and_for_any_threads(wrapped):
         return Ensemble(
             name="a",
             sources=(),
-            positions=positions - 3 * box if not wrapped else positions,
-            types=types,
-            box=box,
+            parent=Frame(
+                positions=positions - 3 * box if not wrapped else positions,
+                types=types,
+                box=box,
+                absolute=not wrapped,
+            ),
             times=np.array([1.0, 2.0]),
             frames=lambda: (
-                (k, r, frames[r, k] - (0 if wrapped else 3 * box)) for r in range(6) for k in (0, 1)
+                RunFrame(k, r, frames[r, k] - (0 if wrapped else 3 * box), Path("a"))
+                for r in range(6)
+                for k in (0, 1)
             ),
             wrapped=wrapped,
         )

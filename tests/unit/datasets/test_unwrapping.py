@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glasscast.datasets.frames import RunFrame
 from glasscast.datasets.images import find_lost_images, refuse_ambiguous_images
 from glasscast.errors import InputError
 
@@ -18,11 +19,12 @@ def diffuse(rms, size=1000, runs=8, seed=0, heavy=False):
     start = rng.random((size, 3)) * BOX
     draw = rng.laplace if heavy else rng.normal
     scale = rms / np.sqrt(2) if heavy else rms
-    return start, [(0, run, start + draw(0, scale, start.shape), RUN) for run in range(runs)]
+    moved = [draw(0, scale, start.shape) for _ in range(runs)]
+    return start, [RunFrame(0, run, start + u, RUN) for run, u in enumerate(moved)]
 
 
 def drain(guard, start, frames):
-    return [frame for _, _, frame in guard(frames, start, BOX)]
+    return [frame.positions for frame in guard(frames, start, BOX)]
 
 
 @pytest.mark.parametrize("heavy", [False, True])
@@ -30,15 +32,15 @@ def drain(guard, start, frames):
 def test_true_motion_passes_however_far(rms, heavy):
     start, frames = diffuse(rms, heavy=heavy)
     got = drain(find_lost_images, start, frames)
-    for frame, (_, _, expected, _) in zip(got, frames, strict=True):
-        np.testing.assert_array_equal(frame, expected)
+    for frame, expected in zip(got, frames, strict=True):
+        np.testing.assert_array_equal(frame, expected.positions)
 
 
 @pytest.mark.parametrize("shift", [0.0, -7.5, 100.0])
 @pytest.mark.parametrize("rms", [0.05, 0.3, 1.0, 2.0, 3.0, 5.0])
 def test_folded_frames_are_found_whatever_the_window(rms, shift):
     start, frames = diffuse(rms)
-    folded = [(t, r, np.mod(f - shift, BOX) + shift, p) for t, r, f, p in frames]
+    folded = [RunFrame(t, r, np.mod(f - shift, BOX) + shift, p) for t, r, f, p in frames]
     parent = np.mod(start - shift, BOX) + shift
     with pytest.raises(InputError, match=r"run\.npz: trajectory 0, particle \d+ jumps by"):
         drain(find_lost_images, parent, folded)
@@ -77,13 +79,13 @@ def test_a_parent_from_another_window_is_found():
 @pytest.mark.parametrize("rms", [0.05, 0.5, 1.5])
 def test_short_folded_motion_is_unambiguous(rms):
     start, frames = diffuse(rms)
-    folded = [(t, r, np.mod(f, BOX), p) for t, r, f, p in frames]
+    folded = [RunFrame(t, r, np.mod(f, BOX), p) for t, r, f, p in frames]
     assert len(drain(refuse_ambiguous_images, start, folded)) == len(frames)
 
 
 @pytest.mark.parametrize("rms", [3.0, 5.0, 20.0])
 def test_long_folded_motion_is_refused(rms):
     start, frames = diffuse(rms)
-    folded = [(t, r, np.mod(f, BOX), p) for t, r, f, p in frames]
+    folded = [RunFrame(t, r, np.mod(f, BOX), p) for t, r, f, p in frames]
     with pytest.raises(InputError, match="shortest image is ambiguous"):
         drain(refuse_ambiguous_images, start, folded)

@@ -8,40 +8,26 @@ below the folder they lie. Shiba et al., J. Chem. Phys. 158, 084503 (2023).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from pydantic import PositiveFloat
 
-from glasscast.datasets.ensemble import Ensemble
-from glasscast.datasets.files import read_npz
-from glasscast.datasets.formats.checks import assemble
-from glasscast.datasets.formats.listing import list_files, published_name
-from glasscast.datasets.images import SourcedFrame
-from glasscast.datasets.published import KA_DENSITY, time_of_tag, times_of_tags
-from glasscast.errors import InputError
-
-_SNAPSHOT = ("types", "initial_positions")
-#: Digits lost in text files on the way do not make another configuration.
-_SAME = 1e-6
+from glasscast.datasets.formats.checks import assemble, checked_frame
+from glasscast.datasets.formats.format import Format, ReadOptions
+from glasscast.datasets.formats.npz import read_npz_snapshot
+from glasscast.datasets.formats.tagged import FrameStream, read_snapshot_arrays, tagged_files
+from glasscast.datasets.frames import Ensemble
+from glasscast.datasets.published import KA_DENSITY
 
 
-def read_botan(
-    path: Path,
-    *,
-    times: Mapping[int, float] | None = None,
-    density: PositiveFloat = KA_DENSITY,
-    wrapped: bool | None = None,
-) -> Iterator[Ensemble]:
+def read_botan(path: Path, options: ReadOptions) -> Iterator[Ensemble]:
     """Read BOTAN files, one ensemble a configuration.
 
     Parameters
     ----------
     path : a file, or a folder searched to its depth.
-    times : tag -> time; by default the published table of the temperature in the file name.
-    density : number density, which fixes the cubic box.
-    wrapped : True if the positions are folded into the box; published files are not.
+    options : ``density`` fixes the cubic box; ``tags`` and ``wrapped`` as in all formats.
 
     Yields
     ------
@@ -51,19 +37,25 @@ def read_botan(
     ------
     InputError : naming file, key and mend.
     """
-    for name, temperature, by_time in tagged_files(path, "ka", times):
+    density = options.density or KA_DENSITY
+    for name, temperature, by_time in tagged_files(path, "ka", options.tags):
         sources = list(by_time.values())
         snapshot = read_snapshot_arrays(sources)
         size = len(snapshot["types"])
+        parent = checked_frame(
+            sources[0],
+            snapshot["initial_positions"],
+            snapshot["types"],
+            np.full(3, (size / density) ** (1 / 3)),
+        )
         yield assemble(
             name=name,
             sources=sources,
-            positions=snapshot["initial_positions"],
-            types=snapshot["types"],
-            box=np.full(3, (size / density) ** (1 / 3)),
+            parent=parent,
+            position_key="initial_positions",
             times=list(by_time),
             frames=FrameStream(sources),
-            wrapped=bool(wrapped),
+            wrapped=bool(options.wrapped),
             metadata={
                 "liquid": "ka",
                 "temperature": temperature,
@@ -74,135 +66,12 @@ def read_botan(
         )
 
 
-def tagged_files(
-    path: Path, liquid: str, times: Mapping[int, float] | None
-) -> Iterator[tuple[str, float, dict[float, Path]]]:
-    """Name, temperature and files by time of each published configuration below a folder.
-
-    Parameters
-    ----------
-    times : tag -> time; by default the published table of the liquid and temperature.
-
-    Raises
-    ------
-    InputError : for a name that tells no tag, or a tag without a time.
-    """
-    for name, files in _group_by_configuration(list_files(path, (".npz",))).items():
-        tags = _read_tags(files)
-        temperature = published_name(files[0]).temperature
-        table = times or times_of_tags(files[0], liquid, temperature)
-        yield name, temperature, _sort_tags(tags, table)
-
-
-def _group_by_configuration(files: Sequence[Path]) -> dict[str, list[Path]]:
-    """Group published files by the configuration that their names tell, keeping the order."""
-    groups: dict[str, list[Path]] = {}
-    for file in files:
-        groups.setdefault(published_name(file).configuration, []).append(file)
-    return groups
-
-
-def _read_tags(files: Sequence[Path]) -> dict[int, Path]:
-    """Tag -> file.
-
-    Raises
-    ------
-    InputError : if a name has no tag or two files claim the same one.
-    """
-    tags: dict[int, Path] = {}
-    for file in files:
-        tag = published_name(file).tag
-        if tag is None:
-            raise InputError(file, "the file name has no time tag", "name it like ..._tc07.npz")
-        if tag in tags:
-            raise InputError(
-                file, f"has the same configuration and tag as {tags[tag]}", "remove one of them"
-            )
-        tags[tag] = file
-    return tags
-
-
-def _sort_tags(tags: Mapping[int, Path], table: Mapping[int, float]) -> dict[float, Path]:
-    """Time -> file, times ascending.
-
-    Raises
-    ------
-    InputError : for a tag without a time.
-    """
-    by_time = {time_of_tag(file, table, tag): file for tag, file in tags.items()}
-    return dict(sorted(by_time.items()))
-
-
-def read_snapshot_arrays(
-    files: Sequence[Path], also: Sequence[str] = (), optional: Sequence[str] = ()
-) -> dict[str, np.ndarray]:
-    """Read what all tags of a configuration share, and make sure that they do.
-
-    Parameters
-    ----------
-    files : the tags' files; the first one's arrays are returned.
-    also, optional : further keys to read: required, or where present.
-
-    Raises
-    ------
-    InputError : if a key is missing, or initial positions or types differ between files.
-    """
-    required = (*_SNAPSHOT, *also)
-    kept: dict[str, np.ndarray] = {}
-    for file in files:
-        arrays = read_npz(file, (*required, "positions"), only=(*required, *optional))
-        kept = kept or arrays
-        for key in required:
-            mine, first = arrays[key], kept[key]
-            if mine.dtype.kind not in "fiu":
-                raise InputError(file, f"'{key}' must hold numbers, got dtype {mine.dtype}")
-            if mine.shape != first.shape or not np.allclose(
-                mine, first, rtol=0, atol=_SAME, equal_nan=True
-            ):
-                raise InputError(
-                    file,
-                    f"'{key}' differs from {files[0].name}",
-                    "files of one configuration must share it; check their names",
-                )
-    return kept
-
-
-class FrameStream:
-    """Streams the trajectories of one file a time, holding one file at once.
-
-    Parameters
-    ----------
-    files : in the order of the times.
-    """
-
-    def __init__(self, files: Sequence[Path]) -> None:
-        self._files = tuple(files)
-
-    def __call__(self) -> Iterator[SourcedFrame]:
-        """Yield (row, run, positions, file).
-
-        Raises
-        ------
-        InputError : if ``positions`` is not (R, N, d) with R > 0, equal in all files.
-        """
-        runs = 0
-        for row, file in enumerate(self._files):
-            positions = read_npz(file, only=("positions",))["positions"]
-            if positions.ndim != 3 or positions.dtype.kind not in "fiu":
-                raise InputError(
-                    file,
-                    "'positions' must be numbers of shape (trajectories, N, d), "
-                    f"got {positions.dtype} {positions.shape}",
-                )
-            if len(positions) == 0:
-                raise InputError(file, "'positions' holds no trajectory")
-            runs = runs or len(positions)
-            if len(positions) != runs:
-                raise InputError(
-                    file,
-                    f"'positions' holds {len(positions)} trajectories, {self._files[0].name} "
-                    f"holds {runs}",
-                )
-            # The published arrays are Fortran-ordered: one copy here beats R strided ones.
-            for run, frame in enumerate(np.ascontiguousarray(positions)):
-                yield row, run, frame, file
+FORMAT = Format(
+    name="botan",
+    description="BOTAN npz, isoconfig_N4096T0.44_1_tc07.npz",
+    suffixes=(".npz",),
+    detect=lambda head: {"positions", "initial_positions"} <= head.keys,
+    options=("tags", "density", "wrapped"),
+    ensembles=read_botan,
+    snapshot=read_npz_snapshot,
+)

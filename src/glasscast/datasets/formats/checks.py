@@ -9,12 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.ensemble import Ensemble, Frame
-from glasscast.datasets.images import (
-    SourcedFrame,
-    find_lost_images,
-    refuse_ambiguous_images,
-)
+from glasscast.datasets.frames import Ensemble, Frame, RunFrame
+from glasscast.datasets.images import find_lost_images, refuse_ambiguous_images
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray
 
@@ -131,17 +127,92 @@ def checked_times(path: Path, times: Sequence[float]) -> FloatArray:
     return array
 
 
+def choose_dimension(path: Path, positions: FloatArray, dimension: int | None) -> int:
+    """Dimension of three-column positions.
+
+    Flat systems are stored with a z that all particles share. Two or more particles of a
+    three-dimensional liquid never share it exactly.
+
+    Parameters
+    ----------
+    positions : (N, 3).
+    dimension : 2 or 3 to decide by hand, None to look.
+
+    Raises
+    ------
+    InputError : if ``dimension`` is 2 and the particles have different z.
+    """
+    flat = bool(np.all(positions[:, 2] == positions[0, 2]))
+    if dimension == 2 and not flat:
+        raise InputError(path, "has particles at different z, so it is not two-dimensional")
+    if dimension is not None:
+        return dimension
+    return 2 if flat and len(positions) > 1 else 3
+
+
+def species_from_names(path: Path, names: NDArray[Any]) -> NDArray[np.int8]:
+    """Species from 0 out of names: letters A, B, C, ... or numbers.
+
+    Numbers count from 1, as in LAMMPS, unless a 0 occurs.
+
+    Raises
+    ------
+    InputError : for any other name: which species is A cannot be guessed.
+    """
+    known, where = np.unique(names, return_inverse=True)
+    if all(name.isascii() and name.isdecimal() for name in known):
+        numbers = np.array([int(name) for name in known])
+        numbers = numbers if numbers.min() == 0 else numbers - 1
+    elif all(len(name) == 1 and "A" <= name <= "Z" for name in known):
+        numbers = np.array([ord(name) - ord("A") for name in known])
+    else:
+        raise InputError(
+            path,
+            f"has species {', '.join(map(repr, known.tolist()))}",
+            "name them A, B, C in the order of the model, or by numbers",
+        )
+    if numbers.max() > _MOST_SPECIES:
+        raise InputError(path, f"has the species number {numbers.max()}")
+    return numbers[where.reshape(-1)].astype(np.int8)
+
+
+def checked_frame(
+    path: Path,
+    positions: Any,
+    types: Any,
+    box: Any,
+    *,
+    first_species: int = 0,
+    position_key: str = "initial_positions",
+) -> Frame:
+    """Check arrays that a file holds of one moment.
+
+    Parameters
+    ----------
+    first_species : number that the file gives to species A.
+    position_key : what the file calls its positions.
+
+    Raises
+    ------
+    InputError : naming the key.
+    """
+    checked = checked_positions(path, position_key, positions)
+    return Frame(
+        positions=checked,
+        types=checked_types(path, "types", types, len(checked), first_species),
+        box=checked_box(path, box, checked.shape[1]),
+        absolute=True,
+    )
+
+
 def assemble(
     *,
     name: str,
     sources: Sequence[Path],
-    positions: Any,
-    types: Any,
-    box: Any,
-    first_species: int = 0,
-    position_key: str = "initial_positions",
+    parent: Frame,
+    position_key: str = "positions",
     times: Sequence[float] = (),
-    frames: Callable[[], Iterator[SourcedFrame]] | None = None,
+    frames: Callable[[], Iterator[RunFrame]] | None = None,
     wrapped: bool = False,
     labels: Mapping[str, NDArray[Any]] | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -150,10 +221,9 @@ def assemble(
 
     Parameters
     ----------
-    first_species : number that the file gives to species A.
     position_key : what the file calls its initial positions.
-    frames : yields (row, run, positions, file); positions may have any dtype.
-    Other parameters are those of :class:`~glasscast.datasets.ensemble.Ensemble`.
+    frames : their positions may have any dtype.
+    Other parameters are those of :class:`~glasscast.datasets.frames.Ensemble`.
 
     Raises
     ------
@@ -161,23 +231,18 @@ def assemble(
         finite, stray, lost their images, or when there is none at all.
     """
     path = sources[0]
-    start = checked_positions(path, position_key, positions)
-    size, dimension = start.shape
-    sides = checked_box(path, box, dimension)
-    refuse_strays(path, position_key, start, sides)
+    refuse_strays(path, position_key, parent.positions, parent.box)
 
-    def stream() -> Iterator[Frame]:
+    def stream() -> Iterator[RunFrame]:
         if frames is None:
             return iter(())
         guard = refuse_ambiguous_images if wrapped else find_lost_images
-        return guard(_checked_frames(frames(), start, sides, path), start, sides)
+        return guard(_checked_frames(frames(), parent, path), parent.positions, parent.box)
 
     return Ensemble(
         name=name,
         sources=tuple(sources),
-        positions=start,
-        types=checked_types(path, "types", types, size, first_species),
-        box=sides,
+        parent=parent,
         times=checked_times(path, times),
         frames=stream,
         wrapped=wrapped,
@@ -186,17 +251,14 @@ def assemble(
     )
 
 
-def _checked_frames(
-    frames: Iterator[SourcedFrame], start: FloatArray, box: FloatArray, parent: Path
-) -> Iterator[SourcedFrame]:
-    size, dimension = start.shape
+def _checked_frames(frames: Iterator[RunFrame], parent: Frame, path: Path) -> Iterator[RunFrame]:
+    size, dimension = parent.positions.shape
     empty = True
-    for row, run, frame, path in frames:
-        checked = checked_positions(
-            path, f"positions of trajectory {run}", frame, (size, dimension)
-        )
-        refuse_strays(path, f"positions of trajectory {run}", checked, box)
+    for frame in frames:
+        key = f"positions of trajectory {frame.run}"
+        checked = checked_positions(frame.source, key, frame.positions, (size, dimension))
+        refuse_strays(frame.source, key, checked, parent.box)
         empty = False
-        yield row, run, checked, path
+        yield frame._replace(positions=checked)
     if empty:
-        raise InputError(parent, "holds no trajectory")
+        raise InputError(path, "holds no trajectory")

@@ -15,31 +15,32 @@ from typing import Any
 
 import numpy as np
 
-from glasscast.datasets.ensemble import Ensemble
-from glasscast.datasets.formats.checks import assemble
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.formats.checks import assemble, checked_frame
+from glasscast.datasets.formats.format import Format, ReadOptions
 from glasscast.datasets.formats.listing import list_files, name_below, split_of
 from glasscast.datasets.formats.pickles import as_array, read_pickle
-from glasscast.datasets.images import SourcedFrame
+from glasscast.datasets.frames import Ensemble, RunFrame
 from glasscast.errors import InputError
 
 _KEYS = ("positions", "types", "box", "time", "time_indices", "trajectory_target_positions")
-SUFFIXES = (".pickle", ".pkl")
+_SUFFIXES = (".pickle", ".pkl")
 
 
-def read_deepmind(path: Path, *, wrapped: bool | None = None) -> Iterator[Ensemble]:
+def read_deepmind(path: Path, options: ReadOptions) -> Iterator[Ensemble]:
     """Read DeepMind pickles, one ensemble a file.
 
     Parameters
     ----------
     path : a file, or a folder searched to its depth.
-    wrapped : True if the positions are folded into the box; published files are not.
+    options : ``wrapped``.
 
     Raises
     ------
     InputError : naming file, key and mend; also for a pickle that asks to run anything.
     """
-    for file in list_files(path, SUFFIXES):
-        yield read_one(file, name_below(file, path), bool(wrapped))
+    for file in list_files(path, _SUFFIXES):
+        yield read_one(file, name_below(file, path), bool(options.wrapped))
 
 
 def read_one(file: Path, name: str, wrapped: bool = False) -> Ensemble:
@@ -54,10 +55,13 @@ def read_one(file: Path, name: str, wrapped: bool = False) -> Ensemble:
     return assemble(
         name=name,
         sources=[file],
-        positions=_array(file, record, "positions"),
-        position_key="positions",
-        types=_array(file, record, "types"),
-        box=_array(file, record, "box"),
+        parent=checked_frame(
+            file,
+            _array(file, record, "positions"),
+            _array(file, record, "types"),
+            _array(file, record, "box"),
+            position_key="positions",
+        ),
         times=times,
         frames=_FrameStream(file, rows),
         wrapped=wrapped,
@@ -73,8 +77,8 @@ class _FrameStream:
     def __init__(self, file: Path, rows: dict[int, int]) -> None:
         self._file, self._rows = file, rows
 
-    def __call__(self) -> Iterator[SourcedFrame]:
-        """Yield (row, run, positions, file).
+    def __call__(self) -> Iterator[RunFrame]:
+        """Yield the frames, time by time.
 
         Raises
         ------
@@ -88,7 +92,7 @@ class _FrameStream:
                 if len(runs) == 0:
                     raise ValueError("holds no trajectory")
                 for run, frame in enumerate(runs):
-                    yield row, run, as_array(frame), self._file
+                    yield RunFrame(row, run, as_array(frame), self._file)
             except ValueError as error:
                 raise InputError(self._file, f"'{key}' [{stored}]: {error}") from None
 
@@ -149,3 +153,19 @@ def _state(record: dict[str, Any]) -> dict[str, float]:
         for key in ("temperature", "pressure")
         if isinstance(metadata.get(key), int | float)
     }
+
+
+def _read_snapshot(file: Path, name: str, density: float | None) -> Configuration:
+    """Read the parent alone; its file tells the box."""
+    return read_one(file, name).snapshot()
+
+
+FORMAT = Format(
+    name="deepmind",
+    description="DeepMind pickles (Bapst et al.)",
+    suffixes=_SUFFIXES,
+    detect=lambda head: head.suffix in _SUFFIXES,
+    options=("wrapped",),
+    ensembles=read_deepmind,
+    snapshot=_read_snapshot,
+)

@@ -19,74 +19,71 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.ensemble import Ensemble
 from glasscast.datasets.files import read_npz
-from glasscast.datasets.formats.botan import (
-    FrameStream,
-    read_snapshot_arrays,
-    tagged_files,
-)
-from glasscast.datasets.formats.checks import assemble, checked_positions
+from glasscast.datasets.formats.checks import assemble, checked_frame, checked_positions
+from glasscast.datasets.formats.format import Format, ReadOptions
 from glasscast.datasets.formats.listing import list_files, published_name, split_of
+from glasscast.datasets.formats.npz import read_npz_snapshot
+from glasscast.datasets.formats.tagged import FrameStream, read_snapshot_arrays, tagged_files
+from glasscast.datasets.frames import Ensemble, Frame
 from glasscast.datasets.published import EQUILIBRIUM_KEYS, published_box, times_of_tags
 from glasscast.errors import InputError
-from glasscast.liquid.box import FloatArray, minimum_image
+from glasscast.liquid.box import minimum_image
 
 _TARGETS = {"propensity": "md_prop", "bond_breaking": "bb_prop"}
 #: Minimisation moves particles by about 0.2 sigma; a mean past this means another configuration.
 _LARGEST_QUENCH = 0.5
 
 
-def read_glassbench_trajectories(
-    path: Path, *, times: Mapping[int, float] | None = None, wrapped: bool | None = None
-) -> Iterator[Ensemble]:
+def read_glassbench_trajectories(path: Path, options: ReadOptions) -> Iterator[Ensemble]:
     """Read GlassBench trajectories, one ensemble a configuration.
 
     Parameters
     ----------
     path : a file, or a folder searched to its depth.
-    times : tag -> time; by default the published table of the temperature in the file name.
-    wrapped : True if the positions are folded into the box; published files are not.
+    options : ``tags``, ``wrapped``.
 
     Raises
     ------
     InputError : naming file, key and mend.
     """
-    for name, temperature, by_time in tagged_files(path, "ka2d", times):
+    for name, temperature, by_time in tagged_files(path, "ka2d", options.tags):
         sources = list(by_time.values())
         snapshot = read_snapshot_arrays(sources, ("box",), tuple(EQUILIBRIUM_KEYS.values()))
-        ensemble = assemble(
+        parent = checked_frame(
+            sources[0],
+            snapshot["initial_positions"],
+            snapshot["types"],
+            snapshot["box"],
+            first_species=1,
+        )
+        yield assemble(
             name=name,
             sources=sources,
-            positions=snapshot["initial_positions"],
-            types=snapshot["types"],
-            first_species=1,
-            box=snapshot["box"],
+            parent=parent,
+            position_key="initial_positions",
             times=list(by_time),
             frames=FrameStream(sources),
-            wrapped=bool(wrapped),
+            wrapped=bool(options.wrapped),
+            labels=_equilibrium(sources[0], snapshot, parent),
             metadata={
                 "liquid": "ka2d",
                 "temperature": temperature,
                 "format": "glassbench-trajectories",
                 "source": [file.name for file in sources],
             }
-            | split_of(sources[0]),
+            | split_of(sources[0])
+            | {"density": _density(parent)},
         )
-        ensemble.labels.update(_equilibrium(sources[0], snapshot, ensemble))
-        ensemble.metadata["density"] = _density(ensemble.box, len(ensemble.types))
-        yield ensemble
 
 
-def read_glassbench_models(
-    path: Path, *, times: Mapping[int, float] | None = None
-) -> Iterator[Ensemble]:
+def read_glassbench_models(path: Path, options: ReadOptions) -> Iterator[Ensemble]:
     """Read GlassBench configurations with their labels; they have no trajectories.
 
     Parameters
     ----------
     path : a file, or a folder searched to its depth.
-    times : row counted from 1 -> time; by default the published table.
+    options : ``tags``, row counted from 1 -> time.
 
     Raises
     ------
@@ -101,44 +98,38 @@ def read_glassbench_models(
         wanted = ("types", "initial_positions", *_TARGETS.values())
         arrays = read_npz(file, wanted, only=(*wanted, *EQUILIBRIUM_KEYS.values()))
         positions = checked_positions(file, "initial_positions", arrays["initial_positions"])
-        liquid, box = _box_of_liquid(positions)
-        table = times or times_of_tags(file, liquid, name.temperature)
-        ensemble = assemble(
+        size, dimension = positions.shape
+        liquid, box = "ka" if dimension == 3 else "ka2d", published_box(size, dimension)
+        parent = checked_frame(file, positions, arrays["types"], box, first_species=1)
+        table = options.tags or times_of_tags(file, liquid, name.temperature)
+        targets = _targets(file, arrays, (len(table), size))
+        yield assemble(
             name=name.configuration,
             sources=[file],
-            positions=positions,
-            types=arrays["types"],
-            first_species=1,
-            box=box,
+            parent=parent,
+            position_key="initial_positions",
             times=[table[tag] for tag in sorted(table)],
-            labels=_targets(file, arrays, (len(table), len(positions))),
+            labels=targets | _equilibrium(file, arrays, parent),
             metadata={
                 "liquid": liquid,
                 "temperature": name.temperature,
-                "density": _density(box, len(positions)),
+                "density": _density(parent),
                 "format": "glassbench-models",
                 "source": [file.name],
             }
             | split_of(file),
         )
-        ensemble.labels.update(_equilibrium(file, arrays, ensemble))
-        yield ensemble
 
 
-def _density(box: FloatArray, size: int) -> float:
+def _density(frame: Frame) -> float:
     # Rounded, so that all configurations of a state point agree to the last digit.
-    return round(float(size / np.prod(box)), 6)
-
-
-def _box_of_liquid(positions: FloatArray) -> tuple[str, FloatArray]:
-    size, dimension = positions.shape
-    return "ka" if dimension == 3 else "ka2d", published_box(size, dimension)
+    return round(float(len(frame.types) / np.prod(frame.box)), 6)
 
 
 def _targets(
     file: Path, arrays: Mapping[str, NDArray[Any]], shape: tuple[int, int]
-) -> dict[str, NDArray[np.float32]]:
-    targets = {}
+) -> dict[str, NDArray[Any]]:
+    targets: dict[str, NDArray[Any]] = {}
     for field, key in _TARGETS.items():
         array = arrays[key]
         if array.dtype.kind not in "fiu" or array.shape != shape:
@@ -146,7 +137,8 @@ def _targets(
                 file,
                 f"'{key}' must be numbers of shape {shape} (times, particles), "
                 f"got {array.dtype} {array.shape}",
-                "give the option 'times' if the file has other times than published",
+                "give the time of each row if the file has other times than published",
+                "tags",
             )
         if not np.isfinite(array).all():
             row, particle = np.argwhere(~np.isfinite(array))[0].tolist()
@@ -156,15 +148,15 @@ def _targets(
 
 
 def _equilibrium(
-    file: Path, arrays: Mapping[str, NDArray[Any]], ensemble: Ensemble
-) -> dict[str, FloatArray]:
-    found = {}
+    file: Path, arrays: Mapping[str, NDArray[Any]], parent: Frame
+) -> dict[str, NDArray[Any]]:
+    found: dict[str, NDArray[Any]] = {}
     for field, key in EQUILIBRIUM_KEYS.items():
         if key not in arrays:
             continue
-        size, dimension = ensemble.positions.shape
+        size, dimension = parent.positions.shape
         found[field] = checked_positions(file, key, arrays[key], (size, dimension))
-        moved = minimum_image(found[field] - ensemble.positions, ensemble.box)
+        moved = minimum_image(found[field] - parent.positions, parent.box)
         mean = float(np.mean(np.linalg.norm(moved, axis=1)))
         if mean > _LARGEST_QUENCH:
             raise InputError(
@@ -173,3 +165,23 @@ def _equilibrium(
                 "check that both are of the same configuration and order of particles",
             )
     return found
+
+
+TRAJECTORIES = Format(
+    name="glassbench-trajectories",
+    description="GlassBench trajectories npz",
+    suffixes=(".npz",),
+    detect=lambda head: {"positions", "initial_positions", "box"} <= head.keys,
+    options=("tags", "wrapped"),
+    ensembles=read_glassbench_trajectories,
+    snapshot=read_npz_snapshot,
+)
+MODELS = Format(
+    name="glassbench-models",
+    description="GlassBench configurations with labels, npz",
+    suffixes=(".npz",),
+    detect=lambda head: {"md_prop", "initial_positions"} <= head.keys,
+    options=("tags",),
+    ensembles=read_glassbench_models,
+    snapshot=read_npz_snapshot,
+)

@@ -15,20 +15,23 @@ import gsd.hoomd
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.formats.checks import checked_box, checked_positions, checked_types
-from glasscast.datasets.formats.stored_frame import (
-    StoredFrame,
-    apply_images,
+from glasscast.datasets.formats.checks import (
+    checked_box,
+    checked_positions,
+    checked_types,
     choose_dimension,
     species_from_names,
 )
+from glasscast.datasets.formats.format import Format
+from glasscast.datasets.frames import Frame
+from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError
 
-SUFFIXES = (".gsd",)
 _IMAGE = "particles/image"
+_MAGIC = b"\xdf\x65" * 4
 
 
-def iterate_gsd(path: Path, dimension: int | None = None) -> Iterator[StoredFrame]:
+def iterate_gsd(path: Path, dimension: int | None = None) -> Iterator[Frame]:
     """Read the frames of a GSD file one after the other.
 
     Parameters
@@ -54,7 +57,7 @@ def iterate_gsd(path: Path, dimension: int | None = None) -> Iterator[StoredFram
 
 def _read_frame(
     path: Path, frame: Any, number: int, absolute: bool, dimension: int | None
-) -> StoredFrame:
+) -> Frame:
     particles, where = frame.particles, f"frame {number}"
     if particles.N == 0 or particles.position is None:
         raise InputError(path, f"{where} has no particles")
@@ -72,7 +75,7 @@ def _read_frame(
     if absolute:
         images = np.asarray(particles.image, dtype=np.float64)[:, :kept]
         positions = apply_images(positions, images, sides)
-    return StoredFrame(
+    return Frame(
         positions=positions,
         types=_species(path, particles),
         box=sides,
@@ -92,3 +95,13 @@ def _species(path: Path, particles: Any) -> NDArray[np.int8]:
     except InputError:
         return identifiers
     return species[identifiers]
+
+
+FORMAT = Format(
+    name="gsd",
+    description="GSD of HOOMD-blue and OVITO",
+    suffixes=(".gsd",),
+    detect=lambda head: head.suffix == ".gsd" or head.first.startswith(_MAGIC),
+    options=("timestep", "wrapped", "dimension"),
+    frames=iterate_gsd,
+)

@@ -6,17 +6,23 @@ image flags) are ``atomic``. Types count from 1, particles are sorted by id.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from glasscast.datasets.formats.checks import checked_positions, checked_types
-from glasscast.datasets.formats.stored_frame import StoredFrame, apply_images, choose_dimension
+from glasscast.datasets.formats.checks import (
+    checked_positions,
+    checked_types,
+    choose_dimension,
+)
+from glasscast.datasets.formats.format import Format, Head
+from glasscast.datasets.frames import Frame
+from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray
 
-SUFFIXES = (".data", ".lmp")
 #: Style -> (column of the type, column of x, columns without image flags).
 _STYLES = {
     "atomic": (1, 2, 5),
@@ -29,7 +35,7 @@ _STYLES = {
 _AXES = ("xlo", "ylo", "zlo")
 
 
-def iterate_data(path: Path, dimension: int | None = None) -> Iterator[StoredFrame]:
+def iterate_data(path: Path, dimension: int | None = None) -> Iterator[Frame]:
     """Read a data file as a single frame without a clock.
 
     Parameters
@@ -53,6 +59,8 @@ def iterate_data(path: Path, dimension: int | None = None) -> Iterator[StoredFra
     table = _read_rows(path, rows, size)
     kind, first, width = _columns(path, style, table.shape[1])
     table = table[np.argsort(table[:, 0], kind="stable")]
+    if not np.array_equal(table[:, 0], np.round(table[:, 0])):
+        raise InputError(path, "ids must be integers")
     if np.any(np.diff(table[:, 0]) == 0):
         raise InputError(path, "two particles have the same id")
     positions = checked_positions(path, "Atoms", table[:, first : first + 3]) - lower
@@ -63,11 +71,12 @@ def iterate_data(path: Path, dimension: int | None = None) -> Iterator[StoredFra
     numbers = table[:, kind]
     if not np.array_equal(numbers, np.round(numbers)):
         raise InputError(path, f"types must be integers; is the style '{style or 'atomic'}' right?")
-    yield StoredFrame(
+    yield Frame(
         positions=positions[:, :kept],
         types=checked_types(path, "Atoms", numbers.astype(np.int64), size, first=1),
         box=sides[:kept],
         absolute=with_images,
+        ids=table[:, 0].astype(np.int64),
     )
 
 
@@ -116,3 +125,17 @@ def _columns(path: Path, style: str, width: int) -> tuple[int, int, int]:
             "write the style behind 'Atoms #'",
         )
     return kind, first, columns
+
+
+def _is_data(head: Head) -> bool:
+    return any(re.fullmatch(r"\s*\d+\s+atoms\s*", line) for line in head.lines[1:])
+
+
+FORMAT = Format(
+    name="lammps-data",
+    description="LAMMPS data files",
+    suffixes=(".data", ".lmp"),
+    detect=_is_data,
+    frames=iterate_data,
+    clocked=False,
+)

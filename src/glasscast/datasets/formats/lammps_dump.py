@@ -3,8 +3,9 @@
 Coordinates are taken from the first of these that is present: ``xu yu zu``, ``xsu ysu zsu``,
 ``x y z``, ``xs ys zs``. The last two are folded unless image flags ``ix iy iz`` follow them
 across the faces. Particles are sorted by ``id``, types count from 1 (or ``element`` names A, B).
-Only periodic, orthorhombic boxes and ``units lj`` are read. The system is two-dimensional if all
-particles share one z or have none, or if the caller says so.
+Velocities are read from ``vx vy vz`` where these are present. Only periodic, orthorhombic boxes
+and ``units lj`` are read. The system is two-dimensional if all particles share one z or have none,
+or if the caller says so.
 """
 
 from __future__ import annotations
@@ -18,17 +19,18 @@ from typing import TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.formats.checks import checked_positions, checked_types
-from glasscast.datasets.formats.stored_frame import (
-    StoredFrame,
-    apply_images,
+from glasscast.datasets.formats.checks import (
+    checked_positions,
+    checked_types,
     choose_dimension,
     species_from_names,
 )
+from glasscast.datasets.formats.format import Format
+from glasscast.datasets.frames import Frame
+from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray
 
-SUFFIXES = (".dump", ".lammpstrj", ".lammpsdump", ".dmp")
 #: Column names -> (scaled by the box, followed across the faces), best first.
 _COORDINATES = {
     ("xu", "yu", "zu"): (False, True),
@@ -37,6 +39,7 @@ _COORDINATES = {
     ("xs", "ys", "zs"): (True, False),
 }
 _IMAGES = ("ix", "iy", "iz")
+_VELOCITIES = ("vx", "vy", "vz")
 _LONGEST_NAME = "U32"
 
 
@@ -52,7 +55,7 @@ class _Header:
     sides: FloatArray = field(default_factory=lambda: np.empty(0))
 
 
-def iterate_dump(path: Path, dimension: int | None = None) -> Iterator[StoredFrame]:
+def iterate_dump(path: Path, dimension: int | None = None) -> Iterator[Frame]:
     """Read the frames of a dump one after the other.
 
     Parameters
@@ -117,7 +120,7 @@ def _refuse_box(path: Path, item: str) -> None:
 
 def _read_frame(
     path: Path, stream: TextIO, columns: list[str], header: _Header, dimension: int | None
-) -> StoredFrame:
+) -> Frame:
     if header.size <= 0 or len(header.sides) != 3:
         raise InputError(path, "has a frame without 'NUMBER OF ATOMS' or 'BOX BOUNDS'")
     lines = list(islice(stream, header.size))
@@ -127,27 +130,42 @@ def _read_frame(
     axes, scaled, absolute = _choose_columns(path, columns)
     images = _IMAGES[: len(axes)]
     with_images = not absolute and set(images) <= set(columns)
-    wanted = ("id", *axes, *(images if with_images else ()))
+    with_velocities = set(_VELOCITIES[: len(axes)]) <= set(columns)
+    wanted = (
+        *("id", *axes),
+        *(images if with_images else ()),
+        *(_VELOCITIES[: len(axes)] if with_velocities else ()),
+    )
     table = _numbers(path, lines, columns, wanted, where)
     order = np.argsort(table[:, 0], kind="stable")
-    if np.any(np.diff(table[order, 0]) == 0):
-        raise InputError(path, f"{where}: two particles have the same 'id'")
     table = table[order]
     width = len(axes)
     stored, sides = table[:, 1 : 1 + width], header.sides[:width]
     positions = stored * sides if scaled else stored - header.lower[:width]
     if with_images:
-        positions = apply_images(positions, table[:, 1 + width :], sides)
+        positions = apply_images(positions, table[:, 1 + width : 1 + 2 * width], sides)
     positions = checked_positions(path, f"positions of the {where}", positions)
     kept = choose_dimension(path, positions, dimension) if width == 3 else 2
-    return StoredFrame(
+    velocities = table[:, -width:][:, :kept] if with_velocities else None
+    return Frame(
         positions=positions[:, :kept],
         types=_species(path, lines, columns, where)[order],
         box=header.sides[:kept],
         absolute=absolute or with_images,
+        ids=_identifiers(path, table[:, 0], where),
+        velocities=velocities,
         step=header.step,
         time=header.time,
     )
+
+
+def _identifiers(path: Path, numbers: FloatArray, where: str) -> NDArray[np.int64]:
+    """Ascending numbers as ids."""
+    if not np.array_equal(numbers, np.round(numbers)):
+        raise InputError(path, f"{where}: 'id' must hold integers")
+    if np.any(np.diff(numbers) == 0):
+        raise InputError(path, f"{where}: two particles have the same 'id'")
+    return numbers.astype(np.int64)
 
 
 def _choose_columns(path: Path, columns: list[str]) -> tuple[tuple[str, ...], bool, bool]:
@@ -185,3 +203,13 @@ def _species(path: Path, lines: list[str], columns: list[str], where: str) -> ND
         )
         return species_from_names(path, names)
     raise InputError(path, "has no column 'type'", "dump with 'id type xu yu zu'")
+
+
+FORMAT = Format(
+    name="lammps",
+    description="LAMMPS text dumps",
+    suffixes=(".dump", ".lammpstrj", ".lammpsdump", ".dmp"),
+    detect=lambda head: head.lines[:1] != [] and head.lines[0].startswith("ITEM:"),
+    options=("timestep", "wrapped", "dimension"),
+    frames=iterate_dump,
+)

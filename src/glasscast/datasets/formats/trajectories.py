@@ -21,83 +21,70 @@ in another periodic image, its frames are shifted by whole box sides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from glasscast.datasets.ensemble import Ensemble
-from glasscast.datasets.formats import gsd_file, lammps_data, lammps_dump, xyz
 from glasscast.datasets.formats.checks import assemble
+from glasscast.datasets.formats.format import Format, FrameReader, ReadOptions
 from glasscast.datasets.formats.listing import list_files, natural_key, split_of
-from glasscast.datasets.formats.stored_frame import FrameReader, StoredFrame
-from glasscast.datasets.images import SourcedFrame
+from glasscast.datasets.frames import Ensemble, Frame, RunFrame
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray, minimum_image
 
-#: Suffix -> reader of frames.
-FRAME_READERS: Mapping[str, FrameReader] = {
-    **dict.fromkeys(lammps_dump.SUFFIXES, lammps_dump.iterate_dump),
-    **dict.fromkeys(lammps_data.SUFFIXES, lammps_data.iterate_data),
-    **dict.fromkeys(gsd_file.SUFFIXES, gsd_file.iterate_gsd),
-    **dict.fromkeys(xyz.SUFFIXES, xyz.iterate_xyz),
-}
+#: Finds the reader of a file's frames.
+FramesOf = Callable[[Path], FrameReader]
 #: Text files keep about six digits of a coordinate, GSD single precision.
 _SAME = 1e-3
 _SAME_TIME = 1e-6
 
 
-def trajectory_reader(
-    format_name: str, reader: FrameReader, suffixes: Sequence[str]
-) -> Callable[..., Iterator[Ensemble]]:
-    """Make the reader of ensembles from the reader of a format's frames."""
+def read_trajectories(
+    path: Path, format: Format, options: ReadOptions, frames_of: FramesOf
+) -> Iterator[Ensemble]:
+    """Read one ensemble a folder.
 
-    def read(
-        path: Path,
-        *,
-        timestep: float | None = None,
-        wrapped: bool | None = None,
-        dimension: int | None = None,
-    ) -> Iterator[Ensemble]:
-        """Read one ensemble a folder.
+    Parameters
+    ----------
+    path : a trajectory, a folder of trajectories, or a folder of such folders.
+    format : of the trajectories.
+    options : ``timestep``, ``wrapped``, ``dimension``.
+    frames_of : reads the parent, whose file may be of another format.
 
-        Parameters
-        ----------
-        path : a trajectory, a folder of trajectories, or a folder of such folders.
-        timestep : LJ time of one step, for files that count steps.
-        wrapped : overrules what the files say about folding.
-        dimension : 2 or 3 to overrule what the files show.
-
-        Raises
-        ------
-        InputError : naming file and mend.
-        """
-        for name, initial, runs in _find_configurations(path, suffixes):
-            layout = _Layout(reader, timestep, dimension, initial, tuple(runs))
-            yield _read_ensemble(layout, name, wrapped, format_name)
-
-    return read
+    Raises
+    ------
+    InputError : naming file and mend.
+    """
+    assert format.frames is not None
+    for name, initial, runs in _find_configurations(path, format.suffixes):
+        reader = format.frames if initial is None else frames_of(initial)
+        layout = _Layout(format.frames, options, initial, reader, tuple(runs))
+        yield _read_ensemble(layout, name, format.name)
 
 
 @dataclass(frozen=True)
 class _Layout:
     """The files of one configuration and how to read them."""
 
-    reader: FrameReader
-    timestep: float | None
-    dimension: int | None
+    read_run: FrameReader
+    options: ReadOptions
     initial: Path | None
+    read_initial: FrameReader
     runs: tuple[Path, ...]
 
-    def parent(self) -> StoredFrame:
+    def parent(self) -> Frame:
         """Read the snapshot that all trajectories start from."""
         path = self.initial or self.runs[0]
-        reader = self.reader if self.initial is None else FRAME_READERS[path.suffix.lower()]
-        frame = next(reader(path, self.dimension), None)
+        frame = next(self.read_initial(path, self.options.dimension), None)
         if frame is None:
             raise InputError(path, "holds no frame")
         return frame
+
+    def frames(self, run: int) -> Iterator[Frame]:
+        """Read the frames of a trajectory."""
+        return self.read_run(self.runs[run], self.options.dimension)
 
 
 def _find_configurations(
@@ -115,23 +102,21 @@ def _find_configurations(
         raise InputError(path, "holds no trajectory beside the initial configuration")
     for folder in sorted(folders, key=natural_key):
         parts = folder.relative_to(path).parts
-        initial = [f for f in sorted(folder.glob("initial.*")) if f.suffix.lower() in FRAME_READERS]
+        initial = sorted(folder.glob("initial.*"))
         if len(initial) > 1:
             raise InputError(folder, f"has {len(initial)} files initial.*", "keep one of them")
         yield "-".join(parts) or folder.resolve().name, next(iter(initial), None), folders[folder]
 
 
-def _read_ensemble(layout: _Layout, name: str, wrapped: bool | None, format_name: str) -> Ensemble:
-    parent = layout.parent()
+def _read_ensemble(layout: _Layout, name: str, format_name: str) -> Ensemble:
+    parent, wrapped = layout.parent(), layout.options.wrapped
     times, absolute = _read_times(layout, parent)
     sources = ([layout.initial] if layout.initial else []) + list(layout.runs)
     return assemble(
         name=name,
         sources=sources,
-        positions=parent.positions,
+        parent=parent,
         position_key="positions of the initial frame",
-        types=parent.types,
-        box=parent.box,
         times=times,
         frames=_FrameStream(layout, times, check_images=wrapped is None and absolute),
         wrapped=not absolute if wrapped is None else wrapped,
@@ -140,12 +125,12 @@ def _read_ensemble(layout: _Layout, name: str, wrapped: bool | None, format_name
     )
 
 
-def _read_times(layout: _Layout, parent: StoredFrame) -> tuple[list[float], bool]:
+def _read_times(layout: _Layout, parent: Frame) -> tuple[list[float], bool]:
     """Read the times of the first trajectory, and whether it is followed across the faces."""
     path = layout.runs[0]
     times, absolute = [], True
-    for frame in layout.reader(path, layout.dimension):
-        elapsed = _elapsed(path, frame, parent, layout.timestep)
+    for frame in layout.frames(0):
+        elapsed = _elapsed(path, frame, parent, layout.options.timestep)
         absolute &= frame.absolute
         if elapsed > 0:
             times.append(elapsed)
@@ -154,15 +139,16 @@ def _read_times(layout: _Layout, parent: StoredFrame) -> tuple[list[float], bool
     return times, absolute
 
 
-def _elapsed(path: Path, frame: StoredFrame, parent: StoredFrame, timestep: float | None) -> float:
+def _elapsed(path: Path, frame: Frame, parent: Frame, timestep: float | None) -> float:
     clock = frame.clock(timestep)
     if clock is None:
         raise InputError(
             path,
             "does not tell the time of its frames",
-            "pass --option timestep=0.005"
+            "give the time of one step"
             if frame.step is not None
             else "write time= into each frame",
+            "timestep" if frame.step is not None else "",
         )
     elapsed = clock - (parent.clock(timestep) or 0.0)
     if elapsed < -_SAME_TIME:
@@ -182,17 +168,17 @@ class _FrameStream:
     times: Sequence[float]
     check_images: bool
 
-    def __call__(self) -> Iterator[SourcedFrame]:
+    def __call__(self) -> Iterator[RunFrame]:
         parent = self.layout.parent()
         for run, path in enumerate(self.layout.runs):
             yield from self._stream_run(run, path, parent)
 
-    def _stream_run(self, run: int, path: Path, parent: StoredFrame) -> Iterator[SourcedFrame]:
+    def _stream_run(self, run: int, path: Path, parent: Frame) -> Iterator[RunFrame]:
         shift: FloatArray | float = 0.0
         row = 0
-        for frame in self.layout.reader(path, self.layout.dimension):
+        for frame in self.layout.frames(run):
             self._check(path, frame, parent)
-            elapsed = _elapsed(path, frame, parent, self.layout.timestep)
+            elapsed = _elapsed(path, frame, parent, self.layout.options.timestep)
             if elapsed == 0:
                 shift = _images_between(path, frame, parent)
                 continue
@@ -200,14 +186,14 @@ class _FrameStream:
                 elapsed, self.times[row], rtol=_SAME_TIME, atol=0
             ):
                 raise _other_times(path, elapsed, self.times)
-            yield row, run, frame.positions - shift, path
+            yield RunFrame(row, run, frame.positions - shift, path)
             row += 1
         if row < len(self.times):
             raise InputError(
                 path, f"ends after {row} of {len(self.times)} times", "the run did not finish"
             )
 
-    def _check(self, path: Path, frame: StoredFrame, parent: StoredFrame) -> None:
+    def _check(self, path: Path, frame: Frame, parent: Frame) -> None:
         if frame.positions.shape != parent.positions.shape:
             raise InputError(
                 path,
@@ -227,11 +213,12 @@ class _FrameStream:
             raise InputError(
                 path,
                 "stores folded coordinates, other trajectories do not",
-                "pass --option wrapped=true",
+                "say that they are folded",
+                "wrapped",
             )
 
 
-def _images_between(path: Path, frame: StoredFrame, parent: StoredFrame) -> FloatArray:
+def _images_between(path: Path, frame: Frame, parent: Frame) -> FloatArray:
     """Whole box sides between a trajectory's first frame and the parent, (N, d).
 
     Raises

@@ -18,23 +18,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.formats.checks import checked_box, checked_positions
-from glasscast.datasets.formats.stored_frame import (
-    StoredFrame,
-    apply_images,
+from glasscast.datasets.formats.checks import (
+    checked_box,
+    checked_positions,
     choose_dimension,
     species_from_names,
 )
+from glasscast.datasets.formats.format import Format, Head
+from glasscast.datasets.frames import Frame
+from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray
 
-SUFFIXES = (".xyz", ".extxyz")
 _PAIR = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(\S+))""")
 _SPECIES = ("species", "type", "types")
 _LONGEST_NAME = "U32"
 
 
-def iterate_xyz(path: Path, dimension: int | None = None) -> Iterator[StoredFrame]:
+def iterate_xyz(path: Path, dimension: int | None = None) -> Iterator[Frame]:
     """Read the frames of an extended XYZ file one after the other.
 
     Parameters
@@ -86,7 +87,7 @@ def _read_size(path: Path, line: str, number: int) -> int:
 
 def _read_frame(
     path: Path, comment: str, lines: list[str], dimension: int | None, number: int
-) -> StoredFrame:
+) -> Frame:
     pairs = parse_comment(comment)
     where = f"frame {number}"
     columns = _read_properties(path, pairs.get("properties", "species:S:1:pos:R:3"))
@@ -107,7 +108,7 @@ def _read_frame(
     positions = checked_positions(path, f"positions of {where}", positions)
     kept = choose_dimension(path, positions, dimension) if width == 3 else 2
     time, step = _read_clock(path, pairs)
-    return StoredFrame(
+    return Frame(
         positions=positions[:, :kept],
         types=species_from_names(path, _names(lines, columns[species][0])),
         box=checked_box(path, sides[:kept], kept),
@@ -134,7 +135,11 @@ def _read_properties(path: Path, text: str) -> dict[str, list[int]]:
 def _read_lattice(path: Path, pairs: dict[str, str]) -> tuple[FloatArray, FloatArray]:
     """Sides and origin, three numbers each."""
     if "lattice" not in pairs:
-        raise InputError(path, "has no Lattice", 'write Lattice="Lx 0 0 0 Ly 0 0 0 Lz"')
+        raise InputError(
+            path,
+            "has no Lattice: it is XYZ without a box",
+            'write Lattice="Lx 0 0 0 Ly 0 0 0 Lz" into line 2',
+        )
     try:
         lattice = np.array(pairs["lattice"].split(), dtype=np.float64).reshape(3, 3)
         origin = np.array(pairs.get("origin", "0 0 0").split(), dtype=np.float64).reshape(3)
@@ -164,3 +169,17 @@ def _numbers(path: Path, lines: list[str], columns: list[int], where: str) -> Fl
 
 def _names(lines: list[str], column: int) -> NDArray[np.str_]:
     return np.loadtxt(lines, usecols=column, dtype=_LONGEST_NAME, comments=None, ndmin=1)
+
+
+def _is_xyz(head: Head) -> bool:
+    return head.lines[:1] != [] and head.lines[0].strip().isdecimal()
+
+
+FORMAT = Format(
+    name="extxyz",
+    description="extended XYZ",
+    suffixes=(".xyz", ".extxyz"),
+    detect=_is_xyz,
+    options=("timestep", "wrapped", "dimension"),
+    frames=iterate_xyz,
+)

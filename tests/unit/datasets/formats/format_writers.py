@@ -207,6 +207,6 @@ def write_each(folder, liquid):
 
 def collect(ensemble) -> np.ndarray:
     """All frames of an ensemble as (R, T, N, d)."""
-    frames = {(run, row): positions for row, run, positions in ensemble.frames()}
+    frames = {(run, row): positions for row, run, positions, _ in ensemble.frames()}
     runs = 1 + max(run for run, _ in frames)
     return np.array([[frames[r, t] for t in range(len(ensemble.times))] for r in range(runs)])

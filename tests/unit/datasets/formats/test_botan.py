@@ -3,6 +3,7 @@ import pytest
 from format_writers import collect, make_liquid, real_data, write_botan
 
 from glasscast.datasets.formats.botan import read_botan
+from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.registry import read_ensembles
 from glasscast.datasets.targets import reduce_ensemble
 from glasscast.errors import InputError
@@ -18,11 +19,11 @@ def liquid():
 def test_tags_of_a_configuration_become_one_ensemble_with_ascending_times(tmp_path, liquid):
     write_botan(tmp_path / "a", liquid, 1, tag=7)
     write_botan(tmp_path / "b", liquid, 0, tag=2)
-    (ensemble,) = read_botan(tmp_path)
+    (ensemble,) = read_botan(tmp_path, ReadOptions())
     assert ensemble.times.tolist() == [1.3, 4120]
     np.testing.assert_array_equal(collect(ensemble), liquid.runs)
-    np.testing.assert_array_equal(ensemble.types, liquid.types)
-    np.testing.assert_allclose(ensemble.box, (260 / 1.2) ** (1 / 3))
+    np.testing.assert_array_equal(ensemble.parent.types, liquid.types)
+    np.testing.assert_allclose(ensemble.parent.box, (260 / 1.2) ** (1 / 3))
     assert ensemble.metadata["temperature"] == 0.44
     assert not ensemble.wrapped
 
@@ -30,33 +31,35 @@ def test_tags_of_a_configuration_become_one_ensemble_with_ascending_times(tmp_pa
 def test_numbers_sort_naturally(tmp_path, liquid):
     for number in (10, 2, 1):
         write_botan(tmp_path, liquid, 0, tag=7, number=number)
-    assert [e.name for e in read_botan(tmp_path)] == [f"N260T0.44_{k}" for k in (1, 2, 10)]
+    assert [e.name for e in read_botan(tmp_path, ReadOptions())] == [
+        f"N260T0.44_{k}" for k in (1, 2, 10)
+    ]
 
 
 def test_frames_can_be_streamed_twice(tmp_path, liquid):
     write_botan(tmp_path, liquid, 0, tag=7)
-    (ensemble,) = read_botan(tmp_path)
+    (ensemble,) = read_botan(tmp_path, ReadOptions())
     np.testing.assert_array_equal(collect(ensemble), collect(ensemble))
 
 
 def test_times_and_density_may_be_given(tmp_path, liquid):
     write_botan(tmp_path, liquid, 0, tag=3)
-    (ensemble,) = read_botan(tmp_path, times={3: 5.5}, density=1.0)
+    (ensemble,) = read_botan(tmp_path, ReadOptions(tags={3: 5.5}, density=1.0))
     assert ensemble.times.tolist() == [5.5]
-    np.testing.assert_allclose(np.prod(ensemble.box), 260)
+    np.testing.assert_allclose(np.prod(ensemble.parent.box), 260)
 
 
 def test_tags_must_agree(tmp_path, liquid):
     write_botan(tmp_path, liquid, 0, tag=2)
     write_botan(tmp_path, liquid, 1, tag=7, initial_positions=liquid.start + 0.1)
     with pytest.raises(InputError, match=r"tc07.*'initial_positions' differs from .*tc02"):
-        next(read_botan(tmp_path))
+        next(read_botan(tmp_path, ReadOptions()))
 
 
 def test_tags_must_hold_equally_many_runs(tmp_path, liquid):
     write_botan(tmp_path, liquid, 0, tag=2)
     write_botan(tmp_path, liquid, 1, tag=7, positions=liquid.runs[:2, 1])
-    (ensemble,) = read_botan(tmp_path)
+    (ensemble,) = read_botan(tmp_path, ReadOptions())
     with pytest.raises(InputError, match=r"holds 2 trajectories, .* holds 3"):
         collect(ensemble)
 
@@ -65,7 +68,7 @@ def test_one_tag_twice_is_refused(tmp_path, liquid):
     for folder in ("a", "b"):
         write_botan(tmp_path / folder, liquid, 0, tag=7)
     with pytest.raises(InputError, match="same configuration and tag"):
-        next(read_botan(tmp_path))
+        next(read_botan(tmp_path, ReadOptions()))
 
 
 def _nan(array):
@@ -99,29 +102,29 @@ def test_bad_arrays_are_named(tmp_path, liquid, changes, message):
     other = {k: v(liquid) if callable(v) else v for k, v in changes.items()}
     write_botan(tmp_path, liquid, 0, tag=7, **other)
     with pytest.raises(InputError, match=message):
-        collect(next(read_botan(tmp_path)))
+        collect(next(read_botan(tmp_path, ReadOptions())))
 
 
 def test_unknown_tag_temperature_and_name(tmp_path, liquid):
     path = write_botan(tmp_path, liquid, 0, tag=11)
     with pytest.raises(InputError, match="tc11 has no time"):
-        next(read_botan(path))
+        next(read_botan(path, ReadOptions()))
     warm = path.rename(tmp_path / "isoconfig_N260T0.47_1_tc07.npz")
     with pytest.raises(InputError, match=r"no time table for ka at T = 0.47"):
-        next(read_botan(warm))
+        next(read_botan(warm, ReadOptions()))
     untagged = warm.rename(tmp_path / "N260T0.44_1.npz")
     with pytest.raises(InputError, match="no time tag"):
-        next(read_botan(untagged))
+        next(read_botan(untagged, ReadOptions()))
     nameless = untagged.rename(tmp_path / "mine.npz")
     with pytest.raises(InputError, match="file name tells neither"):
-        next(read_botan(nameless))
+        next(read_botan(nameless, ReadOptions()))
 
 
 def test_empty_and_missing_folder(tmp_path):
     with pytest.raises(InputError, match=r"holds no \.npz file"):
-        next(read_botan(tmp_path))
+        next(read_botan(tmp_path, ReadOptions()))
     with pytest.raises(InputError, match="does not exist"):
-        next(read_botan(tmp_path / "nowhere"))
+        next(read_botan(tmp_path / "nowhere", ReadOptions()))
 
 
 def test_truncation_anywhere_is_an_input_error(tmp_path, liquid):
@@ -135,9 +138,9 @@ def test_truncation_anywhere_is_an_input_error(tmp_path, liquid):
 
 def test_lost_images_are_reported_with_the_mend(tmp_path, liquid):
     path = write_botan(tmp_path, liquid, 0, tag=7, positions=liquid.folded()[:, 0])
-    with pytest.raises(InputError, match=r"particle 0 jumps .*--option wrapped=true"):
-        collect(next(read_botan(path)))
-    (ensemble,) = read_botan(path, wrapped=True)
+    with pytest.raises(InputError, match=r"particle 0 jumps .*lost their periodic images"):
+        collect(next(read_botan(path, ReadOptions())))
+    (ensemble,) = read_botan(path, ReadOptions(wrapped=True))
     truth = np.linalg.norm(liquid.runs[:, 0] - liquid.start, axis=-1).mean(axis=0)
     np.testing.assert_allclose(reduce_ensemble(ensemble).propensity[0], truth, rtol=1e-5)
 
@@ -149,7 +152,7 @@ def test_real_files_at_the_alpha_time():
     assert [e.name.rpartition("_")[2] for e in ensembles] == [str(k) for k in range(1, 11)]
     first = ensembles[0]
     assert first.times.tolist() == [4120]
-    np.testing.assert_array_equal(np.bincount(first.types), [3277, 819])
-    lengths = np.linalg.norm(collect(first) - first.positions, axis=-1)
+    np.testing.assert_array_equal(np.bincount(first.parent.types), [3277, 819])
+    lengths = np.linalg.norm(collect(first) - first.parent.positions, axis=-1)
     assert lengths.shape == (32, 1, 4096)
     assert lengths.mean() == pytest.approx(0.81113, abs=1e-5)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from format_writers import make_liquid, write_botan, write_each
 
+from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.registry import read_ensembles, read_snapshot
 from glasscast.errors import GlasscastError
 
@@ -24,7 +25,9 @@ def test_flipped_bytes_raise_nothing_but_errors_for_the_user(tmp_path, name):
         path.write_bytes(bytes(damaged))
         try:
             read_snapshot(path)
-            for ensemble in read_ensembles(path, timestep=0.01 if name in NAMES[:3:2] else None):
+            for ensemble in read_ensembles(
+                path, options=ReadOptions(timestep=0.01 if name in NAMES[:3:2] else None)
+            ):
                 list(ensemble.frames())
         except GlasscastError:
             refused += 1

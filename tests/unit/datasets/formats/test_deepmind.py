@@ -24,8 +24,8 @@ def liquid():
 def test_round_trip_in_every_protocol(tmp_path, liquid, protocol):
     path = write_pickle(tmp_path / "a.pickle", deepmind_record(liquid), protocol)
     (ensemble,) = read_ensembles(path)
-    np.testing.assert_array_equal(ensemble.positions, liquid.start)
-    np.testing.assert_array_equal(ensemble.types, liquid.types)
+    np.testing.assert_array_equal(ensemble.parent.positions, liquid.start)
+    np.testing.assert_array_equal(ensemble.parent.types, liquid.types)
     np.testing.assert_array_equal(collect(ensemble), liquid.runs)
     assert ensemble.times.tolist() == liquid.times.tolist()
     assert ensemble.metadata["pressure"] == 2.93
@@ -216,6 +216,6 @@ def test_real_pickle():
     (ensemble,) = read_ensembles(path)
     frames = collect(ensemble)
     assert frames.shape == (30, 10, 20, 3)
-    means = np.linalg.norm(frames - ensemble.positions, axis=-1).mean(axis=(0, 2))
+    means = np.linalg.norm(frames - ensemble.parent.positions, axis=-1).mean(axis=(0, 2))
     assert np.all(np.diff(means) > 0)  # sorted by time, so by distance too
     assert ensemble.times[6] == pytest.approx(5375.112)  # 1/e, stored last

@@ -15,7 +15,7 @@ from format_writers import (
     write_xyz,
 )
 
-from glasscast.datasets.formats.registry import FORMATS, detect
+from glasscast.datasets.formats.registry import FORMATS, detect, read_snapshot
 from glasscast.errors import InputError
 
 Write = Callable[[Path, Liquid], Path]
@@ -112,7 +112,7 @@ def test_every_format_is_in_the_table():
 def test_what_is_not_recognised_lists_what_would_be(tmp_path):
     (tmp_path / "a.xyz").write_text("3\nplain xyz\nA 0 0 0\nA 1 1 1\nB 2 2 2\n")
     with pytest.raises(InputError, match="XYZ without a box"):
-        detect(tmp_path / "a.xyz")
+        read_snapshot(tmp_path / "a.xyz")
     (tmp_path / "notes.txt").write_text("hello\n")
     with pytest.raises(InputError, match="no known format") as caught:
         detect(tmp_path / "notes.txt")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from format_writers import collect, make_liquid, real_data
 
+from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.glassbench import (
     read_glassbench_models,
     read_glassbench_trajectories,
@@ -54,11 +55,11 @@ def write_model(path, size=120, dimension=3, times=10, seed=3, **other):
 def test_trajectories_far_outside_the_box_are_absolute(tmp_path, liquid):
     write_trajectories(tmp_path / "test", liquid, 1, tag=20)
     write_trajectories(tmp_path / "test", liquid, 0, tag=5)
-    (ensemble,) = read_glassbench_trajectories(tmp_path)
+    (ensemble,) = read_glassbench_trajectories(tmp_path, ReadOptions())
     assert ensemble.times.tolist() == [0.1, 122.47]
-    assert ensemble.types.tolist() == liquid.types.tolist()
+    assert ensemble.parent.types.tolist() == liquid.types.tolist()
     assert ensemble.metadata["split"] == "test"
-    np.testing.assert_array_equal(ensemble.box, [SIDE, SIDE])
+    np.testing.assert_array_equal(ensemble.parent.box, [SIDE, SIDE])
     np.testing.assert_array_equal(collect(ensemble), liquid.runs)
     truth = np.linalg.norm(liquid.runs - liquid.start[:], axis=-1).mean(axis=0)
     np.testing.assert_allclose(reduce_ensemble(ensemble).propensity, truth, rtol=1e-5)
@@ -67,7 +68,7 @@ def test_trajectories_far_outside_the_box_are_absolute(tmp_path, liquid):
 def test_inherent_positions_travel_along(tmp_path, liquid):
     inherent = liquid.start + 0.1
     write_trajectories(tmp_path, liquid, 0, tag=5, initial_positions_inherent=inherent)
-    (ensemble,) = read_glassbench_trajectories(tmp_path)
+    (ensemble,) = read_glassbench_trajectories(tmp_path, ReadOptions())
     np.testing.assert_array_equal(ensemble.labels["inherent"], inherent)
 
 
@@ -85,13 +86,13 @@ def test_inherent_positions_travel_along(tmp_path, liquid):
 def test_bad_trajectory_files(tmp_path, liquid, changes, message):
     write_trajectories(tmp_path, liquid, 0, tag=5, **changes)
     with pytest.raises(InputError, match=message):
-        next(read_glassbench_trajectories(tmp_path))
+        next(read_glassbench_trajectories(tmp_path, ReadOptions()))
 
 
 def test_tags_are_labels_not_rows(tmp_path, liquid):
     write_trajectories(tmp_path, liquid, 0, tag=3)
     with pytest.raises(InputError, match=r"tc03 has no time in the table \(tc05, tc10"):
-        next(read_glassbench_trajectories(tmp_path))
+        next(read_glassbench_trajectories(tmp_path, ReadOptions()))
 
 
 def test_tags_of_the_warmer_mixture_count_by_one(tmp_path, liquid):
@@ -99,7 +100,7 @@ def test_tags_of_the_warmer_mixture_count_by_one(tmp_path, liquid):
     write_trajectories(tmp_path, liquid, 0, tag=5)
     (written,) = tmp_path.glob("*.npz")
     written.rename(tmp_path / "N80T0.30_1_tc03.npz")
-    (ensemble,) = read_glassbench_trajectories(tmp_path)
+    (ensemble,) = read_glassbench_trajectories(tmp_path, ReadOptions())
     np.testing.assert_array_equal(ensemble.times, [14.14])
 
 
@@ -120,8 +121,8 @@ def test_models_give_labels_times_box_and_split(tmp_path):
 
 def test_two_dimensional_model_has_the_published_box(tmp_path):
     write_model(tmp_path / "N1290T0.30_2.npz", size=1290, dimension=2, times=6)
-    (ensemble,) = read_glassbench_models(tmp_path)
-    np.testing.assert_allclose(ensemble.box, SIDE)
+    (ensemble,) = read_glassbench_models(tmp_path, ReadOptions())
+    np.testing.assert_allclose(ensemble.parent.box, SIDE)
     assert ensemble.metadata["liquid"] == "ka2d"
 
 
@@ -129,7 +130,7 @@ def test_cage_is_read_where_present(tmp_path):
     arrays = write_model(tmp_path / "N120T0.44_7.npz")
     cage = arrays["initial_positions"] + 0.02
     write_model(tmp_path / "N120T0.44_7.npz", initial_positions_cage=cage)
-    (ensemble,) = read_glassbench_models(tmp_path)
+    (ensemble,) = read_glassbench_models(tmp_path, ReadOptions())
     np.testing.assert_array_equal(ensemble.labels["cage"], cage)
 
 
@@ -145,24 +146,24 @@ def test_cage_is_read_where_present(tmp_path):
 def test_bad_model_files(tmp_path, changes, message):
     write_model(tmp_path / "N120T0.44_7.npz", **changes)
     with pytest.raises(InputError, match=message):
-        next(read_glassbench_models(tmp_path))
+        next(read_glassbench_models(tmp_path, ReadOptions()))
 
 
 def test_a_configuration_twice_is_refused(tmp_path):
     for folder in ("train", "test"):
         write_model(tmp_path / folder / "N120T0.44_7.npz")
     with pytest.raises(InputError, match="is the same configuration as"):
-        list(read_glassbench_models(tmp_path))
+        list(read_glassbench_models(tmp_path, ReadOptions()))
 
 
 @pytest.mark.realdata
 def test_real_two_dimensional_trajectories():
     (ensemble,) = read_ensembles(real_data("glassbench_ka2d"))
     assert ensemble.times.tolist() == [0.1, 122.47, 13554]
-    np.testing.assert_array_equal(np.bincount(ensemble.types), [600, 330, 360])
+    np.testing.assert_array_equal(np.bincount(ensemble.parent.types), [600, 330, 360])
     frames = collect(ensemble)
     assert frames.shape == (20, 3, 1290, 2)
-    means = np.linalg.norm(frames - ensemble.positions, axis=-1).mean(axis=(0, 2))
+    means = np.linalg.norm(frames - ensemble.parent.positions, axis=-1).mean(axis=(0, 2))
     # At t = 0.1 particles still fly: 0.1 sqrt(pi T / 2) = 0.060 at T = 0.23, and a little less.
     assert 0.04 < means[0] < 0.060
     assert np.all(np.diff(means) > 0)

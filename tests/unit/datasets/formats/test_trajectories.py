@@ -10,6 +10,7 @@ from format_writers import (
     xyz_text,
 )
 
+from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.registry import read_ensembles
 from glasscast.datasets.targets import reduce_ensemble
 from glasscast.errors import InputError, SettingsError
@@ -35,11 +36,11 @@ def true_propensity(liquid):
 def test_all_formats_give_the_same_ensemble(tmp_path, liquid, write, options, tolerance):
     write(tmp_path / "one", liquid)
     write(tmp_path / "two", liquid)
-    first, second = read_ensembles(tmp_path, **options)
+    first, second = read_ensembles(tmp_path, options=ReadOptions(**options))
     assert (first.name, second.name) == ("one", "two")
     np.testing.assert_allclose(first.times, liquid.times)
     np.testing.assert_allclose(collect(first), liquid.runs, atol=tolerance)
-    np.testing.assert_allclose(first.positions, liquid.start, atol=tolerance)
+    np.testing.assert_allclose(first.parent.positions, liquid.start, atol=tolerance)
     assert not first.wrapped
     assert len(first.sources) == 3
 
@@ -50,7 +51,7 @@ def test_folded_files_are_recognised_and_still_give_true_distances(tmp_path, liq
         write_dumps(tmp_path / "one", liquid, folded=True)
     else:
         write_gsd(tmp_path / "one", liquid, with_images=False)
-    (ensemble,) = read_ensembles(tmp_path, timestep=0.01)
+    (ensemble,) = read_ensembles(tmp_path, options=ReadOptions(timestep=0.01))
     assert ensemble.wrapped
     got = reduce_ensemble(ensemble).propensity
     np.testing.assert_allclose(got, true_propensity(liquid), atol=1e-5)
@@ -59,7 +60,7 @@ def test_folded_files_are_recognised_and_still_give_true_distances(tmp_path, liq
 def test_runs_sort_naturally(tmp_path):
     liquid = make_liquid(runs=11)
     write_dumps(tmp_path, liquid)
-    (ensemble,) = read_ensembles(tmp_path, timestep=0.01)
+    (ensemble,) = read_ensembles(tmp_path, options=ReadOptions(timestep=0.01))
     np.testing.assert_allclose(collect(ensemble), liquid.runs)
     assert ensemble.name == tmp_path.name
 
@@ -68,16 +69,16 @@ def test_a_separate_parent_sets_positions_and_clock(tmp_path, liquid):
     write_dumps(tmp_path, liquid, start=False)
     text = dump_text(-50, liquid.start, liquid.types, liquid.box)
     (tmp_path / "initial.dump").write_text(text)
-    (ensemble,) = read_ensembles(tmp_path, timestep=0.01)
+    (ensemble,) = read_ensembles(tmp_path, options=ReadOptions(timestep=0.01))
     np.testing.assert_allclose(ensemble.times, liquid.times + 0.5)
-    np.testing.assert_allclose(ensemble.positions, liquid.start)
+    np.testing.assert_allclose(ensemble.parent.positions, liquid.start)
     assert ensemble.sources[0].name == "initial.dump"
 
 
 def test_a_parent_of_another_format_without_clock_starts_at_zero(tmp_path, liquid):
     write_dumps(tmp_path, liquid)
     (tmp_path / "initial.xyz").write_text(xyz_text(liquid.start, liquid.types, liquid.box))
-    (ensemble,) = read_ensembles(tmp_path, timestep=0.01)
+    (ensemble,) = read_ensembles(tmp_path, options=ReadOptions(timestep=0.01))
     np.testing.assert_allclose(ensemble.times, liquid.times)
 
 
@@ -85,8 +86,10 @@ def test_a_parent_in_another_image_is_shifted_back(tmp_path, liquid):
     write_dumps(tmp_path, liquid)
     folded = liquid.start + liquid.box
     (tmp_path / "initial.xyz").write_text(xyz_text(folded, liquid.types, liquid.box))
-    (ensemble,) = read_ensembles(tmp_path, timestep=0.01)
-    np.testing.assert_allclose(collect(ensemble) - ensemble.positions, liquid.runs - liquid.start)
+    (ensemble,) = read_ensembles(tmp_path, options=ReadOptions(timestep=0.01))
+    np.testing.assert_allclose(
+        collect(ensemble) - ensemble.parent.positions, liquid.runs - liquid.start
+    )
 
 
 def test_a_single_file_is_one_run(tmp_path, liquid):
@@ -97,14 +100,16 @@ def test_a_single_file_is_one_run(tmp_path, liquid):
 
 def test_steps_need_a_timestep(tmp_path, liquid):
     write_dumps(tmp_path, liquid)
-    with pytest.raises(InputError, match=r"run0\.dump: does not tell the time.*--option timestep"):
+    with pytest.raises(
+        InputError, match=r"run0\.dump: does not tell the time.*give the time of one step"
+    ):
         list(read_ensembles(tmp_path))
 
 
 def test_an_option_of_another_format_is_refused(tmp_path, liquid):
     write_dumps(tmp_path, liquid)
     with pytest.raises(SettingsError, match="no option 'density'; it has timestep, wrapped"):
-        list(read_ensembles(tmp_path, density=1.2))
+        list(read_ensembles(tmp_path, options=ReadOptions(density=1.2)))
 
 
 def rewrite(path, change):
@@ -150,7 +155,7 @@ def test_folded_runs_among_absolute_ones(tmp_path):
     write_dumps(tmp_path, liquid)
     rewrite(tmp_path / "run2.dump", lambda s: s.replace("xu yu zu", "x y z"))
     with pytest.raises(InputError, match=r"run2\.dump: stores folded coordinates"):
-        collect(next(read_ensembles(tmp_path, timestep=0.01)))
+        collect(next(read_ensembles(tmp_path, options=ReadOptions(timestep=0.01))))
 
 
 def test_folded_xyz_is_reported_with_the_mend(tmp_path):
@@ -158,10 +163,11 @@ def test_folded_xyz_is_reported_with_the_mend(tmp_path):
     liquid.runs = liquid.folded()
     write_xyz(tmp_path, liquid)
     with pytest.raises(
-        InputError, match=r"run0\.xyz: trajectory 0, particle 0 jumps .*--option wrapped=true"
+        InputError,
+        match=r"run0\.xyz: trajectory 0, particle 0 jumps .*say so if coordinates are folded",
     ):
         collect(next(read_ensembles(tmp_path)))
-    (ensemble,) = read_ensembles(tmp_path, wrapped=True)
+    (ensemble,) = read_ensembles(tmp_path, options=ReadOptions(wrapped=True))
     got = reduce_ensemble(ensemble).propensity
     np.testing.assert_allclose(got, true_propensity(make_liquid()), rtol=1e-5)
 
@@ -171,10 +177,10 @@ def test_empty_layouts(tmp_path):
     text = dump_text(0, liquid.start, liquid.types, liquid.box)
     (tmp_path / "initial.dump").write_text(text)
     with pytest.raises(InputError, match="no trajectory beside the initial"):
-        list(read_ensembles(tmp_path, "lammps", timestep=0.01))
+        list(read_ensembles(tmp_path, "lammps", options=ReadOptions(timestep=0.01)))
     (tmp_path / "run1.dump").write_text(text)
     with pytest.raises(InputError, match="no frame after the initial one"):
-        list(read_ensembles(tmp_path, timestep=0.01))
+        list(read_ensembles(tmp_path, options=ReadOptions(timestep=0.01)))
     (tmp_path / "initial.xyz").write_text("")
     with pytest.raises(InputError, match=r"2 files initial\.\*"):
-        list(read_ensembles(tmp_path, timestep=0.01))
+        list(read_ensembles(tmp_path, options=ReadOptions(timestep=0.01)))

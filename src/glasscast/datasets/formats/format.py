@@ -1,0 +1,126 @@
+"""What a format is: how its files are recognised, and what they give."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from glasscast.config import Settings
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.files import UNREADABLE_ARCHIVE
+from glasscast.datasets.frames import Ensemble, Frame
+from glasscast.errors import InputError
+
+_LENGTH = 4096  # bytes that tell a format
+
+
+class ReadOptions(Settings):
+    """What a user says of files that do not say it themselves. Reduced Lennard-Jones units.
+
+    Parameters
+    ----------
+    timestep : time of one step, for files that count steps.
+    wrapped : whether coordinates are folded into the box; overrules the files.
+    dimension : overrules what the files show.
+    tags : tag -> time of published files; the tables of their sets where it is absent.
+    density : number density, for files without a box.
+    """
+
+    timestep: float | None = Field(default=None, gt=0)
+    wrapped: bool | None = None
+    dimension: Literal[2, 3] | None = None
+    tags: dict[int, float] | None = None
+    density: float | None = Field(default=None, gt=0)
+
+
+#: Reads all frames of a file; the second argument is the dimension, None to look.
+FrameReader = Callable[[Path, int | None], Iterator[Frame]]
+#: Reads the ensembles below a folder or in a file.
+EnsembleReader = Callable[[Path, ReadOptions], Iterator[Ensemble]]
+#: Reads the snapshot in a file, under a name, with a number density should it have no box.
+SnapshotReader = Callable[[Path, str, float | None], Configuration]
+
+
+@dataclass(frozen=True)
+class Head:
+    """What tells the format of a file, read once.
+
+    Parameters
+    ----------
+    path : of the file.
+    first : its first bytes.
+    keys : of its arrays, if it is an npz archive.
+    """
+
+    path: Path
+    first: bytes
+    keys: frozenset[str]
+
+    @classmethod
+    def read(cls, path: Path) -> Head:
+        """Look into a file.
+
+        Raises
+        ------
+        InputError : if it cannot be read, or is a damaged archive.
+        """
+        try:
+            with path.open("rb") as stream:
+                first = stream.read(_LENGTH)
+        except OSError as error:
+            raise InputError(path, f"cannot be read ({error.strerror or error})") from None
+        is_archive = path.suffix.lower() == ".npz" or first.startswith(b"PK\x03\x04")
+        return cls(path, first, _keys(path) if is_archive else frozenset())
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the file in lower case."""
+        return self.path.suffix.lower()
+
+    @property
+    def lines(self) -> list[str]:
+        """First lines, without blank ones at the beginning."""
+        return self.first.decode("utf-8", errors="replace").lstrip().splitlines()
+
+
+def _keys(path: Path) -> frozenset[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return frozenset(name.removesuffix(".npy") for name in archive.namelist())
+    except UNREADABLE_ARCHIVE as error:
+        raise InputError(
+            path, f"is truncated or not an npz file ({error})", "copy it again from its source"
+        ) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A format: it gives frames, or ensembles, or a snapshot, or the last two.
+
+    Parameters
+    ----------
+    name : as in commands.
+    description : for help texts.
+    suffixes : of its files, in lower case.
+    detect : whether a file is of this format, given its head. Formats are asked in turn.
+    options : of :class:`ReadOptions`, those that its ensembles depend on.
+    frames : reads a file frame by frame. Ensembles are made of such files if they have a clock.
+    clocked : whether frames tell a time or a step.
+    ensembles : reads snapshots with trajectories or labels.
+    snapshot : reads the snapshot alone.
+    """
+
+    name: str
+    description: str
+    suffixes: tuple[str, ...]
+    detect: Callable[[Head], bool]
+    options: tuple[str, ...] = ()
+    frames: FrameReader | None = None
+    clocked: bool = True
+    ensembles: EnsembleReader | None = None
+    snapshot: SnapshotReader | None = None

@@ -1,0 +1,129 @@
+"""What lies between a file and a configuration: frames, and ensembles of trajectories of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.datasets.configuration import EQUILIBRIUM, Configuration
+from glasscast.errors import InputError, ShapeError
+from glasscast.liquid.box import FloatArray, wrap
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Frame:
+    """The particles at one moment, their box and their clock, whichever file holds them.
+
+    Parameters
+    ----------
+    positions : (N, d) from the lower corner of the box, in sigma.
+    types : (N,) species from 0, in the same order in all frames of a file.
+    box : (d,) sides.
+    absolute : whether particles are followed across the faces (unwrapped coordinates or image
+        flags); False for coordinates folded into the box.
+    ids : (N,) names of the particles, unique and ascending; None where the file has none.
+    velocities : (N, d), where the file has them.
+    step : number of the integration step, if the file tells.
+    time : in LJ units, if the file tells.
+    """
+
+    positions: FloatArray
+    types: NDArray[np.int8]
+    box: FloatArray
+    absolute: bool
+    ids: NDArray[np.int64] | None = None
+    velocities: FloatArray | None = None
+    step: int | None = None
+    time: float | None = None
+
+    def clock(self, timestep: float | None) -> float | None:
+        """Time of the frame: its own, or step times ``timestep``; None if unknown."""
+        if self.time is not None:
+            return self.time
+        if self.step is not None and timestep is not None:
+            return self.step * timestep
+        return None
+
+
+class RunFrame(NamedTuple):
+    """One trajectory at one time.
+
+    Parameters
+    ----------
+    row : of its time among those of the ensemble.
+    run : number of the trajectory.
+    positions : (N, d).
+    source : the file it was read from.
+    """
+
+    row: int
+    run: int
+    positions: FloatArray
+    source: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ensemble:
+    """A parent and a way to stream its isoconfigurational trajectories, not yet reduced.
+
+    :mod:`glasscast.datasets.targets` turns it into a
+    :class:`~glasscast.datasets.configuration.Configuration`.
+
+    Parameters
+    ----------
+    name : of the configuration.
+    sources : the files it was read from; their contents decide whether a rerun is needed.
+    parent : at t = 0 as the file has it, folded or not.
+    times : (T,) increasing; empty for a bare snapshot.
+    frames : called without arguments, yields the frames in any order.
+    wrapped : whether these are folded into the box, so that displacements need the minimum
+        image, which is right only while no particle moves half a box side.
+    labels : fields of Configuration that the file already holds.
+    metadata : JSON values for the configuration.
+    """
+
+    name: str
+    sources: tuple[Path, ...]
+    parent: Frame
+    times: FloatArray = field(default_factory=lambda: np.empty(0))
+    frames: Callable[[], Iterator[RunFrame]] = lambda: iter(())
+    wrapped: bool = False
+    labels: dict[str, NDArray[Any]] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def snapshot(self) -> Configuration:
+        """Return the parent, folded into its box, with its equilibrium positions.
+
+        Raises
+        ------
+        InputError : if it breaks the contract of Configuration.
+        """
+        try:
+            return self.configuration(
+                {key: self.labels[key] for key in EQUILIBRIUM if key in self.labels}
+            )
+        except ShapeError as error:
+            raise InputError(self.sources[0], str(error)) from None
+
+    def configuration(self, fields: dict[str, NDArray[Any]]) -> Configuration:
+        """Return the parent, folded into its box, with some further fields.
+
+        Raises
+        ------
+        ShapeError : if they break the contract of Configuration.
+        """
+        box = self.parent.box
+        equilibrium = {key: wrap(fields[key], box) for key in EQUILIBRIUM if key in fields}
+        return Configuration(
+            name=self.name,
+            positions=wrap(self.parent.positions, box),
+            types=self.parent.types,
+            box=box,
+            metadata=self.metadata,
+            **fields | equilibrium,
+        )
