@@ -107,7 +107,7 @@ def _variable(entry: dict[int, list[int | bytes]], numbers: bytes) -> NDArray[np
     start, size = _number(entry.get(_OFFSET, [0])[0]), _number(entry.get(_SIZE, [0])[0])
     if size != 4 * math.prod(shape) or start + size > len(numbers):
         raise ValueError(f"{size} bytes at {start} for the shape {tuple(shape)}")
-    return np.frombuffer(numbers[start : start + size], dtype="<f4").reshape(shape)
+    return np.frombuffer(numbers[start : start + size], dtype="<f4").reshape(shape).copy()
 
 
 def _message(data: bytes) -> dict[int, list[int | bytes]]:

@@ -34,6 +34,7 @@ def test_the_variables_of_single_precision_by_name(tmp_path):
     np.testing.assert_array_equal(found["Graph/a/b"], [-1, 0, 2])
     assert found["Graph/scale"] == 0.5
     assert found["Graph/scale"].shape == ()
+    assert all(array.flags.writeable for array in found.values())
 
 
 def test_names_as_in_an_npz(tmp_path):
