@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,6 @@ from pydantic import AfterValidator, Field
 
 from glasscast.config import read_text
 from glasscast.errors import InputError
-
-if TYPE_CHECKING:
-    from scipy.interpolate import CubicHermiteSpline
 
 FloatArray = NDArray[np.float64]
 
@@ -141,19 +138,29 @@ class PairTable:
     rows: FloatArray
 
     @cached_property
-    def curve(self) -> CubicHermiteSpline:
-        """Energy between the first and the last row."""
-        from scipy.interpolate import CubicHermiteSpline
-
-        return CubicHermiteSpline(self.rows[:, 0], self.rows[:, 1], -self.rows[:, 2])
+    def pieces(self) -> FloatArray:
+        """Cubics in the distance from each row but the last, (K - 1, 4), highest power first."""
+        r, energy, slope = self.rows[:, 0], self.rows[:, 1], -self.rows[:, 2]
+        h = np.diff(r)
+        mean, first, last = np.diff(energy) / h, slope[:-1], slope[1:]
+        cubic, square = (first + last - 2 * mean) / h**2, (3 * mean - 2 * first - last) / h
+        return np.column_stack([cubic, square, first, energy[:-1]])
 
     def energy(self, distances: FloatArray) -> FloatArray:
         """Energy at some distances; infinite inside the first row, 0 from the last on."""
-        return self._inside(distances, self.curve(distances))
+        x, (cubic, square, linear, constant) = self._piece(distances)
+        return self._inside(distances, ((cubic * x + square) * x + linear) * x + constant)
 
     def force(self, distances: FloatArray) -> FloatArray:
         """Force -du/dr at some distances; infinite inside the first row, 0 from the last on."""
-        return self._inside(distances, -self.curve(distances, 1))
+        x, (cubic, square, linear, _) = self._piece(distances)
+        return self._inside(distances, -((3 * cubic * x + 2 * square) * x + linear))
+
+    def _piece(self, distances: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Distance from the row before, and the four coefficients from there on."""
+        row = np.searchsorted(self.rows[:, 0], distances, side="right") - 1
+        row = np.clip(row, 0, len(self.pieces) - 1)
+        return distances - self.rows[row, 0], self.pieces[row].T
 
     def _inside(self, distances: FloatArray, values: FloatArray) -> FloatArray:
         values = np.where(distances < self.rows[-1, 0], values, 0.0)

@@ -73,7 +73,7 @@ def _tables(law: Tables) -> KernelLaw:
         # the row before, where rounding could make a bin begin behind its first distance
         found = np.searchsorted(distances, begins * (1 - 1e-12), side="right") - 1
         rows.append(np.append(distances[:-1], np.inf))
-        pieces.append(np.vstack([law.pairs[a][b].curve.c.T, np.zeros(4)]))
+        pieces.append(np.vstack([law.pairs[a][b].pieces, np.zeros(4)]))
         guide.append(np.clip(found, 0, len(distances) - 2))
     return np.concatenate(rows), np.concatenate(pieces), np.concatenate(guide), places, bins
 

@@ -20,7 +20,7 @@ from glasscast.simulation.lammps.executable import ExternalEngine, open_engine
 from glasscast.simulation.lammps.input_files import data_file, input_script, read_frame
 from glasscast.simulation.lammps.pair_potentials import needs_table, pair_table
 from glasscast.simulation.settings import EngineSettings
-from tests.liquids import soft_liquids
+from tests.liquids import lennard_jones_rows, soft_liquids, tabulated
 
 LMP = str(Path(sys.executable).with_name("lmp"))
 PARTICLES = {"ka": 300, "ka-cut": 300, "ka-unshifted": 300, "ka2d": 200, "hard-spheres": 150}
@@ -51,7 +51,7 @@ def shaken(liquid, particles=300, seed=1):
     return liquid, wrap(positions + rng.uniform(-0.03, 0.03, positions.shape), box), types, box
 
 
-def assert_as_in_numpy(liquid, positions, types, box, force=1e-11):
+def assert_as_in_numpy(liquid, positions, types, box, force=1e-11, energy=1e-11):
     """Energy of each particle, pressure and forces (of the largest one) agree with LAMMPS."""
     with Engine(liquid, types, box) as engine:
         engine.place(positions)
@@ -64,11 +64,11 @@ def assert_as_in_numpy(liquid, positions, types, box, force=1e-11):
     scale = np.abs(forces).max()
     expected = liquid.energies(positions, types, box)
     assert np.abs(expected).max() > 0.01
-    np.testing.assert_allclose(energies, expected, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(energies, expected, rtol=energy, atol=energy / 10)
     np.testing.assert_allclose(forces, liquid.forces(positions, types, box), atol=force * scale)
-    assert sample.potential_energy == pytest.approx(expected.mean(), rel=1e-12)
+    assert sample.potential_energy == pytest.approx(expected.mean(), rel=energy)
     pressure = liquid.pressure(positions, types, box, 0.0)
-    assert sample.pressure == pytest.approx(pressure, rel=1e-10)
+    assert sample.pressure == pytest.approx(pressure, rel=10 * energy)
 
 
 @pytest.mark.lammps
@@ -81,6 +81,14 @@ def test_engine_and_numpy_agree_on_energy_pressure_and_force(name):
 @pytest.mark.parametrize("name", soft_liquids())
 def test_engine_and_numpy_agree_on_soft_potentials(name):
     assert_as_in_numpy(*shaken(soft_liquids()[name]), force=2e-10)
+
+
+@pytest.mark.lammps
+@pytest.mark.parametrize("spacing", ["even", "squared"])
+def test_engine_and_numpy_agree_on_tables(spacing):
+    """The cubics between 500 rows, resampled for LAMMPS, bend a little where they meet."""
+    liquid = tabulated(lennard_jones_rows(500, spacing), density=0.6)
+    assert_as_in_numpy(*shaken(liquid), force=1e-7, energy=1e-9)
 
 
 @pytest.mark.lammps
