@@ -111,7 +111,7 @@ class Measured:
 
     def voxels(self) -> torch.Tensor:
         model = build(settings_class("cnn")())
-        return model.make_graph(self.configuration).density(self.configuration.species)
+        return model.read(self.configuration).density(self.configuration.species)
 
     def variants(self) -> dict[str, Callable[[], object]]:
         return {

@@ -9,6 +9,7 @@ from torch.nn.functional import one_hot, silu
 
 from glasscast.networks.basis import coupling_paths
 from glasscast.networks.batch import GraphBatch
+from glasscast.networks.tensor_convolution import ConvolutionGeometry
 
 
 def irreps(degree: int, parity: bool) -> o3.Irreps:
@@ -177,3 +178,15 @@ def plain_se3(network, graph: GraphBatch, product: o3.TensorProduct) -> Tensor:
         seen.append(features[..., 0])
     outputs = network.heads(torch.cat(seen, 1)).unflatten(1, (-1, network.outputs))
     return outputs[torch.arange(graph.size), graph.types]
+
+
+def plain_tensor_convolution(
+    features: Tensor, kernel: Tensor, geometry: ConvolutionGeometry
+) -> Tensor:
+    """:func:`tensor_convolution` with products on edges."""
+    index, (channels, _, size) = geometry.index, kernel.shape
+    theirs = features[index.senders]
+    products = geometry.basis[:, None, :, None] * theirs[:, :, None, :]  # (E, C, K M, M)
+    messages = torch.einsum("ecx,cxm->ecm", products.flatten(2), kernel)
+    zeros = features.new_zeros(len(features), channels, size)
+    return zeros.index_add(0, index.receivers, messages)

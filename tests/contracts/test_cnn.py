@@ -11,9 +11,8 @@ from glasscast.models.cnn.model import Cnn, VoxelNetwork
 from glasscast.models.cnn.settings import CnnSettings
 from glasscast.models.registry import load_model
 from glasscast.networks.batch import box_symmetries
-from glasscast.networks.voxels import VoxelBatch, coarsen, refine
+from glasscast.networks.voxels import VoxelBatch, coarsen, grid_shape, refine, smeared_weights
 from glasscast.runtime import Workspace
-from glasscast.structure.voxels import grid_shape, smeared_weights
 from tests.conftest import repeated
 from tests.relaxed import relaxed
 
@@ -49,7 +48,7 @@ def test_a_box_and_the_same_box_repeated_have_the_same_forecast(fitted):
     dimension = fitted.dimension_
     small = relaxed(4, dimension, 8)
     model = cnn(spacing=small.box[0] / 4).fit([small])
-    assert model.make_graph(small).shape == (4,) * dimension
+    assert model.read(small).shape == (4,) * dimension
     once, again = model.predict(small).values, model.predict(repeated(small)).values
     np.testing.assert_allclose(np.tile(once, 2**dimension), again, rtol=0, atol=1e-4 * np.ptp(once))
 
@@ -57,10 +56,10 @@ def test_a_box_and_the_same_box_repeated_have_the_same_forecast(fitted):
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_every_symmetry_of_the_box_maps_the_grid_as_it_maps_the_particles(dimension):
     snapshot, model = relaxed(5, dimension, 60), cnn()
-    batch = model.make_graph(snapshot)
+    batch = model.read(snapshot)
     for symmetry in box_symmetries(dimension)[::5]:
         turned = np.mod(snapshot.positions @ symmetry.numpy().T.astype(float), snapshot.box)
-        expected = model.make_graph(snapshot.with_fields(positions=turned)).density((0, 1))
+        expected = model.read(snapshot.with_fields(positions=turned)).density((0, 1))
         torch.testing.assert_close(batch.transformed(symmetry).density((0, 1)), expected)
     flat = (2, 3, 2)[:dimension]
     uneven = VoxelBatch(batch.types, batch.voxels % 6, batch.weights, flat, (60,))
@@ -116,7 +115,7 @@ def test_halved_grids_keep_what_is_coarse_and_every_symmetry(dimension):
 
 
 def test_batched_equals_one_by_one(fitted):
-    parts = [fitted.make_graph(relaxed(seed, fitted.dimension_, 100)) for seed in (1, 2, 3)]
+    parts = [fitted.read(relaxed(seed, fitted.dimension_, 100)) for seed in (1, 2, 3)]
     network = fitted.network_
     assert isinstance(network, VoxelNetwork)
     with torch.no_grad():
@@ -127,7 +126,7 @@ def test_batched_equals_one_by_one(fitted):
 
 def test_gradient_reaches_every_parameter(fitted):
     network = fitted.build_network()
-    network(fitted.make_graph(relaxed(1, fitted.dimension_, 100)))[0].square().sum().backward()
+    network(fitted.read(relaxed(1, fitted.dimension_, 100)))[0].square().sum().backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad.abs().sum() > 0, name
 
@@ -169,7 +168,7 @@ def test_a_pyramid_reaches_where_one_grid_does_not():
             if isinstance(layer, torch.nn.InstanceNorm2d):
                 layer.forward = lambda x: x
         with torch.no_grad():
-            before, after = (network(_doubled(model.make_graph(c)))[0] for c in (snapshot, changed))
+            before, after = (network(_doubled(model.read(c)))[0] for c in (snapshot, changed))
         return float((after - before)[other].abs().max())
 
     assert change(1) == 0
@@ -183,9 +182,9 @@ def _doubled(batch: VoxelBatch) -> VoxelBatch:
 def test_what_does_not_suit_the_grid_is_refused():
     snapshot = relaxed(1, 2, 60)
     with pytest.raises(ModelError, match="lower 'spacing'"):
-        cnn(spacing=5.0).make_graph(snapshot)
+        cnn(spacing=5.0).read(snapshot)
     long = snapshot.with_fields(box=snapshot.box * [1, 2])
     with pytest.raises(ModelError, match="not cubic"):
-        cnn().make_graph(long)
-    flat = cnn(training={"augment": False}).make_graph(long)
+        cnn().read(long)
+    flat = cnn(training={"augment": False}).read(long)
     assert flat.shape[1] > flat.shape[0]

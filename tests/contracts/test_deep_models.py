@@ -9,13 +9,14 @@ import torch
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError, SettingsError
+from glasscast.models.botan.loss import PairObjective
 from glasscast.models.botan.settings import BotanSettings
 from glasscast.models.geo_gnn.model import PUBLISHED_PARAMETERS, GeoNetwork
 from glasscast.models.geo_gnn.settings import GeoSettings
 from glasscast.networks.batch import batch_graph, box_symmetries, join_graphs
 from glasscast.runtime import Workspace
 from glasscast.structure.graphs import build_graph
-from glasscast.training.objectives import Objective, mean_pearson
+from glasscast.training.objectives import mean_pearson
 from tests.conftest import repeated
 from tests.deep import cluster, liquid, tiny, weights
 from tests.steps import KilledError, Steps
@@ -83,7 +84,7 @@ def test_permutation_only_permutes(fitted):
 def test_a_box_and_the_same_box_repeated_have_the_same_forecast(fitted):
     """Eight particles, less than twice the cutoff apart from their images."""
     small = liquid(7, side=2)
-    assert (small.box < 2 * fitted.hyperparameters.cutoff).all()
+    assert (small.box < 2 * fitted.settings.cutoff).all()
     once, again = fitted.predict(small).values, fitted.predict(repeated(small)).values
     np.testing.assert_allclose(np.tile(once, 8), again, rtol=0, atol=1e-4 * np.abs(again).max())
 
@@ -93,7 +94,7 @@ def test_it_learns_from_small_boxes(fitted):
     small = [liquid(seed, side=2) for seed in (1, 2)]
     model = tiny(fitted.name).fit(small)
     assert model.history_[-1].loss < model.history_[0].loss
-    example = model.make_example(small[0], model.make_graph(small[0]))
+    example = model.example(small[0], model.phases()[0].objective)
     if example.edges is not None:
         assert (example.edge_weights > 0).sum() == 2 * small[0].bonds.shape[1]
         np.testing.assert_array_equal(model.predict(small[0]).bonds, small[0].bonds)
@@ -109,7 +110,7 @@ def test_labels_are_not_looked_at(fitted):
 
 
 def test_batched_equals_one_by_one(fitted):
-    graphs = [fitted.make_graph(liquid(s, side)) for s, side in ((1, 4), (2, 3), (3, 4))]
+    graphs = [fitted.read(liquid(s, side)) for s, side in ((1, 4), (2, 3), (3, 4))]
     with torch.no_grad():
         joined = fitted.network_(join_graphs(graphs))
         single = [fitted.network_(g) for g in graphs]
@@ -122,7 +123,7 @@ def test_batched_equals_one_by_one(fitted):
 
 def test_gradient_reaches_every_parameter(fitted):
     network = fitted.build_network()
-    nodes, edges = network(fitted.make_graph(liquid(1)))
+    nodes, edges = network(fitted.read(liquid(1)))
     (nodes.square().sum() + (0 if edges is None else edges.square().sum())).backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
@@ -231,7 +232,7 @@ def test_validation_keeps_the_best_epoch_and_stops_early():
     assert scores[best - 1] == max(scores)
     assert len(scores) == min(60, best + 2)
     with torch.no_grad():
-        nodes, _ = model.network_(model.make_graph(liquid(2)))
+        nodes, _ = model.network_(model.read(liquid(2)))
     truth = torch.from_numpy(liquid(2).propensity.T.copy())
     types = torch.from_numpy(liquid(2).types.copy())
     again = np.mean([mean_pearson(nodes[types == s], truth[types == s]) for s in (0, 1)])
@@ -349,12 +350,12 @@ def test_loss_is_the_mean_over_configurations_of_different_size():
     model = tiny("botan").fit([liquid(1)])
     pair = [liquid(1), liquid(2, side=3)]
     statistics = measure_targets(pair, "propensity", (0, 1), "dataset", True)
-    examples = [make_example(c, model.make_graph(c), "propensity", statistics, True) for c in pair]
-    objective = Objective(0.4)
+    examples = [make_example(c, model.read(c), "propensity", statistics, np.inf) for c in pair]
+    objective = PairObjective(0.4)
 
     def loss(example):
         with torch.no_grad():
-            return float(objective(model.network_(example.graph), example))
+            return float(objective(model.network_(example.inputs), example))
 
     apart = [loss(example) for example in examples]
     assert loss(join_examples(examples)) == pytest.approx(np.mean(apart), rel=1e-5)

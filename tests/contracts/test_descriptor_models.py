@@ -10,7 +10,7 @@ from glasscast.runtime import Workspace
 from tests.conftest import repeated
 from tests.relaxed import relaxed
 
-STAGES = [
+PHASES = [
     {"loss": "error", "learning_rate": 1e-2, "epochs": 12},
     {"loss": "total", "learning_rate": 1e-3, "epochs": 2, "patience": 1},
 ]
@@ -20,7 +20,7 @@ SETTINGS = {
     "cage-lr-inherent": {"name": "cage-lr", "order": 0, "structure": "inherent", "initial": False},
     "softness": {"name": "svm", "penalties": [0.01, 0.1], "folds": 2},
     "support-vector-regression": {"name": "svm", "task": "regression", "penalties": [0.01]},
-    "glass-mlp": {"name": "glass-mlp", "stages": STAGES, "rings": [1.0, 2.0]},
+    "glass-mlp": {"name": "glass-mlp", "phases": PHASES, "rings": [1.0, 2.0]},
     "density": {"name": "structural", "quantity": "density", "length": 1.0},
     "energy": {"name": "structural", "quantity": "energy"},
     "bond-order": {"name": "structural", "quantity": "bond-order", "length": 0},

@@ -1,4 +1,4 @@
-"""What all graph networks share: from configurations to a trained network and back to forecasts."""
+"""What all networks share: from configurations to a trained network and back to forecasts."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.kept import fingerprint_of
 from glasscast.datasets.splits import fold_indices, parents_of
 from glasscast.errors import InputError, ModelError
 from glasscast.models.base import Model
 from glasscast.models.files import read_record, read_weights, write_model
 from glasscast.models.forecast import ModelForecast
-from glasscast.models.identity import fingerprint, fit_identity
-from glasscast.models.settings import GraphSettings, NetworkSettings
-from glasscast.networks.batch import GraphBatch, NetworkInput, batch_graph
+from glasscast.models.identity import fit_identity
+from glasscast.models.settings import NetworkSettings
+from glasscast.networks.batch import GraphBatch, NetworkInput
 from glasscast.progress import task
 from glasscast.runtime import Workspace, keep_freed_memory
-from glasscast.structure.graphs import build_graph
 from glasscast.training.examples import (
     Example,
     ExampleCache,
@@ -34,13 +34,15 @@ from glasscast.training.examples import (
     measure_targets,
 )
 from glasscast.training.loop import Epoch, Trainer, seeded
-from glasscast.training.objectives import Objective
+from glasscast.training.objectives import Objective, Phase, phase_identity, phase_paths
 from glasscast.training.processes import Processes
-from glasscast.training.stages import Stage, stage_identity, stage_paths
 
 
 class DeepModel(Model):
-    """A network on the graph of a configuration, trained by the one loop.
+    """A network and what it reads of a configuration, trained by the one loop.
+
+    A model says what its network reads and which network it is. It may also bring a loss or a
+    schedule of its own, prepare the network before training, and learn pairs beside particles.
 
     Attributes
     ----------
@@ -58,54 +60,26 @@ class DeepModel(Model):
     provenance_: dict[str, Any]
 
     @abstractmethod
-    def build_network(self) -> nn.Module:
-        """Untrained network for ``species_``, ``dimension_`` and ``times_``."""
-
-    @property
-    def node_weight(self) -> float:
-        """Share of the node loss; 1 unless the model learns edges too."""
-        return 1.0
-
-    @property
-    def bond_cutoff(self) -> float | None:
-        """Longest pair in the edge loss; None for all."""
-        return None
-
-    @property
-    def self_edges(self) -> bool:
-        """Whether nodes are their own neighbours."""
-        return False
-
-    @property
-    def uses_angles(self) -> bool:
-        """Whether the network reads angles between edges."""
-        return False
-
-    def make_graph(self, configuration: Configuration) -> NetworkInput:
-        """Graph of a configuration, or whatever else the network reads.
+    def read(self, configuration: Configuration) -> NetworkInput:
+        """Make what the network reads of a configuration.
 
         Raises
         ------
         ModelError : if the configuration lacks the structure the model reads.
         """
-        assert isinstance(self.settings, GraphSettings)
-        structure = self.settings.structure
-        self.structure_of(configuration, structure)
-        graph = build_graph(configuration, self.settings.cutoff, structure)
-        return batch_graph(graph, self_edges=self.self_edges, triplets=self.uses_angles)
 
-    def training_input(self, configuration: Configuration, stage: Stage) -> NetworkInput:
-        """Make what the network reads and the loss of a stage needs; by default the former."""
-        return self.make_graph(configuration)
+    @abstractmethod
+    def build_network(self) -> nn.Module:
+        """Untrained network for ``species_``, ``dimension_`` and ``times_``."""
 
-    def make_example(self, configuration: Configuration, graph: NetworkInput) -> Example:
-        """Join a graph and the standardised targets of its configuration."""
-        target, edges = self.settings.target, self.node_weight < 1
-        return make_example(configuration, graph, target, self.statistics_, edges, self.bond_cutoff)
+    @property
+    def longest_pair(self) -> float:
+        """Distance in sigma below which pairs are learned too; 0: particles alone."""
+        return 0.0
 
-    def stages(self) -> list[Stage]:
+    def phases(self) -> list[Phase]:
         """List the runs of the training loop; each takes up the weights of the one before."""
-        return [Stage(Objective(self.node_weight), self.settings.training)]
+        return [Phase(Objective(), self.settings.training)]
 
     def initialise(
         self, train: Sequence[Configuration], validation: Sequence[Configuration]
@@ -136,92 +110,27 @@ class DeepModel(Model):
         ------
         ModelError : also if the checkpoint belongs to another fit, or the loss diverges.
         """
-        settings = self.settings.training
         keep_freed_memory()
-        for attribute in ("times_", "species_", "dimension_"):
-            self.__dict__.pop(attribute, None)
-        train, validation = self._split(train, validation, seed)
-        for configuration in chain(train, validation):
-            self.check_labels(configuration)
-        species = settings.learn_species or self.species_
-        unknown = set(species) - set(self.species_)
-        if unknown:
-            raise ModelError(f"training.learn_species names {unknown}, data have {self.species_}")
-        target, edges = self.settings.target, self.node_weight < 1
-        self.statistics_ = measure_targets(train, target, species, settings.normalisation, edges)
+        train, validation = self._set_aside(train, validation, seed)
+        self._measure(train, validation)
         with seeded([seed]):
             self.network_ = self.build_network()
         self.initialise(train, validation)
-        processes = Processes.join(settings.device)
-        torch.set_num_threads(max(1, self.workspace.threads // processes.count))
-        stages = self.stages()
-        paths = stage_paths(checkpoint, stages)
-        history: list[Epoch] = []
-        steps = sum(s.settings.epochs for s in stages) * -(-len(train) // settings.batch_size)
-        with task(self.workspace.progress, f"fit {self.name}", steps):
-            for k in range(len(stages)):
-                trainer = self._train_stage(
-                    stages[k],
-                    train,
-                    validation,
-                    seed=seed,
-                    processes=processes,
-                    identity=self._identity(train, validation, seed) | stage_identity(k, stages),
-                    checkpoint=paths[k],
-                )
-                history += trainer.history
-        processes.wait()
-        for path in paths:
-            if path is not None and processes.rank == 0:
-                path.unlink(missing_ok=True)
+        best_epoch = self._train(train, validation, seed, checkpoint)
         self.network_.cpu().eval()
-        self.history_ = history
         self.provenance_ = {
             "seed": seed,
             "trained_on": [c.name for c in train],
             "validated_on": [c.name for c in validation],
-            "epochs": len(history),
-            "best_epoch": trainer.best_epoch,
+            "epochs": len(self.history_),
+            "best_epoch": best_epoch,
         }
         return self
 
-    def _train_stage(
-        self,
-        stage: Stage,
-        train: Sequence[Configuration],
-        validation: Sequence[Configuration],
-        *,
-        seed: int,
-        processes: Processes,
-        identity: dict[str, Any],
-        checkpoint: Path | None,
-    ) -> Trainer:
-        """Run the training loop once, in place."""
-
-        def make(configuration: Configuration) -> Example:
-            return self.make_example(configuration, self.training_input(configuration, stage))
-
-        limit = stage.settings.graph_memory * 2**20
-        trainer = Trainer(
-            self.network_,
-            stage.objective,
-            stage.settings,
-            seed=seed,
-            processes=processes,
-            identity=identity,
-            checkpoint=checkpoint,
-            progress=self.workspace.progress,
-        )
-        trainer.run(
-            ExampleCache(train, make, limit, processes.device),
-            ExampleCache(validation, make, limit, processes.device),
-        )
-        return trainer
-
-    def _split(
+    def _set_aside(
         self, train: Sequence[Configuration], validation: Sequence[Configuration], seed: int
     ) -> tuple[Sequence[Configuration], Sequence[Configuration]]:
-        """Set aside validation configurations when there are none."""
+        """Set validation configurations aside when there are none."""
         fraction = self.settings.training.validation_fraction
         parents = parents_of(train)
         groups = len(set(parents))
@@ -234,6 +143,76 @@ class DeepModel(Model):
             [train[i] for i in sorted(aside)],
         )
 
+    def _measure(self, train: Sequence[Configuration], validation: Sequence[Configuration]) -> None:
+        """Check the data, and find times, species and the statistics of the targets."""
+        for attribute in ("times_", "species_", "dimension_"):
+            self.__dict__.pop(attribute, None)
+        for configuration in chain(train, validation):
+            self.check_labels(configuration)
+        settings = self.settings.training
+        species = settings.learn_species or self.species_
+        unknown = set(species) - set(self.species_)
+        if unknown:
+            raise ModelError(f"training.learn_species names {unknown}, data have {self.species_}")
+        self.statistics_ = measure_targets(
+            train, self.settings.target, species, settings.normalisation, self.longest_pair > 0
+        )
+
+    def _train(
+        self,
+        train: Sequence[Configuration],
+        validation: Sequence[Configuration],
+        seed: int,
+        checkpoint: Path | None,
+    ) -> int:
+        """Go through all phases, the network in place; gives the best epoch of the last."""
+        settings, phases = self.settings.training, self.phases()
+        processes = Processes.join(settings.device)
+        torch.set_num_threads(max(1, self.workspace.threads // processes.count))
+        paths = phase_paths(checkpoint, phases)
+        identity = self._identity(train, validation, seed)
+        steps = sum(p.settings.epochs for p in phases) * -(-len(train) // settings.batch_size)
+        self.history_ = []
+        with task(self.workspace.progress, f"fit {self.name}", steps):
+            for number, phase in enumerate(phases):
+                trainer = Trainer(
+                    self.network_,
+                    phase.objective,
+                    phase.settings,
+                    seed=seed,
+                    processes=processes,
+                    identity=identity | phase_identity(number, phases),
+                    checkpoint=paths[number],
+                    progress=self.workspace.progress,
+                )
+                trainer.run(
+                    self._examples(train, phase, processes.device),
+                    self._examples(validation, phase, processes.device),
+                )
+                self.history_ += trainer.history
+        processes.wait()
+        for path in paths:
+            if path is not None and processes.rank == 0:
+                path.unlink(missing_ok=True)
+        return trainer.best_epoch
+
+    def _examples(
+        self, configurations: Sequence[Configuration], phase: Phase, device: torch.device
+    ) -> ExampleCache:
+        """Examples of a phase, made when first asked for."""
+
+        def make(configuration: Configuration) -> Example:
+            return self.example(configuration, phase.objective)
+
+        return ExampleCache(configurations, make, phase.settings.graph_memory * 2**20, device)
+
+    def example(self, configuration: Configuration, objective: Objective) -> Example:
+        """Join what network and loss read of a configuration, and its standardised targets."""
+        inputs = objective.prepare(configuration, self.read(configuration))
+        return make_example(
+            configuration, inputs, self.settings.target, self.statistics_, self.longest_pair
+        )
+
     def _identity(
         self, train: Sequence[Configuration], validation: Sequence[Configuration], seed: int
     ) -> dict[str, Any]:
@@ -241,7 +220,7 @@ class DeepModel(Model):
         return fit_identity(self.settings, seed, train, validation) | {
             "species": list(self.species_),
             "times": self.times_.tolist(),
-            "targets": fingerprint(self.statistics_.to_json()),
+            "targets": fingerprint_of(self.statistics_.to_json()),
         }
 
     def predict(self, configuration: Configuration) -> ModelForecast:
@@ -251,10 +230,10 @@ class DeepModel(Model):
         were not learned get NaN.
         """
         self.check_structure(configuration)
-        graph = self.make_graph(configuration)
+        inputs = self.read(configuration)
         torch.set_num_threads(self.workspace.threads)
         with torch.no_grad():
-            nodes, edges = self.network_.eval()(graph)
+            nodes, edges = self.network_.eval()(inputs)
         standardised = nodes.double().numpy().T  # (T, N)
         values = np.full(standardised.shape, np.nan, dtype=np.float32)
         for s, species in enumerate(self.statistics_.species):
@@ -263,21 +242,28 @@ class DeepModel(Model):
             values[:, mine] = standardised[:, mine] * std[:, None] + mean[:, None]
         bonds, change = None, None
         if edges is not None:
-            assert isinstance(graph, GraphBatch)
-            upper = graph.nearest_pairs()
-            pair_mean = (edges[upper] + edges[graph.index.reverse[upper]]).double().numpy().T / 2
-            bonds = torch.stack([graph.index.receivers[upper], graph.index.senders[upper]])
-            mean, std = self.statistics_.edge_mean, self.statistics_.edge_std
-            change = (pair_mean * std[:, None] + mean[:, None]).astype(np.float32)
+            assert isinstance(inputs, GraphBatch)
+            bonds, change = self._pair_forecast(edges, inputs)
         return ModelForecast(
             configuration=configuration,
             model=self.name,
             times=self.times_,
             values=values,
             target=self.settings.target,
-            bonds=None if bonds is None else bonds.numpy().astype(np.int32),
+            bonds=bonds,
             bond_change=change,
         )
+
+    def _pair_forecast(
+        self, edges: Tensor, graph: GraphBatch
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Pairs (2, P) and their change (T, P), the mean over both directions, in sigma."""
+        index, pairs = graph.index, graph.nearest_pairs()
+        mean = (edges[pairs] + edges[index.reverse[pairs]]).double().numpy().T / 2
+        centre, spread = self.statistics_.edge_mean, self.statistics_.edge_std
+        change = mean * spread[:, None] + centre[:, None]
+        bonds = torch.stack([index.receivers[pairs], index.senders[pairs]])
+        return bonds.numpy().astype(np.int32), change.astype(np.float32)
 
     def parameter_count(self) -> int:
         """Trainable numbers of the network."""

@@ -95,11 +95,11 @@ class EquivariantModel(DeepModel):
         self.liquid_ = self._find_liquid(train)
         inputs, number_of = self.network_.get_submodule("inputs"), self.input_numbers
         assert isinstance(inputs, NodeInputs)
-        graphs = (self.make_graph(train[i]) for i in range(min(len(train), _SCALE_FROM)))
+        graphs = (self.read(train[i]) for i in range(min(len(train), _SCALE_FROM)))
         inputs.measure([(graph.types, number_of(graph)) for graph in graphs])
 
     @abstractmethod
-    def make_graph(self, configuration: Configuration) -> GraphBatch:
+    def read(self, configuration: Configuration) -> GraphBatch:
         """Make what the network reads of a configuration."""
 
     @abstractmethod

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.files import sha256, sha256_of_file
+from glasscast.datasets.files import sha256_of_file
 from glasscast.errors import InputError
 from glasscast.models.files import WEIGHTS
 from glasscast.models.settings import ModelSettings
@@ -72,8 +71,3 @@ def data_identity(data: Sequence[Configuration]) -> list[Any]:
     if isinstance(data, Dataset):
         return [[e.checksum, e.kept_times, e.stages] for e in data.entries]
     return [configuration.name for configuration in data]
-
-
-def fingerprint(identity: object) -> str:
-    """SHA-256 of JSON values."""
-    return sha256(json.dumps(identity).encode())

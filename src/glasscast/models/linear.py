@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import npz_bytes, read_npz, write_atomically
+from glasscast.datasets.kept import fingerprint_of
 from glasscast.datasets.splits import fold_indices, parents_of
 from glasscast.errors import InputError, ModelError
-from glasscast.models.identity import fingerprint, fit_identity
+from glasscast.models.identity import fit_identity
 from glasscast.models.linear_forecast import LinearForecaster
 from glasscast.models.ridge import (
     FloatArray,
@@ -137,7 +138,8 @@ class LinearModel(LinearForecaster):
 
     def _fingerprint(self, train: Sequence[Configuration], seed: int) -> str:
         """Tell the checkpoint of a fit from those of others."""
-        return fingerprint([fit_identity(self.settings, seed, train), self.times_.tolist()])
+        identity = fit_identity(self.settings, seed, train)
+        return fingerprint_of(identity | {"times": self.times_.tolist()})
 
     def ranking(self, species: int, time_index: int, count: int = 20) -> list[tuple[str, float]]:
         """Return the descriptors forward selection took first, with the R they reach together.

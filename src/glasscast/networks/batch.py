@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations, product
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -46,6 +46,14 @@ class NetworkInput(Protocol):
     @staticmethod
     def join(parts: Sequence[Any]) -> Any:
         """Put several inputs of this kind side by side as one."""
+
+
+@runtime_checkable
+class MovableInput(NetworkInput, Protocol):
+    """Input in which single particles can be moved."""
+
+    def jittered(self, shifts: Tensor) -> Self:
+        """Move the particles by (N, d) shifts in sigma, small against the cutoff."""
 
 
 @dataclass(frozen=True)
@@ -112,18 +120,14 @@ class GraphBatch:
     def to(self, device: torch.device | str) -> GraphBatch:
         """Return a copy on a device."""
         triplets = self.triplets
-        index = self.index.to(device)
         if triplets is not None:
-            triplets = TripletPlan(
-                tuple(g.to(device) for g in triplets.groups),
-                index.reverse,
-                triplets.directions.to(device),
-            )
+            groups = tuple(g.to(device) for g in triplets.groups)
+            triplets = TripletPlan(groups, triplets.directions.to(device))
         extras = {key: getattr(self, key) for key in _EXTRAS}
         return GraphBatch(
             self.types.to(device),
             self.vectors.to(device),
-            index,
+            self.index.to(device),
             self.counts,
             triplets,
             **{k: None if v is None else v.to(device) for k, v in extras.items()},

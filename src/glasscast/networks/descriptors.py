@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -19,32 +20,23 @@ class DescriptorTable:
     features : (N, F) float32.
     counts : particles of each configuration, in order.
     dimension : of space.
-    rings : for each configuration and learned species the (K, n, n) weights of particles at some
-        distances; empty where no loss needs them.
     """
 
     types: Tensor
     features: Tensor
     counts: tuple[int, ...]
     dimension: int
-    rings: tuple[tuple[Tensor, ...], ...] = ()
 
     def nbytes(self) -> int:
         """Memory held."""
-        tensors = [self.types, self.features, *(r for rings in self.rings for r in rings)]
-        return sum(t.numel() * t.element_size() for t in tensors)
+        return sum(t.numel() * t.element_size() for t in (self.types, self.features))
 
-    def to(self, device: torch.device | str) -> DescriptorTable:
+    def to(self, device: torch.device | str) -> Self:
         """Return a copy on a device."""
-        return DescriptorTable(
-            self.types.to(device),
-            self.features.to(device),
-            self.counts,
-            self.dimension,
-            tuple(tuple(r.to(device) for r in rings) for rings in self.rings),
-        )
+        types, features = self.types.to(device), self.features.to(device)
+        return replace(self, types=types, features=features)
 
-    def transformed(self, symmetry: Tensor) -> DescriptorTable:
+    def transformed(self, symmetry: Tensor) -> Self:
         """Return it as it is: the descriptors are invariant."""
         return self
 
@@ -56,5 +48,4 @@ class DescriptorTable:
             torch.cat([p.features for p in parts]),
             tuple(c for p in parts for c in p.counts),
             parts[0].dimension,
-            tuple(rings for p in parts for rings in p.rings),
         )

@@ -20,7 +20,7 @@ from torch.autograd import Function
 from glasscast.networks.segments import EdgeIndex, sender_sum
 
 #: Numbers in the sums of one block of nodes: what the cache of a processor core takes.
-_CPU_BLOCK, _GPU_BLOCK = 2**19, 2**26
+CPU_BLOCK, GPU_BLOCK = 2**19, 2**26
 
 
 @dataclass(frozen=True)
@@ -76,21 +76,9 @@ def tensor_convolution(features: Tensor, kernel: Tensor, geometry: ConvolutionGe
     return result
 
 
-def plain_tensor_convolution(
-    features: Tensor, kernel: Tensor, geometry: ConvolutionGeometry
-) -> Tensor:
-    """:func:`tensor_convolution` with products on edges; for tests and benchmarks."""
-    index, (channels, _, size) = geometry.index, kernel.shape
-    theirs = features[index.senders]
-    products = geometry.basis[:, None, :, None] * theirs[:, :, None, :]  # (E, C, K M, M)
-    messages = torch.einsum("ecx,cxm->ecm", products.flatten(2), kernel)
-    zeros = features.new_zeros(len(features), channels, size)
-    return zeros.index_add(0, index.receivers, messages)
-
-
 def _blocks(geometry: ConvolutionGeometry, width: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Cut the groups into blocks whose sums, ``width`` numbers a node, stay below the limit."""
-    limit = _CPU_BLOCK if geometry.basis.device.type == "cpu" else _GPU_BLOCK
+    limit = CPU_BLOCK if geometry.basis.device.type == "cpu" else GPU_BLOCK
     for nodes, group in zip(geometry.nodes, geometry.groups, strict=True):
         count = max(1, limit // width)
         yield from zip(torch.split(nodes, count), torch.split(group, count), strict=True)

@@ -17,7 +17,7 @@ Angles = Literal["harmonics", "linear"]
 
 #: Angle values held at a time, in numbers: what the cache of one CPU core takes, and four times
 #: that where several threads share each operation (1.2 for 1.5 s a step on two cores).
-_CPU_BLOCK, _GPU_BLOCK = 2**19, 2**27
+CPU_BLOCK, GPU_BLOCK = 2**19, 2**27
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,10 @@ class TripletPlan:
     Parameters
     ----------
     groups : each (b, n) int64, the edges into b centres of n neighbours each.
-    reverse : (E,) int64, opposite edge.
     directions : (E, d), unit vectors from receiver to sender.
     """
 
     groups: tuple[Tensor, ...]
-    reverse: Tensor
     directions: Tensor
 
     @classmethod
@@ -44,11 +42,15 @@ class TripletPlan:
             if degree >= 2:  # a centre with one neighbour has no triplet
                 centres = torch.nonzero(degrees == degree)  # (b, 1)
                 groups.append(index.offsets[centres] + torch.arange(degree, device=centres.device))
-        return cls(tuple(groups), index.reverse, torch.nn.functional.normalize(vectors, dim=1))
+        return cls(tuple(groups), torch.nn.functional.normalize(vectors, dim=1))
 
 
 def triplet_convolution(
-    edges: Tensor, weights: Tensor, plan: TripletPlan, angles: Angles = "harmonics"
+    edges: Tensor,
+    weights: Tensor,
+    plan: TripletPlan,
+    index: EdgeIndex,
+    angles: Angles = "harmonics",
 ) -> Tensor:
     r"""Sum over the neighbours of the sender, weighted by a function of the angle.
 
@@ -70,7 +72,7 @@ def triplet_convolution(
     ----------
     edges : (E, F), g on the edge with receiver j and sender k.
     weights : (L, F), Theta.
-    plan : of the graph.
+    plan, index : of the graph.
     angles : ``harmonics``: B_l = Y_l0, l = 1..L; ``linear``: B = (1, theta), L = 2.
 
     Returns
@@ -83,7 +85,7 @@ def triplet_convolution(
     glassy dynamics from static structure" (2023), eqs. 5 and 6.
     """
     result: Tensor = _TripletConvolution.apply(  # type: ignore[no-untyped-call]
-        edges, weights, plan, angles
+        edges, weights, plan, index, angles
     )
     return result
 
@@ -131,9 +133,9 @@ def _recurrence_scales(count: int) -> list[float]:
 
 def _blocks(plan: TripletPlan, count: int) -> list[Tensor]:
     """Cut the groups so that the matrices of one block stay below the limit: list of (b, n)."""
-    limit = _GPU_BLOCK
-    if plan.reverse.device.type == "cpu":
-        limit = _CPU_BLOCK * (1 if torch.get_num_threads() == 1 else 4)
+    limit = GPU_BLOCK
+    if plan.directions.device.type == "cpu":
+        limit = CPU_BLOCK * (1 if torch.get_num_threads() == 1 else 4)
     blocks: list[Tensor] = []
     for group in plan.groups:
         blocks.extend(torch.split(group, max(1, limit // (count * group.shape[1] ** 2))))
@@ -153,7 +155,12 @@ class _TripletConvolution(Function):
     @staticmethod
     @custom_fwd(device_type="cuda", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
     def forward(
-        ctx: Any, edges: Tensor, weights: Tensor, plan: TripletPlan, angles: Angles
+        ctx: Any,
+        edges: Tensor,
+        weights: Tensor,
+        plan: TripletPlan,
+        index: EdgeIndex,
+        angles: Angles,
     ) -> Tensor:
         result = torch.zeros_like(edges)
         count = len(weights)
@@ -164,20 +171,20 @@ class _TripletConvolution(Function):
             weighted = (edges[block].unsqueeze(1) * weights.unsqueeze(1)).flatten(1, 2)
             # Each matrix is its own transpose, so the stack (L n, n) transposed is (n, L n).
             sums = torch.bmm(matrices.transpose(1, 2), weighted)  # (b, n, F)
-            result[plan.reverse[block]] = sums
-        ctx.plan, ctx.angles = plan, angles
+            result[index.reverse[block]] = sums
+        ctx.plan, ctx.index, ctx.angles = plan, index, angles
         ctx.save_for_backward(edges, weights, factors)
         return result
 
     @staticmethod
     @custom_bwd(device_type="cuda")  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         edges, weights, factors = ctx.saved_tensors
-        plan, count = ctx.plan, len(weights)
+        plan, reverse, count = ctx.plan, ctx.index.reverse, len(weights)
         grad_edges, grad_weights = torch.zeros_like(edges), torch.zeros_like(weights)
         for block in _blocks(plan, count):
             matrices = _matrices(plan, block, count, ctx.angles, edges)
-            upper = grad[plan.reverse[block]]  # (b, n, F)
+            upper = grad[reverse[block]]  # (b, n, F)
             parts = torch.bmm(matrices, upper).view(
                 len(block), count, *upper.shape[1:]
             )  # (b, L, n, F)
@@ -188,4 +195,4 @@ class _TripletConvolution(Function):
             grad_edges[block] = total
             # One axis at a time: summing over both at once is four times slower.
             grad_weights += parts.mul_(edges[block].unsqueeze(1)).sum(2).sum(0)
-        return grad_edges, grad_weights * factors, None, None
+        return grad_edges, grad_weights * factors, None, None, None

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError
+from glasscast.liquid.box import FloatArray
 from glasscast.networks.batch import GraphBatch, NetworkInput
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def measure_targets(
     target: str,
     species: tuple[int, ...],
     normalisation: str,
-    edges: bool,
+    pairs: bool,
 ) -> TargetStatistics:
     """Statistics of the training targets, in one pass over the configurations.
 
@@ -99,7 +98,7 @@ def measure_targets(
     target : field of Configuration, (T, N).
     species : to learn.
     normalisation : ``dataset``, ``configuration`` or ``none``.
-    edges : whether pair-distance changes are learned too.
+    pairs : whether pair-distance changes are learned too.
 
     Raises
     ------
@@ -117,7 +116,7 @@ def measure_targets(
             if mine.shape[1]:
                 pooled[s].add(mine)
                 nodes[s].append((mine.mean(1), _positive(mine.std(1))))
-        if edges:
+        if pairs:
             if configuration.bond_change is None:
                 raise ModelError(
                     f"{configuration.name} has no 'bond_change' to learn from; set node_weight to "
@@ -132,18 +131,18 @@ def measure_targets(
                 node_mean[s], node_std[s] = np.mean(nodes[s], axis=0)
             elif pooled[s].count:
                 node_mean[s], node_std[s] = pooled[s].finish()
-        if edges:
+        if pairs:
             edge_mean, edge_std = pooled_edges.finish()
     return TargetStatistics(species, node_mean, node_std, edge_mean, edge_std, per_configuration)
 
 
 @dataclass(frozen=True)
 class Example:
-    """A graph with what there is to learn about it.
+    """What a network reads, with what there is to learn about it.
 
     Parameters
     ----------
-    graph : one configuration or several, as the network reads them.
+    inputs : one configuration or several, as the network and the loss read them.
     nodes : (N, T) standardised targets.
     node_weights : (N,), 1 / (learned nodes of the configuration), 0 for other species; so a sum
         over nodes is a mean over each configuration.
@@ -151,7 +150,7 @@ class Example:
     learned : (N,) index into the statistics' species, -1 for the others.
     """
 
-    graph: NetworkInput
+    inputs: NetworkInput
     nodes: Tensor
     node_weights: Tensor
     edges: Tensor | None
@@ -168,18 +167,24 @@ class Example:
     def nbytes(self) -> int:
         """Memory held."""
         tensors = [v for v in vars(self).values() if isinstance(v, Tensor)]
-        return self.graph.nbytes() + sum(t.numel() * t.element_size() for t in tensors)
+        return self.inputs.nbytes() + sum(t.numel() * t.element_size() for t in tensors)
 
 
 def make_example(
     configuration: Configuration,
-    graph: NetworkInput,
+    inputs: NetworkInput,
     target: str,
     statistics: TargetStatistics,
-    edges: bool,
-    bond_cutoff: float | None = None,
+    longest_pair: float = 0.0,
 ) -> Example:
-    """Standardise the targets of one configuration and match its bonds to edges."""
+    """Standardise the targets of one configuration and match its bonds to edges.
+
+    Parameters
+    ----------
+    inputs : what is read of the configuration; a graph if pairs are learned.
+    target : field of Configuration, (T, N).
+    longest_pair : in sigma; changes of pairs closer than this are learned too, 0: none.
+    """
     labels = np.asarray(getattr(configuration, target), dtype=np.float64)
     learned = np.full(configuration.size, -1)
     nodes = np.zeros((configuration.size, len(labels)))
@@ -194,11 +199,11 @@ def make_example(
         nodes[mine] = ((values - mean[:, None]) / std[:, None]).T
     weights = (learned >= 0) / max(1, int((learned >= 0).sum()))
     edge_targets, edge_weights = None, None
-    if edges:
-        assert isinstance(graph, GraphBatch)
-        edge_targets, edge_weights = _edge_targets(configuration, graph, statistics, bond_cutoff)
+    if longest_pair > 0:
+        assert isinstance(inputs, GraphBatch)
+        edge_targets, edge_weights = _edge_targets(configuration, inputs, statistics, longest_pair)
     return Example(
-        graph,
+        inputs,
         torch.from_numpy(nodes).float(),
         torch.from_numpy(weights).float(),
         edge_targets,
@@ -211,7 +216,7 @@ def _edge_targets(
     configuration: Configuration,
     graph: GraphBatch,
     statistics: TargetStatistics,
-    bond_cutoff: float | None,
+    longest_pair: float,
 ) -> tuple[Tensor, Tensor]:
     """Pair-distance change of each directed edge, weight 0 where none is known.
 
@@ -229,8 +234,7 @@ def _edge_targets(
     rows = order[place] if len(keys) else place
     known = keys[rows] == wanted if len(keys) else np.zeros(len(wanted), dtype=bool)
     known &= _to_nearest_image(graph)
-    if bond_cutoff is not None:
-        known &= graph.vectors.norm(dim=1).numpy() < bond_cutoff
+    known &= graph.vectors.norm(dim=1).numpy() < longest_pair
     change = configuration.bond_change.astype(np.float64).T  # (bonds, T)
     targets = np.zeros((len(wanted), change.shape[1]))
     targets[known] = (change[rows[known]] - statistics.edge_mean) / statistics.edge_std
@@ -255,7 +259,7 @@ def join_examples(examples: Sequence[Example]) -> Example:
     edges = [e.edges for e in examples if e.edges is not None]
     edge_weights = [e.edge_weights * share for e in examples if e.edge_weights is not None]
     return Example(
-        type(examples[0].graph).join([e.graph for e in examples]),
+        type(examples[0].inputs).join([e.inputs for e in examples]),
         torch.cat([e.nodes for e in examples]),
         torch.cat([e.node_weights * share for e in examples]),
         torch.cat(edges) if edges else None,

@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from glasscast.datasets.files import write_atomically
 from glasscast.errors import ModelError, SettingsError
-from glasscast.networks.batch import GraphBatch, box_symmetries
+from glasscast.networks.batch import MovableInput, box_symmetries
 from glasscast.progress import Progress, Silent
 from glasscast.training.checkpoint import read_checkpoint, write_checkpoint
 from glasscast.training.examples import Example, ExampleCache, join_examples
@@ -179,7 +179,7 @@ class Trainer:
         if mine:
             example = join_examples([self._augmented(train[i], turns[i]) for i in mine])
             with self._precision():
-                outputs = self.network(example.graph)
+                outputs = self.network(example.inputs)
             loss = self.objective(outputs, example) * (len(mine) / len(batch))
             loss.backward()  # type: ignore[no-untyped-call]
             value = float(loss.detach())
@@ -193,24 +193,24 @@ class Trainer:
         return value, norm
 
     def _augmented(self, example: Example, turn: int) -> Example:
-        graph = example.graph
+        inputs = example.inputs
         if self.settings.augment:
-            symmetries = box_symmetries(graph.dimension)
-            graph = graph.transformed(symmetries[turn % len(symmetries)])
+            symmetries = box_symmetries(inputs.dimension)
+            inputs = inputs.transformed(symmetries[turn % len(symmetries)])
         if self.settings.jitter > 0:
-            if not isinstance(graph, GraphBatch):
+            if not isinstance(inputs, MovableInput):
                 raise SettingsError("training.jitter needs a network that reads a graph")
-            shape = (sum(graph.counts), graph.dimension)
+            shape = (sum(inputs.counts), inputs.dimension)
             shifts = np.random.default_rng(turn).normal(scale=self.settings.jitter, size=shape)
-            graph = graph.jittered(torch.from_numpy(shifts))
-        return replace(example, graph=graph)
+            inputs = inputs.jittered(torch.from_numpy(shifts))
+        return replace(example, inputs=inputs)
 
     def _validate(self, row: Epoch, validation: ExampleCache) -> Epoch:
         network = self._candidate().eval()
         total = [0.0, 0.0]
         with torch.no_grad(), self._precision():
             for i in self.processes.share(list(range(len(validation)))):
-                outputs = network(validation[i].graph)
+                outputs = network(validation[i].inputs)
                 total[0] += float(self.objective(outputs, validation[i]))
                 total[1] += self.objective.score(outputs, validation[i])
         loss, score = (v / len(validation) for v in self.processes.sum(total))

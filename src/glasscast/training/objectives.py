@@ -1,68 +1,59 @@
-"""What training minimises, and the score by which the best epoch is chosen."""
+"""What training minimises, and the phases it goes through."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from glasscast.datasets.configuration import Configuration
+from glasscast.networks.batch import NetworkInput
 from glasscast.training.examples import Example
+from glasscast.training.settings import TrainingSettings
+
+#: What a network says in standardised units: (N, T) of the nodes, (E, T) of the edges or None.
+Outputs = tuple[Tensor, Tensor | None]
 
 
 @dataclass(frozen=True)
 class Objective:
-    r"""Mean squared error of standardised targets.
+    """Mean squared error of standardised targets, over the learned nodes of each configuration.
 
-    .. math:: L = p L_S + (1 - p) L_E
-
-    with means over the learned nodes and the known edges of each configuration, and over times
-    (Shiba et al., eq. 12, with means for sums).
-
-    Parameters
-    ----------
-    node_weight : p.
+    Another loss derives from this one; it may look at more than the network does.
     """
-
-    node_weight: float = 1.0
 
     @property
     def chooses_by_loss(self) -> bool:
         """Whether the best epoch has the least validation loss, not the highest score."""
         return False
 
-    def __call__(self, outputs: tuple[Tensor, Tensor | None], example: Example) -> Tensor:
-        """Loss of a graph: a scalar."""
-        nodes, edges = outputs
-        loss = nodes.new_zeros(())
-        if self.node_weight > 0:
-            loss = loss + self.node_weight * _mean_square(
-                nodes, example.nodes, example.node_weights
-            )
-        if self.node_weight < 1 and edges is not None and example.edges is not None:
-            assert example.edge_weights is not None
-            loss = loss + (1 - self.node_weight) * _mean_square(
-                edges, example.edges, example.edge_weights
-            )
-        return loss
+    def prepare(self, configuration: Configuration, inputs: NetworkInput) -> NetworkInput:
+        """Add to the input of the network what the loss reads of a configuration; by default none.
 
-    def score(self, outputs: tuple[Tensor, Tensor | None], example: Example) -> float:
-        """Pearson correlation of the nodes, or of the edges when only they are learned."""
-        nodes, edges = outputs
-        if self.node_weight > 0:
-            learned = example.learned
-            groups = [learned == s for s in range(int(learned.max()) + 1) if (learned == s).any()]
-            values = [mean_pearson(nodes[g], example.nodes[g]) for g in groups]
-            return float(np.mean(values))
-        assert edges is not None
-        assert example.edges is not None
-        assert example.edge_weights is not None
-        known = example.edge_weights > 0
-        return mean_pearson(edges[known], example.edges[known])
+        Parameters
+        ----------
+        inputs : what the network reads of the configuration.
+        """
+        return inputs
+
+    def __call__(self, outputs: Outputs, example: Example) -> Tensor:
+        """Loss of one or more configurations: a scalar."""
+        return mean_square(outputs[0], example.nodes, example.node_weights)
+
+    def score(self, outputs: Outputs, example: Example) -> float:
+        """Pearson correlation by which the best epoch is chosen, mean over learned species."""
+        nodes, learned = outputs[0], example.learned
+        groups = [learned == s for s in range(int(learned.max()) + 1) if (learned == s).any()]
+        return float(np.mean([mean_pearson(nodes[g], example.nodes[g]) for g in groups]))
 
 
-def _mean_square(forecast: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+def mean_square(forecast: Tensor, target: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean squared error over rows, mean over columns (times)."""
     return (weights.unsqueeze(1) * (forecast.float() - target).square()).sum() / target.shape[1]
 
 
@@ -72,3 +63,36 @@ def mean_pearson(forecast: Tensor, truth: Tensor) -> float:
     b = truth.double() - truth.double().mean(0)
     norm = (a.square().sum(0) * b.square().sum(0)).sqrt()
     return float(torch.where(norm > 0, (a * b).sum(0) / norm.clamp(min=1e-300), 0.0).mean())
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One run of the training loop with its own loss and settings; most models have one only.
+
+    Parameters
+    ----------
+    objective : the loss.
+    settings : of training.
+    """
+
+    objective: Objective
+    settings: TrainingSettings
+
+
+def phase_paths(checkpoint: Path | None, phases: Sequence[Phase]) -> list[Path | None]:
+    """Checkpoint of each phase: the one given when there is but one.
+
+    All stay until the last phase is over: a fit that is taken up passes through the finished
+    ones again, which costs nothing, and so comes by their weights and curves.
+    """
+    if checkpoint is None or len(phases) == 1:
+        return [checkpoint for _ in phases]
+    return [
+        checkpoint.with_name(f"{checkpoint.stem}-phase{k + 1}{checkpoint.suffix}")
+        for k in range(len(phases))
+    ]
+
+
+def phase_identity(number: int, phases: Sequence[Phase]) -> dict[str, Any]:
+    """Tell the checkpoint of a phase from those of the others."""
+    return {} if len(phases) == 1 else {"phase": number + 1}

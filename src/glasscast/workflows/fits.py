@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from glasscast.datasets.dataset import Dataset, file_stem
-from glasscast.datasets.kept import is_kept, keep, read_kept
+from glasscast.datasets.kept import fingerprint_of, is_kept, keep, read_kept
 from glasscast.datasets.splits import fold_indices
 from glasscast.errors import SettingsError
 from glasscast.evaluation.comparison import Cost
 from glasscast.models.forecast import ModelForecast
-from glasscast.models.identity import fingerprint, fit_identity
+from glasscast.models.identity import fit_identity
 from glasscast.models.registry import build
 from glasscast.models.settings import ModelSettings
 from glasscast.progress import log
@@ -154,7 +154,8 @@ def _fingerprint(
 ) -> str:
     """Identity of a fit and of what it forecasts: settings, seed, times, and data."""
     forecast = [entry.checksum for source in sources.values() for entry in source.entries]
-    return fingerprint([__version__, fit_identity(settings, seed, train), forecast])
+    identity = fit_identity(settings, seed, train)
+    return fingerprint_of(identity | {"version": __version__, "forecast": forecast})
 
 
 def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[ModelForecast]:

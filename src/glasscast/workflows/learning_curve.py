@@ -51,7 +51,7 @@ def forecast_sizes(
 ) -> None:
     """Train and forecast every fit with every model and size that has no forecast yet.
 
-    Deep models train as many steps as with all configurations, in more epochs; the stages of
+    Deep models train as many steps as with all configurations, in more epochs; the phases of
     GlassMLP are left as they are.
     """
     sizes = sizes_of(experiment, fits)[:-1]  # the last are the benchmark's own

@@ -1,19 +1,23 @@
 """What sets cage-lr, structural baselines, svm and glass-mlp apart from one another."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
+from glasscast.config import checked
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError, SettingsError
 from glasscast.models.cage_regression import CageRegressionSettings
 from glasscast.models.glass_mlp.model import BottleneckNetwork
 from glasscast.models.glass_mlp.settings import GlassMlpSettings
-from glasscast.models.registry import build
+from glasscast.models.registry import build, load_model
 from glasscast.models.structural import StructuralSettings
 from glasscast.models.svm import SvmSettings
 from glasscast.progress import Silent
 from glasscast.runtime import Workspace
+from glasscast.workflows.experiments import TrainExperiment
 from tests.relaxed import relaxed
 from tests.steps import KilledError, Steps
 
@@ -124,7 +128,7 @@ def test_support_vectors_find_what_the_crowd_decides(liquids, task):
     assert correlation(model.predict(test).values[1, a], test.propensity[1, a]) > 0.5
 
 
-STAGES = (
+PHASES = (
     {"loss": "error", "learning_rate": 3e-3, "epochs": 3},
     {"loss": "total", "learning_rate": 1e-3, "epochs": 3},
 )
@@ -132,12 +136,12 @@ STAGES = (
 
 def glass_mlp(progress=None, **changes):
     pytest.importorskip("pyvoro2")
-    settings = GlassMlpSettings(**({"stages": STAGES, "rings": (1.0, 2.0)} | changes))
+    settings = GlassMlpSettings(**({"phases": PHASES, "rings": (1.0, 2.0)} | changes))
     return build(settings, Workspace(threads=1, progress=progress or Silent()))
 
 
 def test_every_network_has_the_published_number_of_parameters(liquids):
-    model = glass_mlp(stages=STAGES[:1]).fit(liquids[:2])
+    model = glass_mlp(phases=PHASES[:1]).fit(liquids[:2])
     network = model.network_
     assert isinstance(network, BottleneckNetwork)
     used = (network.get_buffer("scale") > 0).sum(dim=1)
@@ -147,8 +151,8 @@ def test_every_network_has_the_published_number_of_parameters(liquids):
 
 
 @pytest.mark.parametrize(("steps", "then"), [(4, [2] + 10 * [1]), (8, [6] + 6 * [1])])
-def test_a_fit_killed_in_any_stage_resumes_with_identical_bits(liquids, tmp_path, steps, then):
-    """Two training configurations: stage 1 has steps 1 to 6, stage 2 steps 7 to 12."""
+def test_a_fit_killed_in_any_phase_resumes_with_identical_bits(liquids, tmp_path, steps, then):
+    """Two training configurations: phase 1 has steps 1 to 6, phase 2 steps 7 to 12."""
     data, path = (liquids[:2], liquids[2:3]), tmp_path / "checkpoint.npz"
     whole = glass_mlp().fit(*data, seed=3)
     with pytest.raises(KilledError):
@@ -163,11 +167,32 @@ def test_a_fit_killed_in_any_stage_resumes_with_identical_bits(liquids, tmp_path
     assert not list(tmp_path.glob("*.npz"))
 
 
-def test_a_stage_keeps_the_epoch_of_least_validation_loss(liquids):
+def test_a_phase_keeps_the_epoch_of_least_validation_loss(liquids):
     one = ({"loss": "error", "learning_rate": 0.05, "epochs": 8},)
-    model = glass_mlp(stages=one).fit(liquids[:2], liquids[2:3])
+    model = glass_mlp(phases=one).fit(liquids[:2], liquids[2:3])
     losses = [row.validation_loss for row in model.history_]
     assert model.provenance_["best_epoch"] == 1 + int(np.argmin(losses))
+
+
+def test_the_former_name_of_the_phases_is_told_in_experiments_and_read_in_saved_models(tmp_path):
+    record = {"name": "glass-mlp", "stages": list(PHASES), "rings": [1.0, 2.0]}
+    with pytest.raises(SettingsError, match="'stages' is called 'phases' now"):
+        checked(GlassMlpSettings, record)
+    experiment = {"train": {"datasets": ["x"]}, "model": record}
+    with pytest.raises(SettingsError, match=r"'model\.stages' is called 'phases' now"):
+        checked(TrainExperiment, experiment)
+    assert GlassMlpSettings.from_record(record) == GlassMlpSettings(phases=PHASES, rings=(1.0, 2.0))
+
+
+def test_a_model_saved_under_the_former_name_forecasts_the_same_bits(liquids, tmp_path):
+    model = glass_mlp(phases=PHASES[:1]).fit(liquids[:2])
+    model.save(tmp_path)
+    path = tmp_path / "model.json"
+    record = json.loads(path.read_text())
+    record["hyperparameters"]["stages"] = record["hyperparameters"].pop("phases")
+    path.write_text(json.dumps(record))
+    values = load_model(tmp_path).predict(liquids[4]).values
+    np.testing.assert_array_equal(values, model.predict(liquids[4]).values)
 
 
 def test_raw_targets_are_refused():

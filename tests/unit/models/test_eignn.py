@@ -113,7 +113,7 @@ def test_forecast_does_not_depend_on_the_rest_of_the_batch(norm):
     model = tiny("eignn-cage", feature_norm=norm).fit([liquid(1), liquid(2)])
     near, far = liquid(3), liquid(4)
     wild = far.with_fields(cage=(far.positions + 10 * (far.cage - far.positions)) % far.box)
-    graphs = [model.make_graph(near), model.make_graph(wild)]
+    graphs = [model.read(near), model.read(wild)]
     for mode in (False, True):  # nor does a training step, but for the read-out's averages
         network = model.network_.train(mode)
         with torch.no_grad():
@@ -125,7 +125,7 @@ def test_forecast_does_not_depend_on_the_rest_of_the_batch(norm):
 def test_running_statistics_follow_the_training_data():
     settings = {"epochs": 200, "learning_rate": 1e-12}
     model = tiny("eignn-cage", feature_norm="running", training=settings).fit([liquid(1)])
-    graph = model.make_graph(liquid(1))
+    graph = model.read(liquid(1))
     with torch.no_grad():
         kept = model.network_.eval()(graph)[0]
         own = model.network_.train()(graph)[0]
@@ -139,9 +139,7 @@ def test_energies_are_those_of_the_liquid_and_scaled_per_species():
     model = tiny("eignn-inh", energy="inherent", training={"epochs": 1}).fit(big)
     assert model.liquid_ == "ka"
     inputs = model.network_.inputs
-    scaled = torch.cat(
-        [inputs(g.types, model.input_numbers(g)) for g in map(model.make_graph, big)]
-    )
+    scaled = torch.cat([inputs(g.types, model.input_numbers(g)) for g in map(model.read, big)])
     types = torch.cat([torch.from_numpy(c.types.copy()) for c in big])
     for s in (0, 1):
         mine = scaled[types == s][:, 2:]

@@ -89,7 +89,7 @@ def test_triplet_convolution_equals_sum_over_listed_triplets(graph, angles):
     edges, weights = leaves((len(index.receivers), 4), (count, 4))
     plan = TripletPlan.build(vectors, index)
     assert_same(
-        triplet_convolution(edges, weights, plan, angles),
+        triplet_convolution(edges, weights, plan, index, angles),
         plain_triplet_convolution(edges, weights, vectors, index, angles),
         [edges, weights],
     )
@@ -109,11 +109,11 @@ def test_edge_update_equals_concatenate_and_scatter(graph):
 def test_gradcheck(density, monkeypatch):
     index, vectors = random_graph(7, density, 3)
     monkeypatch.setattr(edge_update_module, "BLOCK", 8)  # several blocks, some overfull
-    monkeypatch.setattr(triplets_module, "_CPU_BLOCK", 40)
+    monkeypatch.setattr(triplets_module, "CPU_BLOCK", 40)
     count = len(index.receivers)
     edges, weights = leaves((count, 2), (3, 2))
     plan = TripletPlan.build(vectors, index)
-    assert gradcheck(lambda e, w: triplet_convolution(e, w, plan), (edges, weights))
+    assert gradcheck(lambda e, w: triplet_convolution(e, w, plan, index), (edges, weights))
     inputs = leaves((count, 3), (count, 3), *[(7, 3)] * 2, (3, 3), (3, 3), (3,))
     assert gradcheck(lambda *x: edge_update(*x, index), inputs)
     parts = leaves((count, 3), (7, 3), (7, 3))
@@ -125,6 +125,6 @@ def test_blocks_do_not_change_the_result(monkeypatch):
     index, vectors = random_graph(30, 0.4, 5)
     edges, weights = leaves((len(index.receivers), 4), (16, 4))
     plan = TripletPlan.build(vectors, index)
-    whole = triplet_convolution(edges, weights, plan)
-    monkeypatch.setattr(triplets_module, "_CPU_BLOCK", 1)
-    torch.testing.assert_close(triplet_convolution(edges, weights, plan), whole)
+    whole = triplet_convolution(edges, weights, plan, index)
+    monkeypatch.setattr(triplets_module, "CPU_BLOCK", 1)
+    torch.testing.assert_close(triplet_convolution(edges, weights, plan, index), whole)

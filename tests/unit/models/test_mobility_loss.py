@@ -8,12 +8,12 @@ import torch
 
 from glasscast.models.glass_mlp.loss import (
     MobilityLoss,
+    RingedTable,
     correlation_term,
     ring_correlation,
     ring_weights,
     variance_term,
 )
-from glasscast.networks.descriptors import DescriptorTable
 from glasscast.training.examples import TargetStatistics
 from tests.conftest import random_liquid
 
@@ -74,11 +74,10 @@ def loss_of(forecast, truth, rings, **weights):
         (0,), np.array([[0.5, 0.6]]), np.array([[0.1, 0.2]]), np.zeros(2), np.ones(2)
     )
     size = len(truth)
-    table = DescriptorTable(
-        torch.zeros(size, dtype=torch.int64), torch.zeros(size, 1), (size,), 3, ((rings,),)
-    )
+    types, features = torch.zeros(size, dtype=torch.int64), torch.zeros(size, 1)
+    table = RingedTable(types, features, (size,), 3, rings=((rings,),))
     learned = torch.zeros(size, dtype=torch.int64)
-    example = SimpleNamespace(graph=table, nodes=truth, learned=learned)
+    example = SimpleNamespace(inputs=table, nodes=truth, learned=learned)
     return MobilityLoss(statistics=statistics, **weights)((forecast, None), example)
 
 

@@ -266,7 +266,7 @@ def test_released_deepmind_weights_run_on_a_file_of_that_data_set(tmp_path):
     import_weights(SHARED / "checkpoints/deepmind_t044_s09.npz", 0.132).save(tmp_path / "model")
     model = load_model(tmp_path / "model")
     forecast = model.predict(data[0])
-    graph = model.make_graph(data[0])
+    graph = model.read(data[0])
     assert graph.index.receivers.tolist() == graph.index.senders.tolist() == list(range(20))
     np.testing.assert_allclose(forecast.values, 0.214, atol=1e-3)
     scores, _ = score(model, data)

@@ -6,6 +6,7 @@ import torch
 from glasscast.models.botan.start import fit_readout
 from glasscast.networks.batch import GraphBatch
 from glasscast.networks.normalisation import start_as_identity
+from glasscast.training.objectives import Objective
 from tests.deep import liquid, tiny
 
 
@@ -13,9 +14,9 @@ def prepared(name="nt-gnn", **changes):
     """A fitted model, one of its examples, and the example's graph."""
     settings = {"epochs": 1, "learning_rate": 1e-12}
     model = tiny(name, training=settings, **changes).fit([liquid(1), liquid(2)])
-    graph = model.make_graph(liquid(1))
+    graph = model.read(liquid(1))
     assert isinstance(graph, GraphBatch)
-    return model, model.make_example(liquid(1), graph), graph
+    return model, model.example(liquid(1), Objective()), graph
 
 
 def test_readout_is_the_least_squares_solution():

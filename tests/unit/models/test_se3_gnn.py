@@ -10,17 +10,15 @@ from glasscast.errors import ModelError
 from glasscast.models.se3_gnn.model import Se3Network
 from glasscast.models.se3_gnn.settings import Se3Settings
 from glasscast.networks import tensor_convolution as module
-from glasscast.networks.basis import spherical_harmonics
+from glasscast.networks.basis import bessel_functions, smooth_cutoff, spherical_harmonics
 from glasscast.networks.batch import batch_graph
-from glasscast.networks.bessel import bessel_functions, smooth_cutoff
 from glasscast.networks.tensor_convolution import (
     ConvolutionGeometry,
-    plain_tensor_convolution,
     tensor_convolution,
 )
 from glasscast.structure.graphs import build_graph
 from tests.deep import CUTOFF, liquid, tiny
-from tests.plain_equivariant import e3nn_product, plain_se3
+from tests.plain_equivariant import e3nn_product, plain_se3, plain_tensor_convolution
 
 
 def random(*shape, seed):
@@ -38,7 +36,7 @@ def geometry_of(degree: int, count: int = 3) -> ConvolutionGeometry:
 
 @pytest.mark.parametrize("block", [1, 2**19])
 def test_convolution_on_nodes_equals_products_on_edges(block, monkeypatch):
-    monkeypatch.setattr(module, "_CPU_BLOCK", block)
+    monkeypatch.setattr(module, "CPU_BLOCK", block)
     geometry = geometry_of(2)
     features, kernel = random(27, 2, 9, seed=1), random(2, 3 * 81, 9, seed=2)
     fast, plain = (
@@ -124,7 +122,7 @@ def test_structure_and_energy_are_settings():
     big = liquid(1, side=6).with_fields(metadata={"liquid": "ka"})
     quenched = tiny("se3-gnn", structure="inherent", energy="inherent", training={"epochs": 1})
     quenched.fit([big])
-    graph = quenched.make_graph(big)
+    graph = quenched.read(big)
     assert graph.energies is not None
     assert quenched.network_.inputs.width == 3
     with pytest.raises(ModelError, match="no 'inherent' positions"):

@@ -59,9 +59,9 @@ def test_workers_do_not_change_a_bit(radical, always, monkeypatch):
 def test_descriptors_of_a_fit_do_not_depend_on_the_workers(always):
     """Statistics over the training set and tables of the validation set, bit for bit."""
     train, validation = [relaxed(s) for s in range(4)], [relaxed(s) for s in (5, 6)]
-    stages = [{"loss": "error", "learning_rate": 1e-3, "epochs": 1}]
+    phases = [{"loss": "error", "learning_rate": 1e-3, "epochs": 1}]
     one, several = (
-        GlassMlp(GlassMlpSettings(stages=stages), Workspace(threads=n)).fit(train, validation)
+        GlassMlp(GlassMlpSettings(phases=phases), Workspace(threads=n)).fit(train, validation)
         for n in (1, 2)
     )
     for name in ("mean", "scale"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError
+from glasscast.models.botan.loss import PairObjective
 from glasscast.models.botan.network import BotanNetwork
 from glasscast.models.botan.published import published_state
 from glasscast.models.botan.settings import (
@@ -22,10 +24,12 @@ from glasscast.models.botan.start import fit_readout, take_weights
 from glasscast.models.deep import DeepModel
 from glasscast.models.files import read_record
 from glasscast.models.foreign import read_foreign
-from glasscast.networks.batch import GraphBatch
+from glasscast.networks.batch import GraphBatch, batch_graph
 from glasscast.networks.normalisation import start_as_identity
 from glasscast.runtime import Workspace
+from glasscast.structure.graphs import build_graph
 from glasscast.training.examples import TargetStatistics
+from glasscast.training.objectives import Objective, Phase
 
 #: As many configurations as a fit of 65 numbers can use.
 READOUT_CONFIGURATIONS = 16
@@ -43,19 +47,23 @@ class Botan(DeepModel):
     network_: BotanNetwork
 
     @property
-    def node_weight(self) -> float:
-        """P of eq. 12."""
-        return float(self.settings.node_weight)
+    def longest_pair(self) -> float:
+        """All pairs of the graph, unless the settings say otherwise or leave them out."""
+        settings = self.settings
+        return 0.0 if settings.node_weight == 1 else settings.bond_cutoff or math.inf
 
-    @property
-    def bond_cutoff(self) -> float | None:
-        """Longest pair in the edge loss."""
-        return self.settings.bond_cutoff
+    def phases(self) -> list[Phase]:
+        """Nodes alone, or nodes and edges."""
+        weight = self.settings.node_weight
+        objective = Objective() if weight == 1 else PairObjective(weight)
+        return [Phase(objective, self.settings.training)]
 
-    @property
-    def self_edges(self) -> bool:
-        """Whether nodes are their own neighbours."""
-        return self.settings.self_edges
+    def read(self, configuration: Configuration) -> GraphBatch:
+        """Join what is close in the structure."""
+        settings = self.settings
+        self.structure_of(configuration, settings.structure)
+        graph = build_graph(configuration, settings.cutoff, settings.structure)
+        return batch_graph(graph, self_edges=settings.self_edges)
 
     def build_network(self) -> BotanNetwork:
         """Untrained network."""
@@ -76,12 +84,10 @@ class Botan(DeepModel):
                 f"{path} holds another network than the settings of '{self.name}' ask for; compare "
                 f"rounds, hidden, edge_sees_encoded_nodes and the number of times ({error})"
             ) from None
-        first = self.make_graph(train[0])
-        assert isinstance(first, GraphBatch)
-        start_as_identity(self.network_, first)
-        if self.node_weight == 1:
+        start_as_identity(self.network_, self.read(train[0]))
+        if self.settings.node_weight == 1:
             few = train[:: max(1, len(train) // READOUT_CONFIGURATIONS)]
-            examples = (self.make_example(c, self.make_graph(c)) for c in few)
+            examples = (self.example(c, Objective()) for c in few)
             fit_readout(self.network_, self.network_.decode.linears[-1], examples)
 
     def _weights_in(self, path: Path) -> tuple[Mapping[str, Tensor], TargetStatistics]:

@@ -80,7 +80,7 @@ def fit_readout(network: nn.Module, layer: nn.Linear, examples: Iterable[Example
         for example in examples:
             inputs.clear()
             with torch.no_grad():
-                network(example.graph)
+                network(example.inputs)
             ones = inputs[0].new_ones(len(inputs[0]), 1)
             features = torch.cat([inputs[0], ones], 1).double()
             weighted = features * example.node_weights.double().unsqueeze(1)

@@ -26,8 +26,7 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError
 from glasscast.models.cnn.settings import CnnSettings
 from glasscast.models.deep import DeepModel
-from glasscast.networks.voxels import VoxelBatch, coarsen, refine
-from glasscast.structure.voxels import grid_shape, smeared_weights
+from glasscast.networks.voxels import VoxelBatch, coarsen, grid_shape, refine, smeared_weights
 
 
 class Residual(nn.Module):
@@ -101,7 +100,7 @@ class Cnn(DeepModel):
     settings: CnnSettings
     settings_class: ClassVar = CnnSettings
 
-    def make_graph(self, configuration: Configuration) -> VoxelBatch:
+    def read(self, configuration: Configuration) -> VoxelBatch:
         """Place the particles on the grid.
 
         Raises

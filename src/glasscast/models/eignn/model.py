@@ -35,8 +35,8 @@ class EignnInherent(EquivariantModel):
     settings_class: ClassVar[type[EignnSettings]] = EignnInherentSettings
     settings: EignnSettings
 
-    def make_graph(self, configuration: Configuration) -> GraphBatch:
-        """Union graph; see :meth:`glasscast.models.deep.DeepModel.make_graph`."""
+    def read(self, configuration: Configuration) -> GraphBatch:
+        """Join what is close in the snapshot or in equilibrium; with energies, if read."""
         settings = self.settings
         self.structure_of(configuration, settings.structure)
         graph = build_union_graph(configuration, settings.cutoff, settings.structure)

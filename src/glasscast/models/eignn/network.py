@@ -9,12 +9,12 @@ from torch.nn.functional import linear, silu
 from glasscast.models.eignn.settings import EignnSettings
 from glasscast.models.equivariant import NodeInputs, own_outputs
 from glasscast.networks.basis import (
+    bessel_functions,
     coupling_paths,
     coupling_table,
     spherical_harmonics,
 )
 from glasscast.networks.batch import GraphBatch
-from glasscast.networks.bessel import bessel_functions
 from glasscast.networks.gated_messages import gated_messages
 from glasscast.networks.normalisation import FeatureNorm, TensorNorm
 from glasscast.networks.segments import neighbour_counts, neighbour_mean

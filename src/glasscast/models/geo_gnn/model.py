@@ -9,12 +9,14 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, linear, silu
 from torch.utils.checkpoint import checkpoint
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.models.deep import DeepModel
 from glasscast.models.geo_gnn.settings import GeoSettings
-from glasscast.networks.batch import GraphBatch
+from glasscast.networks.batch import GraphBatch, batch_graph
 from glasscast.networks.normalisation import feature_norm
 from glasscast.networks.segments import EdgeIndex, add_node_parts, sum_by_receiver
 from glasscast.networks.triplets import Angles, triplet_convolution
+from glasscast.structure.graphs import build_graph
 
 #: Trainable numbers the paper reports for its settings (Supplementary Table III). The equations
 #: leave open how deep the MLPs of eqs. 4 and 12 and of the read-out are, and which layers have
@@ -88,7 +90,7 @@ class TripletLayer(nn.Module):
         else:
             assert graph.triplets is not None
             kind: Angles = "linear" if angles == "linear" else "harmonics"
-            message = triplet_convolution(incoming, self.angle, graph.triplets, kind)
+            message = triplet_convolution(incoming, self.angle, graph.triplets, graph.index, kind)
         # Done again in the backward pass: keeps nine arrays of E rows less (190 MB at cutoff 2.0).
         mixed: Tensor = checkpoint(
             self._mix, edges, message, use_reentrant=False, preserve_rng_state=False
@@ -243,11 +245,13 @@ class GeoGnn(DeepModel):
     settings_class: ClassVar = GeoSettings
     settings: GeoSettings
 
-    @property
-    def uses_angles(self) -> bool:
-        """Angles are prepared unless an ablation leaves them out."""
+    def read(self, configuration: Configuration) -> GraphBatch:
+        """Join what is close in the structure; with angles, unless an ablation leaves them out."""
         settings = self.settings
-        return settings.triplet_layers > 0 and settings.angles != "none"
+        self.structure_of(configuration, settings.structure)
+        graph = build_graph(configuration, settings.cutoff, settings.structure)
+        angles = settings.triplet_layers > 0 and settings.angles != "none"
+        return batch_graph(graph, triplets=angles)
 
     def build_network(self) -> GeoNetwork:
         """Untrained network; a table of edge types covers species 0 to the highest seen."""

@@ -21,24 +21,58 @@ over particles of the species, on thermal positions, i itself included.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from glasscast.liquid.box import minimum_image
+from glasscast.datasets.configuration import Configuration
+from glasscast.liquid.box import FloatArray, minimum_image
+from glasscast.networks.batch import NetworkInput
 from glasscast.networks.descriptors import DescriptorTable
 from glasscast.structure.descriptors.coarse_graining import copies_seen
 from glasscast.training.examples import Example, TargetStatistics
-from glasscast.training.objectives import Objective
-
-FloatArray = NDArray[np.float64]
+from glasscast.training.objectives import Objective, Outputs
 
 #: Smallest difference of correlations that errors are measured by: where the mobility is not
 #: correlated in space, as at short times, its noise would weigh more than everything else.
 SMALLEST_CONTRAST = 0.02
+
+
+#: Distances at which correlations are compared, by the dimension of space; those of the paper.
+RINGS = {2: (2.0, 5.0, 8.0), 3: (2.0, 4.0, 6.0)}
+
+
+@dataclass(frozen=True)
+class RingedTable(DescriptorTable):
+    """Descriptors, and who is how far from whom.
+
+    Parameters
+    ----------
+    rings : for each configuration and learned species the (K, n, n) weights of particles at some
+        distances, from :func:`ring_weights`.
+    """
+
+    rings: tuple[tuple[Tensor, ...], ...]
+
+    def nbytes(self) -> int:
+        """Memory held."""
+        held = sum(r.numel() * r.element_size() for rings in self.rings for r in rings)
+        return super().nbytes() + held
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return a copy on a device."""
+        rings = tuple(tuple(r.to(device) for r in rings) for rings in self.rings)
+        return replace(super().to(device), rings=rings)
+
+    @staticmethod
+    def join(parts: Sequence[Any]) -> RingedTable:
+        """Put configurations side by side."""
+        joined = DescriptorTable.join(parts)
+        return RingedTable(**vars(joined), rings=tuple(r for part in parts for r in part.rings))
 
 
 @dataclass(frozen=True)
@@ -52,30 +86,48 @@ class MobilityLoss(Objective):
     threshold : y_0 in units of the target; None takes the training mean of species and time.
     steepness : s in inverse units of the target.
     kept : the target falls with mobility (bond breaking counts what is kept), so that m = 1 - y.
+    distances : d_1, ..., d_K in sigma; None takes those of the paper.
     """
 
-    statistics: TargetStatistics | None = None
+    statistics: TargetStatistics
     variance_weight: float = 0.0
     correlation_weight: float = 0.0
     threshold: float | None = None
     steepness: float = 20.0
     kept: bool = False
+    distances: tuple[float, ...] | None = None
 
     @property
     def chooses_by_loss(self) -> bool:
         """The least loss, as published: a correlation knows nothing of the variance."""
         return True
 
-    def __call__(self, outputs: tuple[Tensor, Tensor | None], example: Example) -> Tensor:
+    def prepare(self, configuration: Configuration, inputs: NetworkInput) -> NetworkInput:
+        """Add the neighbourhoods that the correlation term looks at."""
+        assert isinstance(inputs, DescriptorTable)
+        if self.correlation_weight == 0:
+            return inputs
+        distances = self.distances or RINGS[configuration.dimension]
+        rings = tuple(
+            ring_weights(
+                configuration.positions[configuration.types == species],
+                configuration.box,
+                distances,
+            )
+            for species in self.statistics.species
+        )
+        return RingedTable(**vars(inputs), rings=(rings,))
+
+    def __call__(self, outputs: Outputs, example: Example) -> Tensor:
         """Loss of some configurations: a scalar."""
-        table = example.graph
-        assert isinstance(table, DescriptorTable)
-        sizes = list(table.counts)
+        inputs = example.inputs
+        sizes = list(inputs.counts)
+        rings = inputs.rings if isinstance(inputs, RingedTable) else ((),) * len(sizes)
         parts = zip(
             torch.split(outputs[0], sizes),
             torch.split(example.nodes, sizes),
             torch.split(example.learned, sizes),
-            table.rings or [()] * len(sizes),
+            rings,
             strict=True,
         )
         losses = [self._configuration(*part) for part in parts]
@@ -101,7 +153,6 @@ class MobilityLoss(Objective):
 
     def mobility(self, standardised: Tensor, s: int) -> Tensor:
         """Mobility m of the particles of one species: (n, T) -> (n, T)."""
-        assert self.statistics is not None
         mean, std = (
             torch.as_tensor(values[s], dtype=standardised.dtype, device=standardised.device)
             for values in (self.statistics.node_mean, self.statistics.node_std)

@@ -7,7 +7,6 @@ Jung, Biroli, Berthier, Phys. Rev. Lett. 130, 238202 (2023). Descriptors and los
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain, pairwise
 from typing import ClassVar
 
@@ -19,14 +18,14 @@ from torch.nn.functional import elu
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.models.deep import DeepModel
-from glasscast.models.glass_mlp.loss import MobilityLoss, ring_weights
+from glasscast.models.glass_mlp.loss import MobilityLoss
 from glasscast.models.glass_mlp.settings import GlassMlpSettings
 from glasscast.networks.descriptors import DescriptorTable
 from glasscast.structure.cells import cell_surfaces, find_cells
 from glasscast.structure.descriptors.physics import PhysicsDescriptors
 from glasscast.structure.energies import liquid_name, particle_energies
+from glasscast.training.objectives import Phase
 from glasscast.training.processes import announced_processes
-from glasscast.training.stages import Stage
 
 _CONSTANT = 1e-5  # a descriptor with a smaller spread within a species is not used
 
@@ -74,7 +73,7 @@ class BottleneckNetwork(nn.Module):
 
 
 class GlassMlp(DeepModel):
-    """Networks per species and time, trained in four stages, each on whole configurations.
+    """Networks per species and time, trained in four phases, each on whole configurations.
 
     All networks of a fit are trained in one run and stop together, at the least validation loss
     summed over them; train one time at a time for stops of their own. Targets are standardised
@@ -130,7 +129,7 @@ class GlassMlp(DeepModel):
             key, lambda: particle_energies(configuration, positions, options.liquid)
         )
 
-    def make_graph(self, configuration: Configuration) -> DescriptorTable:
+    def read(self, configuration: Configuration) -> DescriptorTable:
         """Make the table of descriptors that the network reads."""
         return DescriptorTable(
             torch.from_numpy(configuration.types.astype(np.int64)),
@@ -139,40 +138,23 @@ class GlassMlp(DeepModel):
             configuration.dimension,
         )
 
-    def training_input(self, configuration: Configuration, stage: Stage) -> DescriptorTable:
-        """Table with the neighbourhoods that the correlation term looks at."""
-        table, objective = self.make_graph(configuration), stage.objective
-        assert isinstance(objective, MobilityLoss)
-        if objective.correlation_weight == 0:
-            return table
-        default = (2.0, 4.0, 6.0) if configuration.dimension == 3 else (2.0, 5.0, 8.0)
-        distances = self.settings.rings or default
-        rings = tuple(
-            ring_weights(
-                configuration.positions[configuration.types == species],
-                configuration.box,
-                distances,
-            )
-            for species in self.statistics_.species
-        )
-        return replace(table, rings=(rings,))
-
-    def stages(self) -> list[Stage]:
-        """List the stages of the schedule: the error alone, then with the other terms."""
+    def phases(self) -> list[Phase]:
+        """List the phases of the schedule: the error alone, then with the other terms."""
         options = self.settings
         found = []
-        for stage in options.stages:
-            total = stage.loss == "total"
+        for phase in options.phases:
+            total = phase.loss == "total"
             objective = MobilityLoss(
-                statistics=self.statistics_,
+                self.statistics_,
                 variance_weight=options.variance_weight if total else 0.0,
                 correlation_weight=options.correlation_weight if total else 0.0,
                 threshold=options.threshold,
                 steepness=options.steepness,
                 kept=options.target == "bond_breaking",
+                distances=options.rings,
             )
-            changes = stage.model_dump(exclude={"loss"})
-            found.append(Stage(objective, options.training.model_copy(update=changes)))
+            changes = phase.model_dump(exclude={"loss"})
+            found.append(Phase(objective, options.training.model_copy(update=changes)))
         return found
 
     def build_network(self) -> nn.Module:

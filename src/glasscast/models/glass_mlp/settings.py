@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,8 +12,8 @@ from glasscast.models.settings import NetworkSettings, liquid_file
 from glasscast.training.settings import TrainingSettings
 
 
-class StageSettings(Settings):
-    """One stage of a training schedule; what it does not name is as in ``training``."""
+class PhaseSettings(Settings):
+    """One phase of a training schedule; what it does not name is as in ``training``."""
 
     loss: Literal["error", "total"] = Field(
         description="the absolute error alone, or with variance and correlation terms"
@@ -25,6 +25,8 @@ class StageSettings(Settings):
 
 class GlassMlpSettings(NetworkSettings):
     """Bottleneck network on physical descriptors (Jung et al., PRL 130, 238202)."""
+
+    renamed: ClassVar = {"stages": "phases"}
 
     name: Literal["glass-mlp"] = "glass-mlp"
     structure: Literal["positions", "inherent", "cage"] = "inherent"
@@ -54,18 +56,18 @@ class GlassMlpSettings(NetworkSettings):
         "tau_alpha; null: the training mean of species and time",
     )
     steepness: float = Field(default=20.0, gt=0, description="of that step")
-    stages: tuple[StageSettings, ...] = Field(
+    phases: tuple[PhaseSettings, ...] = Field(
         default=(
-            StageSettings(loss="error", learning_rate=5e-4, epochs=300),
-            StageSettings(loss="error", learning_rate=2e-4, epochs=100, patience=15),
-            StageSettings(loss="total", learning_rate=4e-5, epochs=50),
-            StageSettings(loss="total", learning_rate=2e-5, epochs=100, patience=15),
+            PhaseSettings(loss="error", learning_rate=5e-4, epochs=300),
+            PhaseSettings(loss="error", learning_rate=2e-4, epochs=100, patience=15),
+            PhaseSettings(loss="total", learning_rate=4e-5, epochs=50),
+            PhaseSettings(loss="total", learning_rate=2e-5, epochs=100, patience=15),
         ),
         min_length=1,
     )
     training: TrainingSettings = Field(
         default=TrainingSettings(clip_norm=None, validation_fraction=0.25),
-        description="epochs, learning rate and patience are those of the stages",
+        description="epochs, learning rate and patience are those of the phases",
     )
 
     @property

@@ -12,13 +12,14 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.models.equivariant import EquivariantModel, NodeInputs, own_outputs
 from glasscast.models.se3_gnn.settings import Se3Settings
 from glasscast.networks.basis import (
+    bessel_functions,
     coupling_paths,
     coupling_table,
     degree_of_components,
+    smooth_cutoff,
     spherical_harmonics,
 )
 from glasscast.networks.batch import GraphBatch, batch_graph
-from glasscast.networks.bessel import bessel_functions, smooth_cutoff
 from glasscast.networks.normalisation import TensorNorm
 from glasscast.networks.tensor_convolution import ConvolutionGeometry, tensor_convolution
 from glasscast.structure.graphs import build_graph
@@ -160,8 +161,8 @@ class Se3Gnn(EquivariantModel):
     settings_class: ClassVar = Se3Settings
     settings: Se3Settings
 
-    def make_graph(self, configuration: Configuration) -> GraphBatch:
-        """Graph of the structure, with energies; see :class:`DeepModel`."""
+    def read(self, configuration: Configuration) -> GraphBatch:
+        """Join what is close in the structure; with energies, if read."""
         settings = self.settings
         self.structure_of(configuration, settings.structure)
         graph = build_graph(configuration, settings.cutoff, settings.structure)
