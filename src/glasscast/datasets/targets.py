@@ -30,10 +30,8 @@ from scipy.sparse import csr_array
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.frames import Ensemble, RunFrame
-from glasscast.liquid.box import minimum_image, wrap
+from glasscast.liquid.box import FloatArray, minimum_image, wrap
 from glasscast.liquid.neighbours import Neighbours, find_neighbours, nearest_pairs
-
-FloatArray = NDArray[np.float64]
 
 BOND_CUTOFF = 2.0  # sigma; the graph cutoff of every paper here
 STRAIN_CUTOFF = 1.6  # sigma; neighbours that define the local strain

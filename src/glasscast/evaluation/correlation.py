@@ -12,11 +12,10 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from glasscast.errors import ShapeError
-
-FloatArray = NDArray[np.float64]
+from glasscast.liquid.box import FloatArray
 
 #: A spread below this part of the mean is rounding, not variation (as a constant has).
 _ROUNDING = 1e-13

@@ -14,12 +14,10 @@ Jiang, Tian, Li, Hu, arXiv:2407.06111 (2024), section 5.2 and figure 9.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
-
-FloatArray = NDArray[np.float64]
+from glasscast.liquid.box import FloatArray
 
 
 def alignment(configuration: Configuration, structure: str) -> FloatArray:

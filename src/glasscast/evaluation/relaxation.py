@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import curve_fit
 
 from glasscast.errors import ShapeError
-
-FloatArray = NDArray[np.float64]
+from glasscast.liquid.box import FloatArray
 
 
 def standard_error(samples: FloatArray) -> FloatArray:

@@ -7,9 +7,9 @@ from itertools import combinations_with_replacement
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.neighbours import find_neighbours
 
-FloatArray = NDArray[np.float64]
 _BLOCK = 4096  # particles whose phases are held at once
 
 

@@ -20,12 +20,11 @@ from pydantic import (
 
 from glasscast.config import Settings, checked, parse_mapping, read_mapping
 from glasscast.errors import InputError, SettingsError
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.potentials import Potential, Tabulated
 from glasscast.liquid.power_sums import PowerSums
 from glasscast.liquid.tables import PairTable, Rows, Tables, with_tables
-
-FloatArray = NDArray[np.float64]
 
 #: Liquids that come with the library.
 BUILT_IN = ("ka", "ka-cut", "ka-unshifted", "ka2d", "hard-spheres")

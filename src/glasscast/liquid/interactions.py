@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.errors import SettingsError, ShapeError
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
 from glasscast.liquid.potentials import Potential
 from glasscast.liquid.power_sums import PowerSums
 from glasscast.liquid.tables import Tables
-
-FloatArray = NDArray[np.float64]
 
 
 def species_name(species: int) -> str:

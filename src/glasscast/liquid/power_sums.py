@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from glasscast.liquid.box import FloatArray
 
 #: Exponent -> coefficient of one pair of species, the most negative exponent first.
 Terms = dict[int, float]

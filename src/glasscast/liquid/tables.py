@@ -16,13 +16,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
 from glasscast.config import read_text
 from glasscast.errors import InputError
-
-FloatArray = NDArray[np.float64]
+from glasscast.liquid.box import FloatArray
 
 #: Most rows of one table, and of all tables of a liquid together.
 MOST_ROWS, MOST_ROWS_IN_ALL = 20_000, 200_000

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import GlasscastError
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.definition import diameters
 from glasscast.models.forecast import ModelForecast
 
-FloatArray = NDArray[np.float64]
 #: Panels a figure has at most; more times are thinned out evenly.
 MOST_TIMES = 4
 

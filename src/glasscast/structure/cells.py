@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from glasscast.datasets.configuration import Configuration
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.definition import diameters
 from glasscast.runtime import Workspace
 from glasscast.structure.descriptors.voronoi import voronoi_cells
 
-FloatArray = NDArray[np.float64]
 #: What a result is remembered by; and positions, box and radii.
 _Job: TypeAlias = tuple[Hashable, tuple[FloatArray, FloatArray, FloatArray | None]]
 

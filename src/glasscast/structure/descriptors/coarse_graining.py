@@ -23,10 +23,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.liquid.box import check_neighbours, minimum_image
+from glasscast.liquid.box import FloatArray, check_neighbours, minimum_image
 from glasscast.runtime import for_blocks
-
-FloatArray = NDArray[np.float64]
 
 #: Pairs farther apart do not count, in sigma.
 REACH = 20.0

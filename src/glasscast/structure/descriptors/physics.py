@@ -20,10 +20,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import species_name
 from glasscast.structure.descriptors.coarse_graining import coarse_grain
-
-FloatArray = NDArray[np.float64]
 
 OBSERVABLES = ("density", "energy", "cell", "energy-variance")
 

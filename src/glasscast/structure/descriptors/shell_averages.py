@@ -3,12 +3,10 @@ r"""Shell averaging: each generation is a weighted mean of the one before over n
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.neighbours import find_neighbours
-
-FloatArray = NDArray[np.float64]
 
 
 def averaging_matrix(positions: FloatArray, box: FloatArray, cutoff: float) -> csr_array:

@@ -28,11 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from glasscast.liquid.box import check_neighbours, minimum_image, repeat
+from glasscast.liquid.box import FloatArray, check_neighbours, minimum_image, repeat
 from glasscast.liquid.interactions import species_name
 from glasscast.runtime import for_blocks
-
-FloatArray = NDArray[np.float64]
 
 #: Gaussians are cut where they have fallen to exp(-18), about 1.5e-8.
 REACH = 6.0

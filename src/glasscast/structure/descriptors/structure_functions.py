@@ -19,12 +19,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import species_name
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
 from glasscast.runtime import for_blocks
 from glasscast.structure.descriptors.shells import RadialShells, ShellDescriptors
-
-FloatArray = NDArray[np.float64]
 
 _BLOCK = 4  # receivers a block: a few MB of triplets
 

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.errors import MissingExtraError
-
-FloatArray = NDArray[np.float64]
+from glasscast.liquid.box import FloatArray
 
 
 @dataclass(frozen=True)
