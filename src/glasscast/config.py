@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar, get_args
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Self, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
@@ -260,9 +261,12 @@ def _override(kind: type[Settings], record: dict[str, Any], override: str) -> No
     for depth, parent in enumerate(parents, 1):
         if not isinstance(target, dict):
             break
-        if isinstance(target.get(parent), str) and _choice_at(kind, parents[:depth], record):
-            target[parent] = {"name": target[parent]}
-        target = target.setdefault(parent, {})
+        there = target.get(parent)
+        if isinstance(there, str) and _is_choice(kind, parents[:depth], record):
+            target[parent] = {"name": there}
+        elif there is None or there is True:  # as in `cage: true`
+            target[parent] = {}
+        target = target[parent]
     if not isinstance(target, dict):
         raise SettingsError(
             f"{key}: there is nothing to set under '{'.'.join(parents)}'", "overrides"
@@ -271,82 +275,102 @@ def _override(kind: type[Settings], record: dict[str, Any], override: str) -> No
 
 
 def _explain(kind: type[Settings], error: ValidationError, record: Mapping[str, Any]) -> str:
-    """One line for the first error, with a suggestion for an unknown key."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    """One line for the first error, with a suggestion for an unknown key.
+
+    Unknown keys come first: a misspelt one is the reason why another is missing.
+    """
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    *parents, last = first["loc"] or ("",)
+    value, way, types = record, [], [kind]
+    for part in parents:
+        found = _types_at(part, types, value)
+        if found:
+            way.append(str(part))
+            value, types = _at(value, part), found
+        else:  # which of several classes it is, in pydantic's words
+            types = [t for t in types if _is_settings(t) and _has_default(t, part)]
+    where = ".".join([*way, str(last)])
     if first["type"] == "extra_forbidden":
-        inner, key = _settings_at(kind, first["loc"][:-1], record), str(first["loc"][-1])
+        inner, key = next(_classes(types, value), kind), str(last)
         if key in inner.renamed:
             return f"'{where}' is called '{inner.renamed[key]}' now"
-        close = get_close_matches(key, sorted(_known_keys(inner)), n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        return f"unknown key '{where}'{hint}"
+        meant = _nearest(key, inner)
+        return f"unknown key '{where}'" + (f"; did you mean '{meant}'?" if meant else "")
     message = str(first["msg"]).removeprefix("Value error, ")
     return f"'{where}': {message}" if where else message
 
 
-def _settings_at(kind: type[Settings], loc: Sequence[int | str], record: Any) -> type[Settings]:
-    """Innermost settings class on the way to a location."""
-    inner = kind
-    for depth in range(1, len(loc) + 1):
-        choice = _choice_at(kind, loc[:depth], record)
-        if choice is not None:
-            value = _at(record, loc[:depth])
-            inner = choice.kind(value) if isinstance(value, Mapping) else inner
-        else:
-            found = [t for t in _types_at(kind, loc[:depth], record) if _is_settings(t)]
-            inner = found[0] if found else inner
-    return inner
-
-
-def _choice_at(kind: type[Settings], loc: Sequence[int | str], record: Any) -> Choice | None:
-    """Return the choice that a location is, if it is one."""
-    found = (t for t in _types_at(kind, loc, record) if isinstance(t, Choice))
-    return next(found, None)
-
-
-def _types_at(kind: type[Settings], loc: Sequence[int | str], record: Any) -> list[Any]:
-    """Types and annotations of the values that may stand at a location."""
+def _is_choice(kind: type[Settings], loc: Sequence[str], record: Any) -> bool:
+    """Whether the value at a location is a choice."""
     types: list[Any] = [kind]
-    for depth, part in enumerate(loc):
-        choice = next((t for t in types if isinstance(t, Choice)), None)
-        value = _at(record, loc[:depth])
-        if choice is not None and isinstance(value, Mapping):
-            types = [choice.kind(value)]
-        inner = [t for t in types if _is_settings(t)]
-        if not inner:  # a part of a mapping or a list, whose types are among those already
-            continue
-        known = [t.model_fields[part] for t in inner if part in t.model_fields]
-        types = [t for field in known for t in (*field.metadata, *_parts(field.annotation))]
-    return types
-
-
-def _parts(annotation: Any) -> Iterator[Any]:
-    """Walk through a type and the types and annotations it is made of."""
-    yield annotation
-    for part in (*get_args(annotation), *getattr(annotation, "__metadata__", ())):
-        yield from _parts(part)
-
-
-def _at(record: Any, loc: Sequence[int | str]) -> Any:
-    """Return the value at a location of a record, None if there is none."""
     for part in loc:
-        try:
-            record = record[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return record
+        record, types = _at(record, part), _types_at(part, types, record)
+    return any(isinstance(t, Choice) for t in types)
+
+
+def _types_at(part: int | str, types: Sequence[Any], value: Any) -> list[Any]:
+    """Types and annotations that a value of some types may have at a key or number."""
+    found: list[Any] = []
+    for inner in _classes(types, value):
+        if part in inner.model_fields:
+            field = inner.model_fields[str(part)]
+            found += [*field.metadata, *_alternatives(field.annotation)]
+    for container in types:
+        if get_origin(container) in (dict, tuple):
+            element = next(a for a in reversed(get_args(container)) if a is not ...)
+            found += _alternatives(element)
+    return found
+
+
+def _classes(types: Sequence[Any], value: Any) -> Iterator[type[Settings]]:
+    """Yield the settings classes that a value may have; the one of a choice is chosen."""
+    for choice in (t for t in types if isinstance(t, Choice)):
+        if isinstance(value, Mapping) and (choice.default or "name" in value):
+            yield choice.kind(value)
+        return
+    yield from filter(_is_settings, types)
+
+
+def _alternatives(annotation: Any) -> Iterator[Any]:
+    """Take apart an annotated type or a union."""
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        for part in get_args(annotation):
+            yield from _alternatives(part)
+    else:
+        yield annotation
+
+
+def _at(record: Any, part: int | str) -> Any:
+    """Return what stands at a key or number of a record, None if there is nothing."""
+    try:
+        return record[part]
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def _is_settings(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Settings)
 
 
-def _known_keys(kind: type[Settings]) -> set[str]:
-    """All keys of a schema, those of nested schemas included."""
-    keys = set(kind.model_fields)
-    for field in kind.model_fields.values():
-        for part in _parts(field.annotation):
-            if _is_settings(part):
-                keys |= _known_keys(part)
-    return keys
+def _has_default(kind: type[Settings], value: Any) -> bool:
+    return any(field.default == value for field in kind.model_fields.values())
+
+
+def _nearest(key: str, kind: type[Settings]) -> str | None:
+    """Key of a class that is spelt nearly so, or one within it, by its dotted path."""
+    inner: dict[str, str] = {}
+    for path in _inner_keys(kind):
+        inner.setdefault(path.rpartition(".")[2], path)
+    if key in inner:
+        return inner[key]
+    for known in ({name: name for name in kind.model_fields}, inner):
+        for name in get_close_matches(key, known, n=1):
+            return known[name]
+    return None
+
+
+def _inner_keys(kind: type[Settings]) -> Iterator[str]:
+    """Dotted paths of the keys of the settings within settings."""
+    for name, field in kind.model_fields.items():
+        for inner in filter(_is_settings, _alternatives(field.annotation)):
+            yield from (f"{name}.{key}" for key in (*inner.model_fields, *_inner_keys(inner)))

@@ -43,7 +43,7 @@ def run(tmp_path, **record):
 
 
 def test_states_that_differ_in_pace_alone_teach_the_same(liquid, slower, tmp_path):
-    scores = run(tmp_path, states=states(liquid, slower)).select(metric="pearson_mean")
+    scores = run(tmp_path, state_points=states(liquid, slower)).select(metric="pearson_mean")
     assert scores.values_of("time") == [1.0, 2.0]
     assert scores.values_of("model") == ["lr/cold", "lr/hot", "lr/all"]
     assert scores.values_of("dataset") == ["cold", "hot"]
@@ -53,12 +53,12 @@ def test_states_that_differ_in_pace_alone_teach_the_same(liquid, slower, tmp_pat
     assert len(alone) == 4  # 2 species, 2 times: the same wherever trained and tested
     assert (tmp_path / "run" / "figures" / "transfer_pearson_mean_A.png").exists()
     before = contents(tmp_path / "run" / "forecasts")
-    run(tmp_path, states=states(liquid, slower))
+    run(tmp_path, state_points=states(liquid, slower))
     assert contents(tmp_path / "run" / "forecasts") == before
 
 
 def test_trained_and_tested_at_home_is_an_ordinary_benchmark(liquid, slower, tmp_path):
-    scores = run(tmp_path, states=states(liquid, slower), trainings=[["cold"]])
+    scores = run(tmp_path, state_points=states(liquid, slower), trainings=[["cold"]])
     record = {
         "data": data(liquid, "train"), "test": data(liquid, "test"), "models": {"lr": LR}
     }  # fmt: skip
@@ -72,7 +72,11 @@ def test_trained_and_tested_at_home_is_an_ordinary_benchmark(liquid, slower, tmp
 def test_the_command_prints_where_each_was_tested(done, liquid, slower, tmp_path):
     path = tmp_path / "t.yaml"
     times = {"cold": [16.5], "hot": [165.0]}
-    record = {"states": states(liquid, slower, **times), "models": {"lr": LR}, "stages": [0.3]}
+    record = {
+        "state_points": states(liquid, slower, **times),
+        "models": {"lr": LR},
+        "stages": [0.3],
+    }
     path.write_text(yaml.safe_dump(record))
     printed = done("transfer", path, "-o", tmp_path / "out")
     assert "tested on" in printed
@@ -82,9 +86,9 @@ def test_the_command_prints_where_each_was_tested(done, liquid, slower, tmp_path
 
 def test_states_that_cannot_be_matched_are_refused(liquid, slower, tmp_path):
     with pytest.raises(SettingsError, match="'hot' has 1 times, not 2"):
-        run(tmp_path / "a", states=states(liquid, slower, hot=[165.0]))
-    with pytest.raises(SettingsError, match="'warm', which is not among the states"):
-        run(tmp_path / "b", states=states(liquid, slower), trainings=[["warm"]])
+        run(tmp_path / "a", state_points=states(liquid, slower, hot=[165.0]))
+    with pytest.raises(SettingsError, match="'warm', not among the state points"):
+        run(tmp_path / "b", state_points=states(liquid, slower), trainings=[["warm"]])
     with pytest.raises(InputError, match="2 times for 3 stages"):
         Dataset.open(liquid).at_stages([1, 2, 3])
     with pytest.raises(InputError, match="choose its times before"):

@@ -14,6 +14,7 @@ from glasscast.cli.options import (
     Cluster,
     Liquid,
     Out,
+    Overrides,
     SchedulerKind,
     Temperature,
     Threads,
@@ -122,8 +123,9 @@ def fetch(
 
 
 def simulate(
-    settings: Annotated[Path, typer.Argument(help="YAML file of the simulation")],
+    simulation: Annotated[Path, typer.Argument(help="YAML file of the simulation")],
     out: Out,
+    overrides: Overrides = None,
     workers: Workers = 1,
     scheduler: SchedulerKind = "processes",
     shard: Annotated[
@@ -139,7 +141,7 @@ def simulate(
 
     with workspace_for(1) as workspace:
         dataset = workflow(
-            read(SimulationSettings, settings),
+            read(SimulationSettings, simulation, overrides or []),
             out,
             scheduler_for(scheduler, workers, address, cluster),
             shard_of(shard),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -130,7 +131,9 @@ class TransferExperiment(Settings):
     The times of the state points are matched by their order, so each must have the same number.
     """
 
-    states: dict[Label, TransferPoint] = Field(min_length=2, description="label -> data")
+    renamed: ClassVar[Mapping[str, str]] = {"states": "state_points"}
+
+    state_points: dict[Label, TransferPoint] = Field(min_length=2, description="label -> data")
     trainings: tuple[tuple[Label, ...], ...] | None = Field(
         None, description="state points trained on together; default: each alone, then all"
     )
@@ -141,12 +144,13 @@ class TransferExperiment(Settings):
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
-    def _known_states(self) -> TransferExperiment:
-        unknown = {name for group in self.trainings or () for name in group} - set(self.states)
+    def _known_state_points(self) -> TransferExperiment:
+        named = {name for group in self.trainings or () for name in group}
+        unknown = named - set(self.state_points)
         if unknown:
-            raise ValueError(f"trainings names '{min(unknown)}', which is not among the states")
+            raise ValueError(f"trainings names '{min(unknown)}', not among the state points")
         if any(not group for group in self.trainings or ()):
-            raise ValueError("trainings: each must name at least one state")
+            raise ValueError("trainings: each must name at least one state point")
         return self
 
 

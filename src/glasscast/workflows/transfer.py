@@ -34,7 +34,7 @@ class Training:
     """State points that are trained on together, and the forecasts asked of the result."""
 
     name: str
-    states: tuple[str, ...]
+    state_points: tuple[str, ...]
     fit: Fit
 
 
@@ -53,7 +53,7 @@ def transfer(
 
     Returns
     -------
-    Scores; the model column reads ``model/trained on``, the dataset column the state tested.
+    Scores; the model column reads ``model/trained on``, the dataset column the state point tested.
 
     Raises
     ------
@@ -62,9 +62,9 @@ def transfer(
     InputError : if a file that the settings name is absent.
     """
     workspace = workspace or Workspace()
-    states = _states(experiment)
-    tests = {name: test for name, (_, test) in states.items()}
-    trainings = list(_trainings(experiment, states))
+    points = _state_points(experiment)
+    tests = {name: test for name, (_, test) in points.items()}
+    trainings = list(_trainings(experiment, points))
     refuse_absent_files(*experiment.models.values())
     folder = ExperimentFolder(out, experiment)
     with folder.logging():
@@ -82,10 +82,11 @@ def transfer(
     return table
 
 
-def _states(experiment: TransferExperiment) -> dict[str, tuple[Dataset, Dataset]]:
+def _state_points(experiment: TransferExperiment) -> dict[str, tuple[Dataset, Dataset]]:
     """Training and test data of each state point, their times numbered alike."""
     opened = {
-        name: (state.train.open(), state.test.open()) for name, state in experiment.states.items()
+        name: (point.train.open(), point.test.open())
+        for name, point in experiment.state_points.items()
     }
     counts = {name: len(train.times) for name, (train, _) in opened.items()}
     wanted = len(experiment.stages) if experiment.stages else next(iter(counts.values()))
@@ -93,13 +94,13 @@ def _states(experiment: TransferExperiment) -> dict[str, tuple[Dataset, Dataset]
         if count != wanted:
             raise SettingsError(
                 f"'{name}' has {count} times, not {wanted}: times are matched by their order, so "
-                "choose as many in each state with 'times'"
+                "choose as many at each state point with 'times'"
             )
     stages = experiment.stages or tuple(float(k) for k in range(1, wanted + 1))
     staged = {}
     for name, (train, test) in opened.items():
         refuse_overlap(train, test)
-        # Datasets may have names in common; the labels of the states are unique.
+        # Datasets may have names in common; the labels of the state points are unique.
         staged[name] = (
             replace(train.at_stages(stages), name=name),
             replace(test.at_stages(stages), name=name),
@@ -108,15 +109,15 @@ def _states(experiment: TransferExperiment) -> dict[str, tuple[Dataset, Dataset]
 
 
 def _trainings(
-    experiment: TransferExperiment, states: dict[str, tuple[Dataset, Dataset]]
+    experiment: TransferExperiment, points: dict[str, tuple[Dataset, Dataset]]
 ) -> Iterator[Training]:
     """Yield the combinations of state points, each with all test data."""
-    alone = tuple((name,) for name in states)
-    groups = experiment.trainings or (*alone, tuple(states))
-    test = Dataset.join([test for _, test in states.values()])
+    alone = tuple((name,) for name in points)
+    groups = experiment.trainings or (*alone, tuple(points))
+    test = Dataset.join([test for _, test in points.values()])
     for number, group in enumerate(groups):
-        train = Dataset.join([states[name][0] for name in group])
-        everything = len(group) > 1 and set(group) == set(states)
+        train = Dataset.join([points[name][0] for name in group])
+        everything = len(group) > 1 and set(group) == set(points)
         yield Training(ALL if everything else "+".join(group), group, Fit(number, train, test))
 
 
@@ -144,11 +145,11 @@ def _report(
     experiment: TransferExperiment, trainings: list[Training], table: ScoreTable, out: Path
 ) -> None:
     names = [training.name for training in trainings]
-    order = TransferAxes(list(experiment.models), names, list(experiment.states))
+    order = TransferAxes(list(experiment.models), names, list(experiment.state_points))
     summary = (
         f"{', '.join(experiment.models)}, trained on {', '.join(names)}; scored on unseen "
-        f"configurations of {', '.join(experiment.states)}. Times are stages of relaxation, "
-        "matched by their order."
+        f"configurations of {', '.join(experiment.state_points)}. Times are stages of "
+        "relaxation, matched by their order."
     )
     used = {f"training configurations, {t.name}": len(t.fit.train) for t in trainings}
     page = Page(
