@@ -11,6 +11,7 @@ from glasscast.liquid.box import minimum_image
 from glasscast.liquid.definition import LiquidSettings, load_liquid
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.settings import CageSettings
+from tests.liquids import lennard_jones_rows, tabulated
 
 pytest.importorskip("numba")
 
@@ -48,6 +49,7 @@ def pair_oracle(liquid, start, radius, temperature, samples=400_000):
         (soft(form="inverse-power", exponent=8, cutoff=1.8), 1.2),
         (soft(form="inverse-power", exponent=12, cutoff=1.8, cut="shifted"), 1.1),
         (soft(form="harmonic", cutoff=None, epsilon=20), 0.9),
+        (tabulated(lennard_jones_rows(80)), 1.1),
     ],
 )
 def test_two_particles_follow_the_boltzmann_weight(liquid, distance):

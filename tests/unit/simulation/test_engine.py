@@ -181,8 +181,11 @@ def test_the_saved_input_run_by_hand_repeats_the_run(name, tmp_path):
 
 @pytest.mark.lammps
 @pytest.mark.skipif(shutil.which(LMP) is None, reason="no lmp executable")
-def test_an_executable_does_what_the_library_does():
-    liquid, positions, types, box = warm_start("ka")
+@pytest.mark.parametrize("kind", ["ka", "table"])
+def test_an_executable_does_what_the_library_does(kind):
+    own = kind == "table"
+    start = shaken(tabulated(lennard_jones_rows(400), density=0.6)) if own else warm_start(kind)
+    liquid, positions, types, box = start
     velocities = maxwell_boltzmann(0.5, np.ones(300), 3, np.random.default_rng(2))
     results = []
     for executable in (None, (LMP,)):
