@@ -27,11 +27,18 @@ def positions_4096() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             start = np.ascontiguousarray(file["initial_positions"])
             return np.mod(start, box), file["types"], box, file["positions"] - start
-    rng = np.random.default_rng(0)
-    grid = np.stack(np.meshgrid(*[np.arange(16)] * 3, indexing="ij"), -1).reshape(-1, 3)
-    positions = (grid + 0.5 + rng.uniform(-0.3, 0.3, grid.shape)) * box / 16
-    types = (np.arange(size) >= 0.8 * size).astype(np.int8)
-    return positions, types, box, rng.normal(scale=0.4, size=(32, size, 3))
+    positions, types, box = jittered_lattice(size)
+    return positions, types, box, np.random.default_rng(1).normal(scale=0.4, size=(32, size, 3))
+
+
+def jittered_lattice(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions, types and cubic box of a disordered crystal as dense as the liquid."""
+    rng, cells = np.random.default_rng(0), int(np.ceil(size ** (1 / 3)))
+    box = np.full(3, (size / 1.2) ** (1 / 3))
+    grid = np.stack(np.meshgrid(*[np.arange(cells)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    sites = rng.permutation(grid)[:size]
+    positions = (sites + 0.5 + rng.uniform(-0.3, 0.3, sites.shape)) * box / cells
+    return positions, (np.arange(size) >= 0.8 * size).astype(np.int8), box
 
 
 def is_parent() -> bool:
