@@ -187,18 +187,19 @@ def test_files_of_no_known_format_are_refused(refused, tmp_path, trained):
 @pytest.mark.parametrize(
     ("option", "says"),
     [
-        (("--density", "-1"), "'density': Input should be greater than 0"),
-        (("--tag", "7"), "expected key=value, got '7' (--tag)"),
-        (("--tag", "7=["), "7: '[' is not a YAML value (--tag)"),
-        (("--tag", "7=abc"), "'tags.7': Input should be a valid number"),
-        (("--tag", "seven=1"), "'tags.seven"),
-        (("--dimension", "4"), "'dimension': Input should be 2 or 3"),
-        (("--timestep", "0.01"), "has no option 'timestep'; it has tags, density, wrapped"),
+        ("density=-1", "'density': Input should be greater than 0"),
+        ("density", "expected key=value, got 'density' (--option)"),
+        ("density=[", "density: '[' is not a YAML value (--option)"),
+        ("tags={7: abc}", "'tags.7': Input should be a valid number"),
+        ("tags={seven: 1}", "'tags.seven"),
+        ("dimension=4", "'dimension': Input should be 2 or 3"),
+        ("timestp=0.01", "unknown key 'timestp'; did you mean 'timestep'?"),
+        ("timestep=0.01", "has no option 'timestep'; it has tags, density, wrapped"),
     ],
 )
 def test_a_bad_reader_option_is_named(refused, tmp_path, option, says):
     botan_folder(tmp_path / "in", 1, 1)
-    refused("import", tmp_path / "in", tmp_path / "out", *option, says=[says])
+    refused("import", tmp_path / "in", tmp_path / "out", "--option", option, says=[says])
 
 
 def no_room(monkeypatch, after: int) -> None:
@@ -327,8 +328,8 @@ def test_yaml_numbers_without_a_point_are_numbers(tmp_path, liquid):
 
 def test_reader_options_without_a_point_are_numbers(done, tmp_path):
     botan_folder(tmp_path / "in", 1, 1)
-    done("import", tmp_path / "in", tmp_path / "a", "--tag", "1=1e1", "--name", "x")
-    done("import", tmp_path / "in", tmp_path / "b", "--tag", "1=10", "--name", "x")
+    done("import", tmp_path / "in", tmp_path / "a", "--option", "density=12e-1", "--name", "x")
+    done("import", tmp_path / "in", tmp_path / "b", "--option", "density=1.2", "--name", "x")
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 

@@ -60,10 +60,15 @@ def main() -> None:
 
 def _flag(parameter: str) -> str:
     """Name the option of the command that was called for a parameter of the library."""
+    from glasscast.datasets.formats.format import ReadOptions
+
     group = typer.main.get_command(app)
     command = getattr(group, "commands", {}).get(next(iter(sys.argv[1:]), ""))
-    options = [p.opts[0] for p in command.params if p.name == parameter] if command else []
-    return f" ({options[0]})" if options and options[0].startswith("--") else ""
+    options = {p.name: p.opts[0] for p in command.params} if command else {}
+    if "option" in options and parameter in ReadOptions.model_fields:
+        return f" (--option {parameter}=...)"
+    found = options.get(parameter, "")
+    return f" ({found})" if found.startswith("--") else ""
 
 
 def _plain(error: Exception) -> str:

@@ -41,48 +41,26 @@ def import_(
     temperature: Annotated[
         float | None, typer.Option(help="in LJ units, where the files do not tell")
     ] = None,
-    timestep: Annotated[
-        float | None, typer.Option(help="time of one step, for files that count steps")
-    ] = None,
-    wrapped: Annotated[
-        bool | None,
-        typer.Option(
-            "--wrapped/--absolute",
-            help="whether coordinates are folded into the box",
-            show_default="as the files say",
-        ),
-    ] = None,
-    dimension: Annotated[
-        int | None, typer.Option(help="2 or 3", show_default="as the files show")
-    ] = None,
-    density: Annotated[
-        float | None, typer.Option(help="number density, for files without a box")
-    ] = None,
-    tags: Annotated[
+    option: Annotated[
         list[str] | None,
-        typer.Option("--tag", help="TAG=TIME of published files of other times, repeatable"),
+        typer.Option(
+            "--option",
+            help="KEY=VALUE, what the files do not tell, repeatable: timestep=0.005 (of a step), "
+            "wrapped=true (coordinates are folded), dimension=2, density=1.2 (BOTAN), "
+            "tags={7: 4120} (times of published files)",
+        ),
     ] = None,
     threads: Threads = 0,
 ) -> None:
     """Turn files of any known format into a dataset with all dynamic targets."""
-    from glasscast.config import checked
-    from glasscast.datasets.formats.format import ReadOptions
     from glasscast.workflows.import_data import import_dataset
 
-    said = {
-        "timestep": timestep,
-        "wrapped": wrapped,
-        "dimension": dimension,
-        "density": density,
-        "tags": typed_options(tags, "tags") or None,
-    }
-    options = checked(ReadOptions, {key: value for key, value in said.items() if value is not None})
     with workspace_for(threads) as workspace:
         dataset = import_dataset(
             source,
             out,
             format_name=format_,
-            options=options,
+            options=typed_options(option, "option"),
             name=name,
             liquid=liquid,
             temperature=temperature,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from glasscast.config import checked
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import sha256, sha256_of_file
 from glasscast.datasets.formats.format import ReadOptions
@@ -31,7 +32,7 @@ def import_dataset(
     out: Path,
     *,
     format_name: str | None = None,
-    options: ReadOptions | None = None,
+    options: ReadOptions | Mapping[str, Any] | None = None,
     name: str | None = None,
     liquid: str | None = None,
     temperature: float | None = None,
@@ -48,7 +49,8 @@ def import_dataset(
     source : file or folder.
     out : dataset folder.
     format_name : key of the format registry; recognised from the files when absent.
-    options : what the files do not tell, for example the time of a step.
+    options : what the files do not tell, such as ``{"timestep": 0.005}``; see
+        :class:`~glasscast.datasets.formats.format.ReadOptions`.
     liquid, temperature : of files that do not tell, as trajectories of one's own; a built-in name
         or the path of a YAML file, and the temperature in LJ units.
 
@@ -59,7 +61,8 @@ def import_dataset(
     SettingsError : for an unknown liquid or an impossible temperature.
     """
     stated = StatePoint.stated(liquid, temperature)
-    options = options or ReadOptions()
+    if not isinstance(options, ReadOptions):
+        options = checked(ReadOptions, options or {})
     identity = options.model_dump(exclude_unset=True) | _identity(stated)
     workspace = workspace or Workspace()
     writer = DatasetWriter(out, name)
