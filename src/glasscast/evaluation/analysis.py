@@ -17,7 +17,7 @@ import numpy as np
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
 from glasscast.evaluation.ceiling import ceiling_mean
-from glasscast.evaluation.correlation import FloatArray, Moments
+from glasscast.evaluation.correlation import FloatArray, PairMoments
 from glasscast.evaluation.directions import alignment, directedness
 from glasscast.evaluation.relaxation import MeanCurve, Relaxation, fit_relaxation, standard_error
 from glasscast.liquid.correlations import radial_distributions, structure_factors
@@ -253,7 +253,7 @@ class _Gathered:
     """What is kept of each configuration, so that a dataset of any size streams."""
 
     means: dict[int, list[FloatArray]] = field(default_factory=lambda: defaultdict(list))
-    halves: dict[int, list[Moments]] = field(default_factory=lambda: defaultdict(list))
+    halves: dict[int, list[PairMoments]] = field(default_factory=lambda: defaultdict(list))
     cosines: dict[str, list[FloatArray]] = field(default_factory=lambda: defaultdict(list))
     directed: list[FloatArray] = field(default_factory=list)
     example: Configuration | None = None
@@ -272,7 +272,7 @@ class _Gathered:
                 self.means[species].append(c.propensity[:, mine].mean(axis=1, dtype=float))
             if c.propensity_halves is not None:
                 even, odd = c.propensity_halves[:, :, mine].astype(np.float64)
-                self.halves[species].append(Moments.of(even, odd))
+                self.halves[species].append(PairMoments.of(even, odd))
         if c.tendency is not None:
             self.example = self.example or c
             self.directed.append(np.nanmean(directedness(c), axis=1))
@@ -342,7 +342,7 @@ class _Gathered:
         return Labels(
             times,
             {species_name(s): np.mean(values, axis=0) for s, values in self.means.items()},
-            {species_name(s): ceiling_mean(Moments.join(m)) for s, m in self.halves.items()},
+            {species_name(s): ceiling_mean(PairMoments.join(m)) for s, m in self.halves.items()},
         )
 
     def tendency(self) -> Tendency | None:

@@ -34,7 +34,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from glasscast.evaluation.correlation import FloatArray, Moments
+from glasscast.evaluation.correlation import FloatArray, PairMoments
 
 
 def spearman_brown(r: ArrayLike) -> FloatArray:
@@ -57,7 +57,7 @@ def ceiling_from_correlation(r: ArrayLike) -> FloatArray:
     return np.asarray(np.sqrt(spearman_brown(r)))
 
 
-def ceiling_mean(halves: Moments) -> FloatArray:
+def ceiling_mean(halves: PairMoments) -> FloatArray:
     """Ceiling of ``pearson_mean``: the mean over configurations of their own ceilings.
 
     Parameters
@@ -71,12 +71,12 @@ def ceiling_mean(halves: Moments) -> FloatArray:
     return np.asarray(np.mean(ceiling_from_correlation(halves.pearson()), axis=0))
 
 
-def ceiling_pooled(halves: Moments) -> FloatArray:
+def ceiling_pooled(halves: PairMoments) -> FloatArray:
     """Ceiling of ``pearson_pooled``: from the halves of all configurations pooled: (...)."""
     return ceiling_from_correlation(halves.pearson_pooled()[0])
 
 
-def error_floor(halves: Moments) -> FloatArray:
+def error_floor(halves: PairMoments) -> FloatArray:
     r"""RMSE of an exact predictor, :math:`\sqrt{\langle (h_1 - h_2)^2 \rangle}/2`: (...)."""
     return np.asarray(halves.rmse()[0] / 2)
 
@@ -93,5 +93,5 @@ def noise_ceiling(halves: Sequence[ArrayLike], *, pooled: bool = False) -> float
     -------
     float in [0, 1]; NaN if the values of a half are constant.
     """
-    moments = Moments.join([Moments.of(*np.asarray(pair)) for pair in halves])
+    moments = PairMoments.join([PairMoments.of(*np.asarray(pair)) for pair in halves])
     return float(ceiling_pooled(moments) if pooled else ceiling_mean(moments))

@@ -30,7 +30,7 @@ class Cost:
     Parameters
     ----------
     parameters : numbers learned.
-    fit_seconds : of one training, mean over the parts of a benchmark.
+    fit_seconds : of one training, mean over the fits of a benchmark.
     predict_seconds : of one configuration, descriptors and graphs included.
     peak_mb : largest resident memory of the whole process during training and forecast.
     """

@@ -1,7 +1,7 @@
 r"""Pearson correlation and error over configurations, with bootstrap intervals.
 
-Everything is computed from six numbers a configuration (:class:`Moments`), so that scores of any
-number of configurations, and thousands of bootstrap resamples of them, cost no second look at
+Everything is computed from seven numbers a configuration (:class:`PairMoments`), so that scores of
+any number of configurations, and thousands of bootstrap resamples of them, cost no second look at
 the particles and no memory for them.
 """
 
@@ -22,7 +22,7 @@ _ROUNDING = 1e-13
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class PairMoments:
     r"""Sufficient statistics of paired values, one entry a configuration.
 
     Sums of squares are taken about the configuration's own mean, which keeps them exact for
@@ -64,7 +64,7 @@ class Moments:
             raise ShapeError(f"paired values of shapes {x.shape} and {y.shape} cannot be compared")
         mean_x, mean_y = x.mean(axis=-1), y.mean(axis=-1)
         dx, dy = x - mean_x[..., None], y - mean_y[..., None]
-        parts = (
+        sums = (
             np.full(mean_x.shape, float(x.shape[-1])),
             mean_x,
             mean_y,
@@ -73,21 +73,21 @@ class Moments:
             np.sum(dx * dy, axis=-1),
             np.sum((x - y) ** 2, axis=-1),
         )
-        return cls(*(part[None] for part in parts))
+        return cls(*(each[None] for each in sums))
 
     @classmethod
-    def join(cls, parts: Sequence[Moments]) -> Self:
+    def join(cls, moments: Sequence[PairMoments]) -> Self:
         """Stack the moments of several configurations along the first axis."""
         return cls(
-            *(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls))
+            *(np.concatenate([getattr(each, f.name) for each in moments]) for f in fields(cls))
         )
 
     def __len__(self) -> int:
         return len(self.count)
 
-    def __getitem__(self, index: Any) -> Moments:
+    def __getitem__(self, index: Any) -> PairMoments:
         """Select configurations, times, ... of every statistic at once."""
-        return Moments(*(getattr(self, f.name)[index] for f in fields(self)))
+        return PairMoments(*(getattr(self, f.name)[index] for f in fields(self)))
 
     def pearson(self) -> FloatArray:
         """Pearson correlation of each configuration: (C, ...); NaN where either is constant."""
@@ -141,7 +141,7 @@ def pearson(x: ArrayLike, y: ArrayLike) -> float:
     ------
     ShapeError : if the shapes differ or are empty.
     """
-    return float(Moments.of(np.ravel(x), np.ravel(y)).pearson()[0])
+    return float(PairMoments.of(np.ravel(x), np.ravel(y)).pearson()[0])
 
 
 def pearson_mean(predicted: Sequence[ArrayLike], true: Sequence[ArrayLike]) -> float:
@@ -227,10 +227,12 @@ def bootstrap_interval(
     return low, high
 
 
-def _moments(x: Sequence[ArrayLike], y: Sequence[ArrayLike]) -> Moments:
+def _moments(x: Sequence[ArrayLike], y: Sequence[ArrayLike]) -> PairMoments:
     if len(x) != len(y) or len(x) == 0:
         raise ShapeError(f"{len(x)} predicted and {len(y)} true configurations cannot be compared")
-    return Moments.join([Moments.of(np.ravel(a), np.ravel(b)) for a, b in zip(x, y, strict=True)])
+    return PairMoments.join(
+        [PairMoments.of(np.ravel(a), np.ravel(b)) for a, b in zip(x, y, strict=True)]
+    )
 
 
 def _contract(weights: FloatArray, values: FloatArray) -> FloatArray:

@@ -13,7 +13,7 @@ from glasscast.errors import ShapeError
 from glasscast.evaluation.ceiling import ceiling_mean, ceiling_pooled, error_floor
 from glasscast.evaluation.correlation import (
     FloatArray,
-    Moments,
+    PairMoments,
     bootstrap_interval,
     bootstrap_weights,
 )
@@ -30,12 +30,12 @@ class _Collected:
     """Moments of one key, one entry a configuration; halves only where known."""
 
     names: list[str] = field(default_factory=list)
-    moments: list[Moments] = field(default_factory=list)
-    halves: list[Moments] = field(default_factory=list)
+    moments: list[PairMoments] = field(default_factory=list)
+    halves: list[PairMoments] = field(default_factory=list)
 
     def means(self) -> NDArray[np.float64]:
         """Mean forecast of each configuration; NaN where a particle has none."""
-        return Moments.join(self.moments).mean_x
+        return PairMoments.join(self.moments).mean_x
 
 
 class Evaluation:
@@ -86,9 +86,9 @@ class Evaluation:
                         "a configuration counts once"
                     )
                 group.names.append(truth.name)
-                group.moments.append(Moments.of(predicted[row], measured[true_row, chosen]))
+                group.moments.append(PairMoments.of(predicted[row], measured[true_row, chosen]))
                 if halves is not None:
-                    group.halves.append(Moments.of(*halves[:, true_row, chosen]))
+                    group.halves.append(PairMoments.of(*halves[:, true_row, chosen]))
 
     def table(self) -> ScoreTable:
         """Scores of all that was added, in order of model, target, species, time."""
@@ -113,10 +113,10 @@ class Evaluation:
     def _score(self, key: Key) -> Iterable[Score]:
         model, target, species, time = key
         group = self._collected[key]
-        moments = Moments.join(group.moments)
+        moments = PairMoments.join(group.moments)
         weights = self._weights(len(moments))
         complete = len(group.halves) == len(group.moments)
-        best = _best(Moments.join(group.halves)) if complete else dict.fromkeys(METRICS, np.nan)
+        best = _best(PairMoments.join(group.halves)) if complete else dict.fromkeys(METRICS, np.nan)
         for metric in METRICS:
             statistic = getattr(moments, metric)
             value = float(statistic()[0])
@@ -201,7 +201,7 @@ def _common_rows(forecast: ModelForecast, truth: Configuration) -> list[tuple[in
     return rows
 
 
-def _best(halves: Moments) -> dict[str, float]:
+def _best(halves: PairMoments) -> dict[str, float]:
     """Score of an exact predictor in each metric."""
     return {
         "pearson_mean": float(ceiling_mean(halves)),

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
-from glasscast.evaluation.correlation import FloatArray, Moments
+from glasscast.evaluation.correlation import FloatArray, PairMoments
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
 from glasscast.models.forecast import ModelForecast
 
@@ -153,6 +153,6 @@ def compare_smoothness(
     defined = np.isfinite(true.local).all(axis=0)  # isolated particles have no local value
     correlation = np.full(len(rows), np.nan)
     if defined.any():
-        moments = Moments.of(predicted.local[:, defined], true.local[:, defined])
+        moments = PairMoments.of(predicted.local[:, defined], true.local[:, defined])
         correlation = moments.pearson()[0]
     return SmoothnessComparison(forecast.times, true, predicted, correlation)

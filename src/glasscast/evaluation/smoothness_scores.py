@@ -77,19 +77,19 @@ class SmoothnessEvaluation:
         rows = [row for row in shared if np.isfinite(forecast.values[row, mine]).all()]
         if not rows:
             return
-        part = ModelForecast(
+        shown = ModelForecast(
             configuration=truth,
             model=forecast.model,
             times=forecast.times[rows],
             values=forecast.values[rows],
         )
-        found = compare_smoothness(part, truth)
+        found = compare_smoothness(shown, truth)
         for row, time in enumerate(found.times):
             series = self.series.setdefault((forecast.model, float(time)), SmoothnessSeries())
             series.rayleigh_true.append(float(found.true.rayleigh[row]))
             series.rayleigh_predicted.append(float(found.predicted.rayleigh[row]))
             series.local_pearson.append(float(found.local_pearson[row]))
-            if sum(len(part) for part in series.local_true) < _KEPT:
+            if sum(map(len, series.local_true)) < _KEPT:
                 series.local_true.append(found.true.local[row])
                 series.local_predicted.append(found.predicted.local[row])
 

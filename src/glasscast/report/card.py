@@ -26,14 +26,14 @@ def card_text(name: str, record: Mapping[str, Any]) -> str:
     """
     record, card = dict(record), record["card"]
     points = state_points(record)
-    parts = [
+    paragraphs = [
         f"# {name}",
         _purpose(record, points),
         _facts(record, points),
         "## Use",
         _use(name, record),
         "## Data",
-        markdown_text(("part", "data", "configurations"), _data(card["data"])),
+        markdown_text(("use", "data", "configurations"), _data(card["data"])),
         "## Scores",
         "Pearson correlation of forecast and measurement over the particles of a configuration, "
         "mean over configurations with 95 % bootstrap interval, beside the noise ceiling: what a "
@@ -54,7 +54,7 @@ def card_text(name: str, record: Mapping[str, Any]) -> str:
         ", ".join(f"{package} {version}" for package, version in card["versions"].items())
         + f"; the training took {card['fit_seconds']:.0f} s.",
     ]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+    return "\n\n".join(paragraph.strip() for paragraph in paragraphs) + "\n"
 
 
 def _purpose(record: Mapping[str, Any], points: Sequence[StatePoint]) -> str:
@@ -88,11 +88,11 @@ def _use(name: str, record: Mapping[str, Any]) -> str:
     )
 
 
-def _data(parts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def _data(uses: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = []
-    for part, what in parts.items():
+    for use, what in uses.items():
         split = f", split {what['split']}" if what["split"] else ""
-        rows.append((part, escape_markdown(what["data"] + split), str(what["configurations"])))
+        rows.append((use, escape_markdown(what["data"] + split), str(what["configurations"])))
     return rows
 
 

@@ -91,7 +91,7 @@ class TransferAxes:
 
     models: Sequence[str]
     trainings: Sequence[str]
-    states: Sequence[str]
+    state_points: Sequence[str]
 
 
 def transfer_figures(scores: ScoreTable, order: TransferAxes) -> list[Illustration]:
@@ -116,7 +116,7 @@ def transfer_figure(
     scores = scores.select(metric=metric, species=species)
     stages = sorted(scores.values_of("time"))
     columns, rows = len(order.trainings), max(1, len(stages))
-    width = max(1.5, 0.55 * len(order.states) + 0.6)
+    width = max(1.5, 0.55 * len(order.state_points) + 0.6)
     figure = new_figure(max(4.8, width * columns + 0.8), 1.9 * rows + 0.9)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for line, stage in zip(panels, stages, strict=False):
@@ -126,7 +126,7 @@ def transfer_figure(
     for axes, training in zip(panels[0], order.trainings, strict=True):
         axes.set_title(f"trained on {escape_mathtext(training)}")
     panels[0, 0].set_ylim(correlation_limits(scores))
-    panels[0, 0].set_xlim(-0.4, len(order.states) - 0.6)
+    panels[0, 0].set_xlim(-0.4, len(order.state_points) - 0.6)
     figure.supylabel(METRIC_LABELS[metric], fontsize=9.5)
     figure.supxlabel("tested on", fontsize=9.5)
     legend_below(figure, panels[0, 0])
@@ -138,22 +138,22 @@ def transfer_figure(
         "test leaves the training, and whether training on all together loses against training at "
         "home.",
         alternative=f"{METRIC_LABELS[metric]}, of {species} particles, tested on "
-        f"{listed(order.states)}, of {listed(order.models)}; {columns} columns for training on "
-        f"{listed(order.trainings)}, {len(stages)} rows for the stages "
+        f"{listed(order.state_points)}, of {listed(order.models)}; {columns} columns for training "
+        f"on {listed(order.trainings)}, {len(stages)} rows for the stages "
         f"{listed([format_time(stage) for stage in stages])}.",
         figure=figure,
     )
 
 
 def _draw(axes: Axes, scores: ScoreTable, order: TransferAxes, training: str) -> None:
-    """Draw one panel: the ceiling of each state, then a line a model."""
-    places = {state: k for k, state in enumerate(order.states)}
+    """Draw one panel: the ceiling of each state point, then a line a model."""
+    places = {point: k for k, point in enumerate(order.state_points)}
     best = scores.ceilings("dataset")
     if best:
-        known = [state for state in order.states if state in best]
+        known = [point for point in order.state_points if point in best]
         axes.plot(
-            [places[state] for state in known],
-            [best[state] for state in known],
+            [places[point] for point in known],
+            [best[point] for point in known],
             color=GREY,
             ls="--",
             lw=1.2,
@@ -171,4 +171,6 @@ def _draw(axes: Axes, scores: ScoreTable, order: TransferAxes, training: str) ->
             elinewidth=1.0,
             label=escape_mathtext(model),
         )
-    axes.set_xticks(range(len(order.states)), [escape_mathtext(s) for s in order.states])
+    axes.set_xticks(
+        range(len(order.state_points)), [escape_mathtext(s) for s in order.state_points]
+    )

@@ -41,9 +41,9 @@ def asset(name: str) -> str:
     return (files(__package__) / "templates" / name).read_text(encoding="utf-8")
 
 
-def join(parts: Iterable[str]) -> Markup:
+def join(pieces: Iterable[str]) -> Markup:
     """Put HTML together; plain text among it is escaped."""
-    return Markup().join(parts)
+    return Markup().join(pieces)
 
 
 def paragraph(text: str) -> Markup:

@@ -40,9 +40,9 @@ def analyse(dataset: Dataset, out: Path, workspace: Workspace | None = None) -> 
     found = analyse_configurations(configurations, len(dataset), dataset.times)
     named = {"dataset": dataset.name, "configurations": len(dataset)}
     write_json(out / "analysis.json", named | found.record())
-    shared = {key: value for key, value in dataset.state.items() if key != "species"}
+    told = {k: v for k, v in dataset.state.items() if k != "species" and v is not None}
     sections = [
-        data_section({"name": dataset.name, "configurations": len(dataset), **shared}),
+        data_section({"name": dataset.name, "configurations": len(dataset), **told}),
         structure_section(found.structure),
         equilibration_section(found.equilibration),
         relaxation_section(found.dynamics),

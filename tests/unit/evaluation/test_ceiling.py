@@ -9,7 +9,7 @@ from glasscast.evaluation.ceiling import (
     noise_ceiling,
     spearman_brown,
 )
-from glasscast.evaluation.correlation import Moments, pearson, rmse
+from glasscast.evaluation.correlation import PairMoments, pearson, rmse
 
 
 def ensemble(signal, noise, runs, size, seed=0):
@@ -39,7 +39,7 @@ def test_noise_that_differs_between_particles():
 
 def test_floor_of_the_error_is_that_of_the_exact_predictor():
     exact, runs = ensemble(signal=0.5, noise=2.0, runs=32, size=100_000)
-    halves = Moments.of(runs[0::2].mean(axis=0), runs[1::2].mean(axis=0))
+    halves = PairMoments.of(runs[0::2].mean(axis=0), runs[1::2].mean(axis=0))
     assert error_floor(halves) == pytest.approx(2 / np.sqrt(32), rel=0.01)
     assert error_floor(halves) == pytest.approx(rmse([exact], [runs.mean(axis=0)]), rel=0.01)
 

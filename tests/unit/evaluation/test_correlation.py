@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 
 from glasscast.errors import ShapeError
 from glasscast.evaluation.correlation import (
-    Moments,
+    PairMoments,
     bootstrap_interval,
     bootstrap_weights,
     pearson,
@@ -88,7 +88,7 @@ def test_resampled_statistics_equal_those_of_repeated_configurations():
     rng = np.random.default_rng(3)
     x = [rng.normal(c, 1, 10 + c) for c in range(4)]
     y = [rng.normal(-c, 1, 10 + c) for c in range(4)]
-    moments = Moments.join([Moments.of(a, b) for a, b in zip(x, y, strict=True)])
+    moments = PairMoments.join([PairMoments.of(a, b) for a, b in zip(x, y, strict=True)])
     weights = np.array([[2.0, 0, 1, 1], [0, 4, 0, 0]])
     for row, drawn in enumerate([[0, 0, 2, 3], [1, 1, 1, 1]]):
         sample = [x[c] for c in drawn], [y[c] for c in drawn]
@@ -99,7 +99,7 @@ def test_resampled_statistics_equal_those_of_repeated_configurations():
 
 def test_moments_keep_further_axes():
     x, y = np.random.default_rng(1).normal(size=(2, 3, 50))
-    moments = Moments.of(x, y)
+    moments = PairMoments.of(x, y)
     assert moments.pearson().shape == (1, 3)
     np.testing.assert_allclose(
         moments.pearson()[0], [pearson(a, b) for a, b in zip(x, y, strict=True)]
@@ -118,7 +118,9 @@ def test_bootstrap_draws_as_many_configurations_as_there_are(configurations, see
 def test_bootstrap_error_of_a_mean_is_the_standard_error():
     # RMSE**2 is the mean of per-configuration squared errors: a plain mean of C numbers.
     squared = np.random.default_rng(2).uniform(1, 2, 100)
-    moments = Moments.join([Moments.of([np.sqrt(s), 0.0], [0.0, np.sqrt(s)]) for s in squared])
+    moments = PairMoments.join(
+        [PairMoments.of([np.sqrt(s), 0.0], [0.0, np.sqrt(s)]) for s in squared]
+    )
     samples = moments.rmse(bootstrap_weights(100, 20_000, 0)) ** 2
     error = np.std(squared) / 10
     assert samples.std() == pytest.approx(error, rel=0.03)
