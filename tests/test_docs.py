@@ -65,14 +65,6 @@ def test_commands_that_are_shown_exist(command, words):
     assert set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", words)) <= OPTIONS[command]
 
 
-def test_options_that_messages_name_exist():
-    known = set().union(*OPTIONS.values())
-    style_sheet = "page_style.py"  # its variables begin with two dashes too
-    for path in (p for p in (ROOT / "src").rglob("*.py") if p.name != style_sheet):
-        named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", path.read_text()))
-        assert named <= known | {"--help"}, path
-
-
 def test_help_tells_the_defaults_of_the_settings():
     command = typer.main.get_command(app).commands["equilibrium"]
     shown = {parameter.name: parameter.show_default for parameter in command.params}

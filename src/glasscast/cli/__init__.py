@@ -64,7 +64,7 @@ def _flag(parameter: str) -> str:
 
     group = typer.main.get_command(app)
     command = getattr(group, "commands", {}).get(next(iter(sys.argv[1:]), ""))
-    options = {p.name: p.opts[0] for p in command.params} if command else {}
+    options = {str(p.name).rstrip("_"): p.opts[0] for p in command.params} if command else {}
     if "option" in options and parameter in ReadOptions.model_fields:
         return f" (--option {parameter}=...)"
     found = options.get(parameter, "")

@@ -111,15 +111,15 @@ def export(
         list[Path] | None,
         typer.Option(help="scores.json of an evaluation to show as well, repeatable"),
     ] = None,
-    note: Annotated[
-        list[str] | None, typer.Option(help="a further limit for the card, repeatable")
+    notes: Annotated[
+        list[str] | None, typer.Option("--note", help="a further limit for the card, repeatable")
     ] = None,
 ) -> None:
     """Turn a training into a ready model: weights in single precision, and a model card."""
     from glasscast.workflows.describe import size_of
     from glasscast.workflows.export import export as workflow
 
-    workflow(training, out, scores=scores or (), notes=note or ())
+    workflow(training, out, scores=scores or (), notes=notes or ())
     console.print(
         f"ready model in {out}, {size_of(out) / 1e6:.2f} MB", highlight=False, soft_wrap=True
     )

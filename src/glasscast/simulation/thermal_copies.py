@@ -144,7 +144,8 @@ def make_copies(
     if not late:
         raise SettingsError(
             f"{dataset.name} has no label at {SEPARATION:g} times the {time:g} of the copies or "
-            "later; shorten --time"
+            "later; shorten their time",
+            "time",
         )
     check_engine(EngineSettings())
     parts = out / PARTS

@@ -205,7 +205,7 @@ def test_copies_are_not_used_at_times_they_do_not_hold_for(source, tmp_path):
 
 
 def test_what_cannot_be_copied_is_refused(source, tmp_path):
-    with pytest.raises(SettingsError, match="shorten --time"):
+    with pytest.raises(SettingsError, match="shorten their time"):
         make_copies(source, tmp_path / "copies", time=1.0)
     with pytest.raises(SettingsError, match="folder of their own"):
         make_copies(source, source, time=0.1)

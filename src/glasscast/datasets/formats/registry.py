@@ -170,7 +170,7 @@ def find_format(name: str) -> Format:
     SettingsError : listing the known names.
     """
     if name not in FORMATS:
-        raise SettingsError(f"unknown format '{name}'; known: {', '.join(FORMATS)}")
+        raise SettingsError(f"unknown format '{name}'; known: {', '.join(FORMATS)}", "format")
     return FORMATS[name]
 
 
