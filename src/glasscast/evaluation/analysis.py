@@ -17,9 +17,10 @@ import numpy as np
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
 from glasscast.evaluation.ceiling import ceiling_mean
-from glasscast.evaluation.correlation import FloatArray, PairMoments
+from glasscast.evaluation.correlation import PairMoments
 from glasscast.evaluation.directions import alignment, directedness
 from glasscast.evaluation.relaxation import MeanCurve, Relaxation, fit_relaxation, standard_error
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.correlations import radial_distributions, structure_factors
 from glasscast.liquid.interactions import species_name
 

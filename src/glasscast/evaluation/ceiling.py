@@ -34,7 +34,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from glasscast.evaluation.correlation import FloatArray, PairMoments
+from glasscast.evaluation.correlation import PairMoments
+from glasscast.liquid.box import FloatArray
 
 
 def spearman_brown(r: ArrayLike) -> FloatArray:

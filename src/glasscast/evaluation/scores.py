@@ -11,13 +11,9 @@ from numpy.typing import NDArray
 from glasscast.datasets.configuration import TARGETS, Configuration
 from glasscast.errors import ShapeError
 from glasscast.evaluation.ceiling import ceiling_mean, ceiling_pooled, error_floor
-from glasscast.evaluation.correlation import (
-    FloatArray,
-    PairMoments,
-    bootstrap_interval,
-    bootstrap_weights,
-)
+from glasscast.evaluation.correlation import PairMoments, bootstrap_interval, bootstrap_weights
 from glasscast.evaluation.score_table import METRICS, Score, ScoreTable
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import ModelForecast
 

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
-from glasscast.evaluation.correlation import FloatArray, PairMoments
+from glasscast.evaluation.correlation import PairMoments
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
 from glasscast.models.forecast import ModelForecast
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import write_atomically, write_json
-from glasscast.evaluation.correlation import FloatArray
 from glasscast.evaluation.smoothness import compare_smoothness
 from glasscast.evaluation.table_text import csv_text, unknown
+from glasscast.liquid.box import FloatArray
 from glasscast.models.forecast import ModelForecast
 
 #: Local values kept for the distribution, of the first configurations of each model and time.

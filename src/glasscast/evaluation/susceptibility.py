@@ -29,7 +29,8 @@ from numpy.typing import ArrayLike
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
-from glasscast.evaluation.correlation import FloatArray, bootstrap_interval, bootstrap_weights
+from glasscast.evaluation.correlation import bootstrap_interval, bootstrap_weights
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import ModelForecast
 

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from glasscast.evaluation.correlation import FloatArray
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation, SmoothnessSeries
 from glasscast.evaluation.susceptibility import SusceptibilityScore
+from glasscast.liquid.box import FloatArray
 from glasscast.report.illustration import Illustration, listed
 from glasscast.report.measured import MOST_TIMES, robust_limits
 from glasscast.report.score_figures import panels_of

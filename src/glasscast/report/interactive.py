@@ -8,14 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import ModelForecast
-from glasscast.report.measured import (
-    FloatArray,
-    drawn_diameters,
-    measured_values,
-    rank_within_species,
-)
+from glasscast.report.measured import drawn_diameters, measured_values, rank_within_species
 from glasscast.report.style import target_label
 
 #: Width of the box on the screen, in pixels, that particle sizes are reckoned from.

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from glasscast.evaluation.correlation import pearson
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import ModelForecast
 from glasscast.report.illustration import Illustration, listed
 from glasscast.report.measured import (
-    FloatArray,
     all_values,
     is_measured,
     measured_values,

@@ -14,10 +14,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.liquid.box import FloatArray
 from glasscast.models.forecast import ModelForecast
 from glasscast.report.illustration import Illustration, listed
 from glasscast.report.measured import (
-    FloatArray,
     drawn_diameters,
     measured_values,
     rank_within_species,
