@@ -12,9 +12,9 @@ import pytest
 
 from tests.cli.material import LR, botan_folder, contents, experiment
 
-#: The program with a checkpoint after every configuration instead of every half minute. It counts
-#: the files it opens or renames in its folder, and some time after one of them kills its whole
-#: group. Its last rename waits for that kill, which so interrupts the work however slow all is.
+#: The program counts the files it opens or renames in its folder, and some time after one of them
+#: kills its whole group. Its last rename waits for that kill, which so interrupts the work however
+#: slow all is.
 _PROGRAM = """
 import atexit, json, os, signal, sys, threading, time
 order = json.loads(sys.argv.pop(1))
@@ -40,7 +40,6 @@ def watch(event, arguments):
 
 sys.addaudithook(watch)
 atexit.register(lambda: print(json.dumps([seen, over - began])))
-import glasscast.models.linear as linear; linear._CHECKPOINT_EVERY = 0.0
 from glasscast.cli import main
 main()
 """
@@ -131,7 +130,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path, liquid, count):
         tmp_path / "e.yaml",
         liquid,
         train={"datasets": [str(liquid)]},
-        model=LR | {"order": 1},
+        model=LR | {"order": 1, "checkpoint_seconds": 0},  # after every configuration
     )
 
     def job(folder: Path) -> Job:

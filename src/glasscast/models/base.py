@@ -16,6 +16,7 @@ from glasscast.datasets.state_points import StatePoint, merged
 from glasscast.errors import ModelError, ShapeError
 from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import ModelForecast
+from glasscast.models.selection import SelectionScores
 from glasscast.models.settings import ModelSettings
 from glasscast.runtime import Workspace
 
@@ -103,6 +104,15 @@ class Model(ABC):
         late = first.times[:, None] >= since * (1 - 1e-9)
         values = np.where(late, mean, first.values).astype(np.float32)
         return replace(first, values=values, bonds=None, bond_change=None, uncertainty=None)
+
+    def selected(self, test: Iterable[Configuration]) -> list[SelectionScores]:
+        """Score the descriptors that the fit chose on test configurations; empty if it chose none.
+
+        Parameters
+        ----------
+        test : labelled configurations.
+        """
+        return []
 
     def parameter_count(self) -> int:
         """Numbers learned in ``fit``; none unless a model says otherwise."""

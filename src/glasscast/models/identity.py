@@ -12,8 +12,8 @@ from glasscast.errors import InputError
 from glasscast.models.files import WEIGHTS
 from glasscast.models.settings import ModelSettings
 
-#: Settings of training that change where and how fast the work is done, not its result.
-_NO_MATTER = ("device", "graph_memory", "checkpoint_every")
+#: Settings that change where and how fast the work is done, not its result.
+_NO_MATTER = ("device", "graph_memory", "checkpoint_every", "checkpoint_seconds")
 
 
 def by_content(settings: ModelSettings) -> ModelSettings:
@@ -55,11 +55,10 @@ def fit_identity(
     """
     known = by_content(settings).model_dump(mode="json")
     name, training = known.pop("name"), known.pop("training", {})
-    kept = {k: v for k, v in training.items() if k not in _NO_MATTER}
+    known |= {f"training.{key}": value for key, value in training.items()}
     return {
         "model": name,
-        **{f"setting {k}": v for k, v in known.items()},
-        **{f"setting training.{k}": v for k, v in kept.items()},
+        **{f"setting {k}": v for k, v in known.items() if k.split(".")[-1] not in _NO_MATTER},
         "seed": seed,
         "training set": data_identity(train),
         "validation set": data_identity(validation),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar, Self
@@ -19,16 +19,15 @@ from glasscast.models.identity import fit_identity
 from glasscast.models.linear_forecast import LinearForecaster
 from glasscast.models.ridge import (
     FloatArray,
-    Moments,
+    RidgeMoments,
     Selection,
     choose_penalty,
     forward_selection,
     ridge_path,
 )
+from glasscast.models.selection import SelectionScores, score_first
 from glasscast.models.settings import RidgeSettings
 from glasscast.progress import track
-
-_CHECKPOINT_EVERY = 30.0  # seconds between saves of the moments
 
 
 class LinearModel(LinearForecaster):
@@ -46,7 +45,7 @@ class LinearModel(LinearForecaster):
     settings: RidgeSettings
     settings_class: ClassVar[type[RidgeSettings]]
     selection_: dict[tuple[int, int], Selection]
-    moments_: list[Moments]
+    moments_: list[RidgeMoments]
 
     def fit(
         self,
@@ -84,7 +83,7 @@ class LinearModel(LinearForecaster):
         return self
 
     def _fit_species(
-        self, s: int, folds: list[Moments], keep: NDArray[np.int64], times: NDArray[np.int64]
+        self, s: int, folds: list[RidgeMoments], keep: NDArray[np.int64], times: NDArray[np.int64]
     ) -> None:
         """Fill weights of one species for some times with some of the descriptors."""
         penalties = self.settings.penalties
@@ -102,18 +101,18 @@ class LinearModel(LinearForecaster):
 
     def _fold_moments(
         self, train: Sequence[Configuration], seed: int, checkpoint: Path | None
-    ) -> list[list[Moments]]:
+    ) -> list[list[RidgeMoments]]:
         """Moments by species and fold; goes on from the checkpoint when it fits."""
         parents = parents_of(train)
-        parts = min(self.settings.folds, len(set(parents)))
-        if parts < 2 and len(self.settings.penalties) > 1:
+        count = min(self.settings.folds, len(set(parents)))
+        if count < 2 and len(self.settings.penalties) > 1:
             raise ModelError(
                 "one training configuration cannot choose between penalties; "
                 "add configurations or set a single penalty"
             )
-        members = fold_indices(parents, parts, seed) if parts > 1 else [list(range(len(train)))]
+        members = fold_indices(parents, count, seed) if count > 1 else [list(range(len(train)))]
         fold_of = {index: fold for fold, held in enumerate(members) for index in held}
-        state = _FitState(checkpoint)
+        state = _FitState(checkpoint, self.settings.checkpoint_seconds)
         self.trained_on_, self.state_points_ = [], ()
         reading = track(self.workspace.progress, f"fit {self.name}", train, len(train))
         for index, configuration in enumerate(reading):
@@ -126,7 +125,7 @@ class LinearModel(LinearForecaster):
             features = self.features(configuration)
             for s, species in enumerate(self.species_):
                 of_species = configuration.types == species
-                moments = Moments.of(
+                moments = RidgeMoments.of(
                     features[of_species],
                     labels[:, of_species].T.astype(np.float64),
                     state.origin(s, features[of_species]),
@@ -134,26 +133,50 @@ class LinearModel(LinearForecaster):
                 state.add(s, fold_of[index], moments)
             state.save_sometimes(index + 1)
         self.origin_ = np.stack([state.origins[s] for s in range(len(self.species_))])
-        return [[state.sums[s, fold] for fold in range(parts)] for s in range(len(self.species_))]
+        return [[state.sums[s, fold] for fold in range(count)] for s in range(len(self.species_))]
 
     def _fingerprint(self, train: Sequence[Configuration], seed: int) -> str:
         """Tell the checkpoint of a fit from those of others."""
         identity = fit_identity(self.settings, seed, train)
         return fingerprint_of(identity | {"times": self.times_.tolist()})
 
-    def ranking(self, species: int, time_index: int, count: int = 20) -> list[tuple[str, float]]:
-        """Return the descriptors forward selection took first, with the R they reach together.
+    def selected(self, test: Iterable[Configuration]) -> list[SelectionScores]:
+        """Score the first 1, 2, .. descriptors taken on test configurations, read once.
+
+        Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), figure 2.
 
         Raises
         ------
-        ModelError : if the model was fitted without ``select``.
+        ModelError : if descriptors were selected, but not in this process.
         """
-        key = (self.species_.index(species), time_index)
-        if key not in self.selection_:
-            raise ModelError("the model was fitted without forward selection; set 'select'")
-        chosen, names = self.selection_[key], self.feature_names()
-        pairs = zip(chosen.indices[:count], chosen.correlation[:count], strict=True)
-        return [(names[i], float(r)) for i, r in pairs]
+        if not getattr(self, "selection_", None):
+            return []
+        if not self.moments_:
+            raise ModelError("a saved model does not hold what its selection was made from; fit it")
+        held: dict[tuple[int, int], list[RidgeMoments]] = {key: [] for key in self.selection_}
+        for configuration in test:
+            labels, features = self.labels_to_score(configuration), self.features(configuration)
+            for (s, t), chosen in self.selection_.items():
+                mine = configuration.types == self.species_[s]
+                columns = features[np.ix_(mine, chosen.indices)]
+                target = labels[t, mine, None].astype(np.float64)
+                origin = self.origin_[s, chosen.indices]
+                held[s, t].append(RidgeMoments.of(columns, target, origin))
+        return [self._scores_of(s, t, moments) for (s, t), moments in held.items()]
+
+    def _scores_of(self, s: int, t: int, test: Sequence[RidgeMoments]) -> SelectionScores:
+        """Scores of what was selected for one species and time."""
+        chosen, names = self.selection_[s, t], self.feature_names()
+        training = self.moments_[s].columns(chosen.indices)
+        counts, scores = score_first(training, test, t, float(self.penalty_[s, t]))
+        return SelectionScores(
+            self.species_[s],
+            float(self.times_[t]),
+            tuple(names[i] for i in chosen.indices),
+            chosen.correlation,
+            counts,
+            scores,
+        )
 
     def record(self) -> dict[str, Any]:
         """Say what is saved as JSON; the descriptors selected among it."""
@@ -173,6 +196,7 @@ class LinearModel(LinearForecaster):
         """Take up what :meth:`record` gave."""
         super().restore(record)
         names = {name: i for i, name in enumerate(self.feature_names())}
+        self.moments_ = []
         self.selection_ = {
             (
                 self.species_.index(row["species"]),
@@ -185,7 +209,7 @@ class LinearModel(LinearForecaster):
         }
 
 
-def _total(folds: Sequence[Moments]) -> Moments:
+def _total(folds: Sequence[RidgeMoments]) -> RidgeMoments:
     total = folds[0]
     for fold in folds[1:]:
         total = total + fold
@@ -193,12 +217,18 @@ def _total(folds: Sequence[Moments]) -> Moments:
 
 
 class _FitState:
-    """Moments gathered so far, saved now and then so that a killed fit resumes."""
+    """Moments gathered so far, saved now and then so that a killed fit resumes.
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    Parameters
+    ----------
+    path : of the checkpoint; None keeps none.
+    pause : seconds between saves.
+    """
+
+    def __init__(self, path: Path | None, pause: float) -> None:
+        self.path, self.pause = path, pause
         self.done = 0
-        self.sums: dict[tuple[int, int], Moments] = {}
+        self.sums: dict[tuple[int, int], RidgeMoments] = {}
         self.origins: dict[int, FloatArray] = {}
         self._fingerprint = ""
         self._saved = monotonic()
@@ -222,7 +252,7 @@ class _FitState:
             elif kind == "count":
                 s, fold = int(rest[0]), int(rest[1])
                 sums = [arrays[f"{part}-{s}-{fold}"] for part in ("x", "y", "xx", "xy", "yy")]
-                self.sums[s, fold] = Moments(float(value), *sums)
+                self.sums[s, fold] = RidgeMoments(float(value), *sums)
 
     def origin(self, s: int, features: FloatArray) -> FloatArray:
         """Return the origin of a species: the mean of the first configuration."""
@@ -230,14 +260,14 @@ class _FitState:
             self.origins[s] = features.mean(axis=0)
         return self.origins[s]
 
-    def add(self, s: int, fold: int, moments: Moments) -> None:
+    def add(self, s: int, fold: int, moments: RidgeMoments) -> None:
         """Add the moments of one configuration."""
         known = self.sums.get((s, fold))
         self.sums[s, fold] = moments if known is None else known + moments
 
     def save_sometimes(self, done: int) -> None:
-        """Save when half a minute has passed since the last time."""
-        if self.path is None or monotonic() - self._saved < _CHECKPOINT_EVERY:
+        """Save when the pause since the last time is over."""
+        if self.path is None or monotonic() - self._saved < self.pause:
             return
         arrays: dict[str, NDArray[Any]] = {
             "fingerprint": np.array(self._fingerprint),

@@ -24,7 +24,7 @@ _CONSTANT = 1e-5  # a feature with a smaller spread carries no information and i
 
 
 @dataclass(frozen=True)
-class Moments:
+class RidgeMoments:
     """Sums over particles of features x (F,) and targets y (T,), about a fixed origin.
 
     Parameters
@@ -42,7 +42,7 @@ class Moments:
     yy: FloatArray
 
     @classmethod
-    def of(cls, features: FloatArray, targets: FloatArray, origin: FloatArray) -> Moments:
+    def of(cls, features: FloatArray, targets: FloatArray, origin: FloatArray) -> RidgeMoments:
         """Moments of some particles.
 
         Parameters
@@ -61,8 +61,8 @@ class Moments:
             np.square(targets).sum(axis=0),
         )
 
-    def __add__(self, other: Moments) -> Moments:
-        return Moments(
+    def __add__(self, other: RidgeMoments) -> RidgeMoments:
+        return RidgeMoments(
             self.count + other.count,
             self.x + other.x,
             self.y + other.y,
@@ -71,9 +71,9 @@ class Moments:
             self.yy + other.yy,
         )
 
-    def columns(self, keep: NDArray[np.int64]) -> Moments:
+    def columns(self, keep: NDArray[np.int64]) -> RidgeMoments:
         """Moments of a subset of the features."""
-        return Moments(
+        return RidgeMoments(
             self.count, self.x[keep], self.y, self.xx[np.ix_(keep, keep)], self.xy[keep], self.yy
         )
 
@@ -108,7 +108,7 @@ class Standardised:
     variance: FloatArray
 
     @classmethod
-    def of(cls, moments: Moments) -> Standardised:
+    def of(cls, moments: RidgeMoments) -> Standardised:
         """Standardise moments; features with a spread below 1e-5 are left out."""
         xx, xy, yy = moments.centred()
         spread = np.sqrt(np.maximum(np.diag(xx), 0.0))
@@ -125,7 +125,7 @@ class Standardised:
         )
 
 
-def ridge_path(moments: Moments, penalties: Sequence[float]) -> FloatArray:
+def ridge_path(moments: RidgeMoments, penalties: Sequence[float]) -> FloatArray:
     r"""Ridge weights of every penalty.
 
     Minimises :math:`\sum_n (y_n - \bar y - w \cdot z_n)^2 + \alpha |w|^2` over standardised
@@ -161,7 +161,7 @@ def ridge_path(moments: Moments, penalties: Sequence[float]) -> FloatArray:
     return out
 
 
-def residual_variance(moments: Moments, weights: FloatArray) -> FloatArray:
+def residual_variance(moments: RidgeMoments, weights: FloatArray) -> FloatArray:
     """Variance of y - w x over some particles; an offset common to all does not count.
 
     Parameters
@@ -177,7 +177,7 @@ def residual_variance(moments: Moments, weights: FloatArray) -> FloatArray:
     return variance - 2 * covariance + spread
 
 
-def pearson_from_moments(moments: Moments, weights: FloatArray) -> FloatArray:
+def pearson_from_moments(moments: RidgeMoments, weights: FloatArray) -> FloatArray:
     """Pearson correlation of w x with y over some particles: weights (A, F, T) -> (A, T)."""
     covariance, spread, variance = _forecast_moments(moments, weights)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -185,7 +185,7 @@ def pearson_from_moments(moments: Moments, weights: FloatArray) -> FloatArray:
 
 
 def _forecast_moments(
-    moments: Moments, weights: FloatArray
+    moments: RidgeMoments, weights: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Covariance of w x with y (A, T), variance of w x (A, T), and variance of y (T,)."""
     xx, xy, yy = moments.centred()
@@ -195,7 +195,7 @@ def _forecast_moments(
 
 
 def choose_penalty(
-    folds: Sequence[Moments], penalties: Sequence[float]
+    folds: Sequence[RidgeMoments], penalties: Sequence[float]
 ) -> tuple[NDArray[np.int64], FloatArray]:
     """Penalty of the least held-out residual variance, for each target.
 
@@ -231,7 +231,7 @@ class Selection:
     correlation: FloatArray
 
 
-def forward_selection(moments: Moments, target: int, count: int) -> Selection:
+def forward_selection(moments: RidgeMoments, target: int, count: int) -> Selection:
     r"""Take, one after the other, the feature that raises the multiple correlation most.
 
     Orthogonal least squares as a pivoted Cholesky factorisation of the correlation matrix:

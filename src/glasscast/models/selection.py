@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.configuration import Configuration
-from glasscast.errors import ModelError
-from glasscast.models.linear import LinearModel
-from glasscast.models.ridge import FloatArray, Moments, pearson_from_moments, ridge_path
+from glasscast.models.ridge import FloatArray, RidgeMoments, pearson_from_moments, ridge_path
 
 
 @dataclass(frozen=True)
@@ -35,55 +32,32 @@ class SelectionScores:
     test: FloatArray
 
 
-def selection_scores(
-    model: LinearModel, test: Iterable[Configuration], points: int = 24
-) -> list[SelectionScores]:
-    """Refit with the first 1, 2, .. descriptors taken and score each on test configurations.
-
-    Boattini et al., Phys. Rev. Lett. 127, 088007 (2021), figure 2. Each fit and score is made
-    from moments of the chosen descriptors; the test configurations are read once.
+def score_first(
+    training: RidgeMoments,
+    test: Sequence[RidgeMoments],
+    target: int,
+    penalty: float,
+    points: int = 24,
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """Refit with the first 1, 2, .. descriptors and score each fit on test configurations.
 
     Parameters
     ----------
-    model : fitted with ``select`` in this process.
-    test : labelled configurations.
+    training : moments of the descriptors in the order they were taken.
+    test : the same of each test configuration, with the target alone.
+    target : column of y in ``training``.
+    penalty : of the ridge regression.
     points : numbers of descriptors tried, log-spaced.
 
-    Raises
-    ------
-    ModelError : if the model was not fitted with forward selection.
+    Returns
+    -------
+    Numbers of descriptors (C,), and Pearson correlations (C,), mean over test configurations.
     """
-    if not getattr(model, "selection_", None) or not getattr(model, "moments_", None):
-        raise ModelError("fit the model with 'select' before scoring its selection")
-    held: dict[tuple[int, int], list[Moments]] = {key: [] for key in model.selection_}
-    for configuration in test:
-        labels, features = model.labels_to_score(configuration), model.features(configuration)
-        for (s, t), chosen in model.selection_.items():
-            mine = configuration.types == model.species_[s]
-            columns = features[np.ix_(mine, chosen.indices)]
-            target = labels[t, mine, None].astype(np.float64)
-            origin = model.origin_[s, chosen.indices]
-            held[s, t].append(Moments.of(columns, target, origin))
-    return [_scores(model, s, t, moments, points) for (s, t), moments in held.items()]
-
-
-def _scores(
-    model: LinearModel, s: int, t: int, held: list[Moments], points: int
-) -> SelectionScores:
-    chosen, names = model.selection_[s, t], model.feature_names()
-    total = model.moments_[s].columns(chosen.indices)
-    count = len(chosen.indices)
-    counts = np.unique(np.geomspace(1, count, points).round().astype(np.int64))
-    reached = []
-    for number in counts:
-        first = np.arange(number)
-        weights = ridge_path(total.columns(first), [model.penalty_[s, t]])[:, :, [t]]
-        reached.append(np.mean([pearson_from_moments(m.columns(first), weights) for m in held]))
-    return SelectionScores(
-        model.species_[s],
-        float(model.times_[t]),
-        tuple(names[i] for i in chosen.indices),
-        chosen.correlation,
-        counts,
-        np.array(reached),
-    )
+    most = len(training.x)
+    counts = np.unique(np.geomspace(1, most, points).round().astype(np.int64))
+    scores = []
+    for count in counts:
+        first = np.arange(count)
+        weights = ridge_path(training.columns(first), [penalty])[:, :, [target]]
+        scores.append(np.mean([pearson_from_moments(m.columns(first), weights) for m in test]))
+    return counts, np.array(scores)

@@ -64,6 +64,9 @@ class RidgeSettings(ModelSettings):
     select: int | None = Field(
         None, ge=1, description="keep only this many descriptors, chosen by forward selection"
     )
+    checkpoint_seconds: float = Field(
+        30.0, ge=0, description="pause between checkpoints of a fit that is under way"
+    )
 
 
 class NetworkSettings(ModelSettings):

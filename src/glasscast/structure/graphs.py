@@ -21,12 +21,10 @@ class Graph:
     types : (N,) int8 species of each node.
     edges : the directed edges: sender j, receiver i, vector ``r_j - r_i`` to the image of j that
         is meant; in a small box several edges join a pair, or a particle and images of itself.
-    cutoff : edges join particles closer than this, in sigma.
     """
 
     types: NDArray[np.int8]
     edges: Neighbours
-    cutoff: float
 
     @property
     def size(self) -> int:
@@ -62,7 +60,7 @@ def build_graph(configuration: Configuration, cutoff: float, structure: str = "p
     ShapeError : if the configuration lacks the structure.
     """
     positions = configuration.structure(structure)
-    return Graph(configuration.types, find_neighbours(positions, configuration.box, cutoff), cutoff)
+    return Graph(configuration.types, find_neighbours(positions, configuration.box, cutoff))
 
 
 def build_union_graph(configuration: Configuration, cutoff: float, structure: str) -> UnionGraph:
@@ -105,9 +103,7 @@ def build_union_graph(configuration: Configuration, cutoff: float, structure: st
         np.linalg.norm(vectors, axis=1),
         np.searchsorted(receivers, np.arange(size + 1)),
     )
-    return UnionGraph(
-        configuration.types, edges, cutoff, np.linalg.norm(later, axis=1), displacements
-    )
+    return UnionGraph(configuration.types, edges, np.linalg.norm(later, axis=1), displacements)
 
 
 def _edge_rows(positions: FloatArray, box: FloatArray, cutoff: float, turns: IntArray) -> IntArray:

@@ -83,13 +83,11 @@ def train(
 
 def report_selection(model: Model, test: Dataset, out: Path) -> None:
     """Write the ranked descriptors and the curve of their score, if the model selected any."""
-    from glasscast.models.linear import LinearModel
-    from glasscast.models.selection import selection_scores
     from glasscast.report.score_figures import selection_figure
 
-    if not isinstance(model, LinearModel) or not model.selection_:
+    found = model.selected(test)
+    if not found:
         return
-    found = selection_scores(model, test)
     record = [
         {
             "species": species_name(row.species),

@@ -7,9 +7,9 @@ from glasscast.errors import InputError, ModelError, SettingsError
 from glasscast.models import lr as module
 from glasscast.models.lr import LinearSettings, ShellAveragedRegression
 from glasscast.models.registry import REGISTRY, build, load_model, model_class, settings_class
-from glasscast.models.selection import selection_scores
 from glasscast.structure.descriptors.shells import RadialShells, ShellDescriptors
 from tests.conftest import labelled
+from tests.steps import KilledError
 
 
 @pytest.fixture(autouse=True)
@@ -76,23 +76,24 @@ def test_saved_and_loaded_it_forecasts_the_same_bits(liquids, tmp_path):
     np.testing.assert_array_equal(
         model.predict(liquids[5]).values, again.predict(liquids[5]).values
     )
-    assert again.ranking(0, 1) == model.ranking(0, 1)
+    kept, found = again.selection_, model.selection_
+    assert kept.keys() == found.keys() == {(s, t) for s in (0, 1) for t in (0, 1)}
+    for key, chosen in found.items():
+        np.testing.assert_array_equal(kept[key].indices, chosen.indices)
+        np.testing.assert_allclose(kept[key].correlation, chosen.correlation)
 
 
-def test_forward_selection_keeps_what_it_ranks(liquids):
+def test_forward_selection_keeps_what_it_takes(liquids):
     model = ShellAveragedRegression(settings(select=3)).fit(liquids[:4])
-    ranked = model.ranking(0, 1)
-    assert len(ranked) == 3
-    assert [r for _, r in ranked] == sorted(r for _, r in ranked)
-    assert np.count_nonzero(model.weights_[0, :, 1]) == 3
-    assert all(name in model.feature_names() for name, _ in ranked)
-    with pytest.raises(ModelError, match="without forward selection"):
-        ShellAveragedRegression(settings()).fit(liquids[:3]).ranking(0, 0)
+    chosen = model.selection_[0, 1]
+    assert len(chosen.indices) == 3
+    assert chosen.correlation.tolist() == sorted(chosen.correlation)
+    assert set(np.flatnonzero(model.weights_[0, :, 1])) == set(chosen.indices)
 
 
-def test_scores_of_the_first_descriptors_equal_models_with_that_many(liquids):
+def test_scores_of_the_first_descriptors_equal_models_with_that_many(liquids, tmp_path):
     fitted = ShellAveragedRegression(settings(select=5, penalties=(1.0,))).fit(liquids[:4])
-    rows = selection_scores(fitted, liquids[4:])
+    rows = fitted.selected(liquids[4:])
     assert {(row.species, row.time) for row in rows} == {
         (s, t) for s in (0, 1) for t in (1.0, 10.0)
     }
@@ -103,8 +104,10 @@ def test_scores_of_the_first_descriptors_equal_models_with_that_many(liquids):
         )
         expected = np.mean([correlation(few, c)[1] for c in liquids[4:]])
         assert reached == pytest.approx(expected, abs=1e-5)
-    with pytest.raises(ModelError, match="with 'select'"):
-        selection_scores(ShellAveragedRegression(settings()).fit(liquids[:3]), liquids[4:])
+    fitted.save(tmp_path)
+    with pytest.raises(ModelError, match="a saved model does not hold"):
+        load_model(tmp_path).selected(liquids[4:])
+    assert ShellAveragedRegression(settings()).fit(liquids[:3]).selected(liquids[4:]) == []
 
 
 @pytest.mark.parametrize(("kind", "columns"), [("radial", 18), ("angular", 8), ("both", 26)])
@@ -114,43 +117,44 @@ def test_settings_choose_the_descriptors(liquids, kind, columns):
     assert model.features(liquids[0]).shape == (200, 3 * columns)
 
 
-def test_a_killed_fit_resumes_with_identical_bits(liquids, tmp_path, monkeypatch):
-    monkeypatch.setattr("glasscast.models.linear._CHECKPOINT_EVERY", 0.0)
+class Described(ShellAveragedRegression):
+    """Tells which configurations were described, and dies at one of them."""
+
+    def __init__(self, settings, dies_at=None):
+        super().__init__(settings)
+        self.dies_at, self.described = dies_at, []
+
+    def features(self, configuration):
+        if configuration.name == self.dies_at:
+            raise KilledError
+        self.described.append(configuration.name)
+        return super().features(configuration)
+
+
+def test_a_killed_fit_resumes_with_identical_bits(liquids, tmp_path):
     whole = ShellAveragedRegression(settings()).fit(liquids[:5])
-    path = tmp_path / "checkpoint.npz"
-
-    killed = ShellAveragedRegression(settings())
-    features = killed.features
-
-    def dies_at_the_fourth(configuration):
-        if configuration.name == "c3":
-            raise KeyboardInterrupt
-        return features(configuration)
-
-    killed.features = dies_at_the_fourth
-    with pytest.raises(KeyboardInterrupt):
-        killed.fit(liquids[:5], checkpoint=path)
+    path, often = tmp_path / "checkpoint.npz", settings(checkpoint_seconds=0)
+    with pytest.raises(KilledError):
+        Described(often, dies_at="c3").fit(liquids[:5], checkpoint=path)
     assert path.exists()
-    resumed = ShellAveragedRegression(settings())
-    computed = []
-    original = resumed.features
-    resumed.features = lambda c: computed.append(c.name) or original(c)
-    resumed.fit(liquids[:5], checkpoint=path)
-    assert computed == ["c3", "c4"]
+    resumed = Described(often).fit(liquids[:5], checkpoint=path)
+    assert resumed.described == ["c3", "c4"]
     np.testing.assert_array_equal(resumed.weights_, whole.weights_)
     np.testing.assert_array_equal(resumed.intercept_, whole.intercept_)
     assert not path.exists()
 
 
-def test_a_checkpoint_of_another_fit_is_not_used(liquids, tmp_path, monkeypatch):
-    monkeypatch.setattr("glasscast.models.linear._CHECKPOINT_EVERY", 0.0)
-    path = tmp_path / "checkpoint.npz"
-    other = ShellAveragedRegression(settings(order=0))
-    other.fit(liquids[:3])
-    state = other._fold_moments(liquids[:3], 0, path)  # leaves its checkpoint behind
+@pytest.mark.parametrize("other", [{"order": 0}, {"seed": 1}, {"train": "c0 c2 c1 c3 c4"}], ids=str)
+def test_a_checkpoint_of_another_fit_is_not_used(liquids, tmp_path, other):
+    path, often = tmp_path / "checkpoint.npz", {"checkpoint_seconds": 0}
+    order = other.get("train", "c0 c1 c2 c3 c4").split()
+    train = sorted(liquids[:5], key=lambda c: order.index(c.name))
+    changed = settings(**often, order=other.get("order", 1))
+    with pytest.raises(KilledError):
+        Described(changed, "c3").fit(train, seed=other.get("seed", 0), checkpoint=path)
     assert path.exists()
-    assert len(state) == 2
-    model = ShellAveragedRegression(settings()).fit(liquids[:5], checkpoint=path)
+    model = Described(settings(**often)).fit(liquids[:5], checkpoint=path)
+    assert len(model.described) == 5
     expected = ShellAveragedRegression(settings()).fit(liquids[:5])
     np.testing.assert_array_equal(model.weights_, expected.weights_)
 

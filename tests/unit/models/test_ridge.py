@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
 from glasscast.models.ridge import (
-    Moments,
+    RidgeMoments,
     choose_penalty,
     forward_selection,
     pearson_from_moments,
@@ -35,7 +35,7 @@ def test_ridge_equals_scikit_learn(seed, penalty):
     spread = x.std(axis=0)
     z = (x - x.mean(axis=0)) / np.where(spread > 1e-5, spread, 1.0)
     expected = Ridge(alpha=penalty).fit(z, y)
-    weights = ridge_path(Moments.of(x, y, x[0]), [penalty])[0]
+    weights = ridge_path(RidgeMoments.of(x, y, x[0]), [penalty])[0]
     np.testing.assert_allclose(
         (x - x.mean(axis=0)) @ weights + y.mean(axis=0), expected.predict(z), rtol=1e-6, atol=1e-6
     )
@@ -44,8 +44,8 @@ def test_ridge_equals_scikit_learn(seed, penalty):
 
 def test_moments_add_up_whatever_the_order_and_the_parts():
     x, y = data(0)
-    whole = Moments.of(x, y, x[0])
-    parts = reduce(add, (Moments.of(x[k::7], y[k::7], x[0]) for k in range(7)))
+    whole = RidgeMoments.of(x, y, x[0])
+    parts = reduce(add, (RidgeMoments.of(x[k::7], y[k::7], x[0]) for k in range(7)))
     for name in ("x", "y", "xx", "xy", "yy"):
         np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-9, atol=1e-6)
     assert parts.count == 300
@@ -54,8 +54,8 @@ def test_moments_add_up_whatever_the_order_and_the_parts():
 def test_scores_from_moments_equal_scores_from_predictions():
     x, y = data(1)
     test_x, test_y = data(2)
-    weights = ridge_path(Moments.of(x, y, x[0]), [1.0, 50.0])
-    test = Moments.of(test_x, test_y, x[0])
+    weights = ridge_path(RidgeMoments.of(x, y, x[0]), [1.0, 50.0])
+    test = RidgeMoments.of(test_x, test_y, x[0])
     for a in range(2):
         predicted = test_x @ weights[a]
         left = test_y - predicted
@@ -67,7 +67,7 @@ def test_scores_from_moments_equal_scores_from_predictions():
 def test_cross_validation_equals_refitting_each_fold():
     folds = [data(k) for k in range(4)]
     penalties = [1.0, 1e3, 1e6]
-    _, found = choose_penalty([Moments.of(x, y, folds[0][0][0]) for x, y in folds], penalties)
+    _, found = choose_penalty([RidgeMoments.of(x, y, folds[0][0][0]) for x, y in folds], penalties)
     for a, penalty in enumerate(penalties):
         left = []
         for held, (test_x, test_y) in enumerate(folds):
@@ -82,8 +82,8 @@ def test_cross_validation_equals_refitting_each_fold():
 def test_noise_calls_for_a_heavy_penalty_and_clean_data_for_a_light_one():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(4, 60, 30))
-    clean = [Moments.of(f, f[:, :1].copy(), np.zeros(30)) for f in x]
-    noise = [Moments.of(f, rng.normal(size=(60, 1)), np.zeros(30)) for f in x]
+    clean = [RidgeMoments.of(f, f[:, :1].copy(), np.zeros(30)) for f in x]
+    noise = [RidgeMoments.of(f, rng.normal(size=(60, 1)), np.zeros(30)) for f in x]
     penalties = [1e-3, 1.0, 1e3, 1e6]
     assert choose_penalty(clean, penalties)[0][0] == 0
     assert choose_penalty(noise, penalties)[0][0] >= 2
@@ -93,7 +93,7 @@ def test_noise_calls_for_a_heavy_penalty_and_clean_data_for_a_light_one():
 @given(seed=st.integers(0, 999))
 def test_forward_selection_equals_refitting_at_each_step(seed):
     x, y = data(seed)
-    chosen = forward_selection(Moments.of(x, y, x[0]), 1, 6)
+    chosen = forward_selection(RidgeMoments.of(x, y, x[0]), 1, 6)
     taken: list[int] = []
     centred = x - x.mean(axis=0)
     target = y[:, 1] - y[:, 1].mean()
@@ -112,6 +112,6 @@ def test_forward_selection_stops_when_nothing_is_left_to_take():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(50, 2))
     doubled = np.column_stack([x, x @ [[1.0], [2.0]], np.ones(50)])
-    chosen = forward_selection(Moments.of(doubled, x[:, :1], np.zeros(4)), 0, 4)
+    chosen = forward_selection(RidgeMoments.of(doubled, x[:, :1], np.zeros(4)), 0, 4)
     assert len(chosen.indices) <= 2
     assert chosen.correlation[-1] == pytest.approx(1.0)
