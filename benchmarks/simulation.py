@@ -15,14 +15,13 @@ from glasscast.config import checked
 from glasscast.datasets.dataset import Dataset
 from glasscast.liquid.definition import load_liquid
 from glasscast.runtime import peak_mb
-from glasscast.simulation.campaign.run import simulate
-from glasscast.simulation.engine import maxwell_boltzmann
-from glasscast.simulation.ensembles import NVE
+from glasscast.simulation.engine import NVE, maxwell_boltzmann
 from glasscast.simulation.executors import Scheduler
 from glasscast.simulation.isoconfigurational import run_isoconfigurational
-from glasscast.simulation.lammps.executable import open_engine
-from glasscast.simulation.settings import EngineSettings, SimulationSettings
+from glasscast.simulation.registry import load_engine
+from glasscast.simulation.settings import SimulationSettings
 from glasscast.workflows.demo import sample_folder
+from glasscast.workflows.simulate import simulate
 
 LIQUID, TEMPERATURE, RUNS = load_liquid("ka"), 0.64, 2
 START = Dataset.open(sample_folder())[0]
@@ -51,23 +50,20 @@ def pipeline() -> int:
         TIMES,
         RUNS,
         (1, 0),
-        EngineSettings(),
+        load_engine(),
     )
     return result.particle_steps
 
 
 def bare() -> int:
     """Make the same runs, each by one LAMMPS command in one go, nothing looked at."""
-    with open_engine(LIQUID, START.types, START.box, EngineSettings()) as running:
+    with load_engine().open(LIQUID, START.types, START.box) as system:
         for run in range(RUNS):
             rng = np.random.default_rng([1, 0, run])
             velocities = maxwell_boltzmann(TEMPERATURE, LIQUID.masses[START.types], 3, rng)
-            running.place(START.positions, velocities)
-            for line in NVE().commands():
-                running.command(line)
-            running.command(f"run {STEPS}")
-            for line in NVE().end():
-                running.command(line)
+            system.place(START.positions[None], velocities[None])
+            for _ in system.integrate(NVE(), [STEPS]):
+                pass
     return RUNS * STEPS * START.size
 
 
@@ -119,7 +115,7 @@ if __name__ == "__main__":
         if sys.argv[1] in ("pipeline", "bare LAMMPS"):
             import vesin  # noqa: F401  brings torch; loading is no part of the rate
 
-            with open_engine(LIQUID, np.zeros(1, int), np.full(3, 9.0)):
+            with load_engine().open(LIQUID, np.zeros(1, int), np.full(3, 9.0)):
                 pass
         started = perf_counter()
         work = VARIANTS[sys.argv[1]]()

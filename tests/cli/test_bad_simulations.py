@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import yaml
 
-from glasscast.simulation import equilibration
 from glasscast.simulation.lammps import library
+from glasscast.simulation.lammps.engine import Lammps
 from tests.cli.material import contents
 
 SETTINGS = {
@@ -33,7 +33,7 @@ def idle(monkeypatch):
     def begun(*_):
         raise AssertionError("work was begun")
 
-    monkeypatch.setattr(equilibration, "open_engine", begun)
+    monkeypatch.setattr(Lammps, "open", begun)
 
 
 def lattice(**changes):
@@ -53,6 +53,8 @@ def lattice(**changes):
         ({"cage": {"radius": 0.45}}, "cage: box side 6.3 is smaller than twice the cutoff 3.4"),
         ({"liquid": "kaa"}, "unknown liquid 'kaa'; built in: ka"),
         ({"engine": {"executable": ["no-lmp"]}}, "engine.executable 'no-lmp' is not found: load"),
+        ({"engine": {"name": "lamps"}}, "there is no engine 'lamps'; did you mean 'lammps'?"),
+        ({"engine": {"thread": 2}}, "unknown key 'engine.thread'; did you mean 'threads'?"),
         ({"splits": {"train": 2}}, "splits: 2 configurations are named of 1"),
     ],
 )

@@ -13,7 +13,8 @@ import yaml
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.models.registry import load_model
-from glasscast.simulation.equilibrium import completed
+from glasscast.simulation.equilibrium_positions import completed
+from glasscast.simulation.registry import load_engine
 from glasscast.workflows import fits as fits_workflow
 from glasscast.workflows.demo import sample_folder
 from tests.cli.material import LR, botan_folder, contents, experiment, snapshot
@@ -330,7 +331,7 @@ def test_a_snapshot_without_the_equilibrium_positions_of_the_model_gets_them(
     folder, source = tmp_path / "minima", Dataset.open(liquid)
     writer = DatasetWriter(folder)
     for c in source[:3]:
-        writer.add(completed(c, ["inherent"]), "")
+        writer.add(completed(c, ["inherent"], load_engine()), "")
     writer.finish({"train": source.names[:2], "test": [source.names[2]]})
     model = {**LR, "structure": "inherent"}
     path = experiment(tmp_path / "e.yaml", folder, model=model)

@@ -7,9 +7,15 @@ import pytest
 
 from glasscast.liquid.box import minimum_image, wrap
 from glasscast.liquid.definition import load_liquid
-from glasscast.simulation.inherent import find_inherent
+from glasscast.simulation.equilibrium_positions import find_inherent
+from glasscast.simulation.registry import load_engine
+from glasscast.simulation.settings import InherentSettings
 
 pytestmark = [pytest.mark.realdata, pytest.mark.lammps]
+
+
+def minimum(liquid, positions, types, box):
+    return find_inherent(liquid, positions, types, box, InherentSettings(), load_engine())
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +36,8 @@ def test_ka2d_inherent_structures_lie_in_the_published_minimum(ka2d):
     liquid = load_liquid("ka2d")
     loose = np.linalg.norm(liquid.forces(published, types, box), axis=1).max()
     assert 0.05 < loose < 0.5
-    ours = find_inherent(liquid, start, types, box)
-    finished = find_inherent(liquid, published, types, box)
+    ours = minimum(liquid, start, types, box)
+    finished = minimum(liquid, published, types, box)
     assert ours.converged
     assert finished.converged
     off = minimum_image(ours.positions - finished.positions, box)
@@ -51,7 +57,7 @@ def test_ka_inherent_energy_of_a_real_configuration(real_data):
     # the energy that LAMMPS and an independent sum gave for this configuration
     thermal = liquid.energies(wrap(positions, box), types, box)
     assert thermal.mean() == pytest.approx(-6.18433298338449, abs=1e-12)
-    result = find_inherent(liquid, positions, types, box)
+    result = minimum(liquid, positions, types, box)
     assert result.converged
     # one configuration among ten whose energies lie within about 0.01 of each other
     assert -6.87 < result.energy < -6.83

@@ -12,6 +12,7 @@ from rich.table import Table
 from glasscast.cli.options import (
     Address,
     Cluster,
+    Engine,
     Liquid,
     Out,
     Overrides,
@@ -114,8 +115,8 @@ def simulate(
 ) -> None:
     """Make a dataset: equilibrate, isoconfigurational ensembles, inherent and cage states."""
     from glasscast.config import read
-    from glasscast.simulation.campaign.run import simulate as workflow
     from glasscast.simulation.settings import SimulationSettings
+    from glasscast.workflows.simulate import simulate as workflow
 
     with workspace_for(1) as workspace:
         dataset = workflow(
@@ -146,6 +147,7 @@ def equilibrium(
         typer.Option(help="largest force in an inherent structure", show_default="1e-08"),
     ] = None,
     seed: Annotated[int, typer.Option(help="of the Monte Carlo", min=0)] = 1,
+    engine: Engine = None,
     workers: Workers = 1,
     scheduler: SchedulerKind = "processes",
     address: Address = None,
@@ -154,7 +156,7 @@ def equilibrium(
     """Add equilibrium positions to a dataset: inherent structures, cage states, or both."""
     from glasscast.config import checked
     from glasscast.simulation import settings
-    from glasscast.simulation.equilibrium import add_equilibrium
+    from glasscast.workflows.add_equilibrium import add_equilibrium
 
     tolerance = {} if force_tolerance is None else {"force_tolerance": force_tolerance}
     sampling = {k: v for k, v in (("radius", radius), ("cycles", cycles)) if v is not None}
@@ -168,6 +170,7 @@ def equilibrium(
             liquid=liquid,
             temperature=temperature,
             seed=seed,
+            engine=engine,
             scheduler=scheduler_for(scheduler, workers, address, cluster),
             progress=workspace.progress,
         )
@@ -189,13 +192,14 @@ def thermal_copies(
     liquid: Liquid = None,
     temperature: Temperature = None,
     seed: Annotated[int, typer.Option(help="of the velocities", min=0)] = 1,
+    engine: Engine = None,
     workers: Workers = 1,
     scheduler: SchedulerKind = "processes",
     address: Address = None,
     cluster: Cluster = None,
 ) -> None:
     """Make more snapshots of the same structures to train on, by short runs from each."""
-    from glasscast.simulation.thermal_copies import make_copies
+    from glasscast.workflows.make_copies import make_copies
 
     with workspace_for(1) as workspace:
         made = make_copies(
@@ -206,6 +210,7 @@ def thermal_copies(
             liquid=liquid,
             temperature=temperature,
             seed=seed,
+            engine=engine,
             scheduler=scheduler_for(scheduler, workers, address, cluster),
             progress=workspace.progress,
         )

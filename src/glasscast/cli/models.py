@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glasscast.cli.options import (
+    Engine,
     ModelName,
     Out,
     Overrides,
@@ -79,6 +80,7 @@ def predict(
     copy_time: Annotated[
         float, typer.Option(help="between the snapshot and its copies, far below the model's times")
     ] = 5.0,
+    engine: Engine = None,
     report: Annotated[bool, typer.Option(help="write report.html as well")] = True,
     threads: Threads = 0,
 ) -> None:
@@ -96,6 +98,7 @@ def predict(
             temperature=temperature,
             copies=copies,
             copy_time=copy_time,
+            engine=engine,
             workspace=workspace,
         )
         if report:

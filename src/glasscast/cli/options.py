@@ -39,6 +39,13 @@ Cluster = Annotated[
     list[str] | None,
     typer.Option(help="key=value for Slurm jobs, such as queue, cores, memory, walltime"),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="what moves the particles: a name, or a YAML file with an 'engine' block, such as "
+        "that of a simulation; default: lammps"
+    ),
+]
 ModelName = Annotated[
     str,
     typer.Option(

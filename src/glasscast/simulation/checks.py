@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from glasscast.errors import InputError, ShapeError
-from glasscast.liquid.box import check_cutoff, wrap
+from glasscast.liquid.box import FloatArray, check_cutoff, wrap
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.cage import check_cage
-from glasscast.simulation.lammps.executable import find_executable
-from glasscast.simulation.lammps.library import start_lammps
-from glasscast.simulation.settings import CageSettings, EngineSettings
-
-FloatArray = NDArray[np.float64]
+from glasscast.simulation.engine import IntArray
+from glasscast.simulation.settings import CageSettings
 
 
 def check_snapshot(
     source: Path | str,
     liquid: Liquid,
     positions: FloatArray,
-    types: NDArray[np.integer[Any]],
+    types: IntArray,
     box: FloatArray,
     cage: CageSettings | None = None,
 ) -> None:
@@ -39,7 +34,6 @@ def check_snapshot(
     ------
     InputError : for another dimension, unknown species, a box too small for the potential or the
         cage, or overlapping particles.
-    SettingsError, MissingExtraError : if the liquid or this installation allow no cage state.
     """
     try:
         if len(box) != liquid.dimension:
@@ -67,16 +61,3 @@ def check_snapshot(
                 f"apart, {ratio[worst]:.2g} of their diameter",
                 "check the units, the box and the liquid",
             )
-
-
-def check_engine(settings: EngineSettings) -> None:
-    """Start LAMMPS once, if it is the library, or look for the executable.
-
-    Raises
-    ------
-    MissingExtraError : saying what to install.
-    """
-    if settings.executable:
-        find_executable(settings)
-    else:
-        start_lammps([]).close()

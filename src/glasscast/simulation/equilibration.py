@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glasscast.errors import SettingsError
-from glasscast.liquid.box import check_cutoff, wrap
+from glasscast.liquid.box import FloatArray, check_cutoff, wrap
 from glasscast.liquid.correlations import bond_order, self_intermediate_scattering
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.engine import Engine, maxwell_boltzmann
-from glasscast.simulation.ensembles import NPT, NVT, Ensemble
-from glasscast.simulation.lammps.commands import time_step
-from glasscast.simulation.lammps.executable import open_engine
-from glasscast.simulation.settings import EngineSettings, EquilibrationSettings
+from glasscast.simulation.engine import (
+    NPT,
+    NVT,
+    Engine,
+    Ensemble,
+    IntArray,
+    State,
+    System,
+    maxwell_boltzmann,
+)
+from glasscast.simulation.settings import EquilibrationSettings
 
-FloatArray = NDArray[np.float64]
 _BLOCKS = 50  # samples of energy, temperature and pressure in each stretch
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """A liquid at one moment, enough to go on from.
+@dataclass(frozen=True, eq=False)
+class Equilibrated:
+    """A liquid at one moment, and what speaks for its equilibrium.
 
     Parameters
     ----------
-    positions : (N, d) wrapped.
-    velocities : (N, d).
-    box : (d,).
+    state : one replica, wrapped.
     evidence : of equilibrium, see :class:`Evidence`; as JSON values.
     """
 
-    positions: FloatArray
-    velocities: FloatArray
-    box: FloatArray
+    state: State
     evidence: dict[str, Any]
 
 
@@ -66,7 +67,7 @@ class Evidence:
 
 
 def lattice(
-    liquid: Liquid, types: NDArray[np.integer[Any]], box: FloatArray, rng: np.random.Generator
+    liquid: Liquid, types: IntArray, box: FloatArray, rng: np.random.Generator
 ) -> FloatArray:
     """Place particles on random sites of a close-packed lattice that fills the box.
 
@@ -116,11 +117,12 @@ def first_snapshot(
     particles: int,
     temperature: float,
     settings: EquilibrationSettings,
-    seed: list[int],
+    seed: Sequence[int],
+    engine: Engine,
+    *,
     density: float | None = None,
     pressure: float | None = None,
-    engine: EngineSettings | None = None,
-) -> Snapshot:
+) -> Equilibrated:
     """Make one equilibrated configuration from nothing.
 
     Lattice, a short minimisation, ``hot_time`` at ``hot_temperature`` in a box ``expansion`` times
@@ -130,50 +132,54 @@ def first_snapshot(
     ----------
     seed : seed sequence; everything random comes from it.
     """
-    engine = engine or EngineSettings()
     rng = np.random.default_rng(seed)
     types, box = liquid.types(particles), box_of(liquid, particles, density)
     wide = box * settings.expansion
-    step = time_step(liquid, engine)
+    step = engine.time_step(liquid)
     hot, quench = round(settings.hot_time / step), round(settings.quench_time / step)
     if settings.expansion > 1 and quench == 0:
         raise SettingsError("equilibration.quench_time must be positive with an expansion")
     masses = liquid.masses[types]
-    with open_engine(liquid, types, wide, engine) as running:
-        running.place(lattice(liquid, types, wide, rng))
-        running.minimise(1e-3, 500)
+    with engine.open(liquid, types, wide) as system:
+        system.place(lattice(liquid, types, wide, rng)[None])
+        system.minimise(1e-3, 500)
         velocities = maxwell_boltzmann(settings.hot_temperature, masses, liquid.dimension, rng)
-        running.place(running.positions(), velocities)
+        system.place(system.state().positions, velocities[None])
         hottest = settings.hot_temperature
-        _advance(running, NVT(hottest, hottest, settings.damping), hot)
+        _advance(system, NVT(hottest, hottest, settings.damping), hot)
         sides = tuple(box.tolist()) if settings.expansion > 1 else None
-        _advance(running, NVT(hottest, temperature, settings.damping, sides), quench)
-        positions, velocities = running.positions(), running.velocities()
-    snapshot = Snapshot(wrap(positions, box), velocities, box, {})
+        _advance(system, NVT(hottest, temperature, settings.damping, sides), quench)
+        state = system.state()
+    quenched = State(wrap(state.positions, box), state.velocities, box[None])
     return next_snapshot(
-        liquid, types, snapshot, temperature, settings.time, settings, pressure, engine
+        liquid, types, quenched, temperature, settings.time, settings, engine, pressure=pressure
     )
 
 
 def next_snapshot(
     liquid: Liquid,
-    types: NDArray[np.integer[Any]],
-    snapshot: Snapshot,
+    types: IntArray,
+    state: State,
     temperature: float,
     time: float,
     settings: EquilibrationSettings,
+    engine: Engine,
+    *,
     pressure: float | None = None,
-    engine: EngineSettings | None = None,
-) -> Snapshot:
+) -> Equilibrated:
     """Go on from a snapshot with the thermostat for some time, watching for equilibrium.
 
-    A fresh engine starts from the stored state each time, so that a chain of snapshots is the
+    A fresh system starts from the stored state each time, so that a chain of snapshots is the
     same whether or not it was interrupted between them.
+
+    Parameters
+    ----------
+    state : one replica.
     """
-    engine = engine or EngineSettings()
-    steps = round(time / time_step(liquid, engine))
+    step = engine.time_step(liquid)
+    steps = round(time / step)
     if steps == 0:
-        return snapshot
+        return Equilibrated(state, {})
     ensemble: Ensemble = NVT(temperature, temperature, settings.damping)
     if pressure is not None:
         ensemble = NPT(
@@ -186,15 +192,20 @@ def next_snapshot(
     a = types == 0
     stored: dict[int, FloatArray] = {}
     thermo: list[tuple[float, float, float]] = []
-    with open_engine(liquid, types, snapshot.box, engine) as running:
-        running.place(snapshot.positions, snapshot.velocities)
-        for sample in running.integrate(ensemble, sorted({*marks, *wanted})):
-            if sample.step in wanted:
-                stored[sample.step] = sample.positions[a]
-            if sample.step in marks and sample.step:
-                thermo.append((sample.potential_energy, sample.pressure, sample.temperature))
-        final, box, velocities = running.positions(), running.box(), running.velocities()
-    step = time_step(liquid, engine)
+    with engine.open(liquid, types, state.box[0]) as system:
+        system.place(state.positions, state.velocities)
+        for reading in system.integrate(ensemble, sorted({*marks, *wanted})):
+            if reading.step in wanted:
+                stored[reading.step] = reading.positions[0, a]
+            if reading.step in marks and reading.step:
+                thermo.append(
+                    (
+                        float(reading.potential_energy[0]),
+                        float(reading.pressure[0]),
+                        float(reading.temperature[0]),
+                    )
+                )
+        final = system.state()
     wavenumber = 2 * np.pi / liquid.sigma[0, 0]
     lags = [lag for lag in lags if middle + lag <= steps]
     scattering = [
@@ -204,7 +215,7 @@ def next_snapshot(
         ]
         for begin in (0, middle)
     ]
-    inside = wrap(final, box)
+    inside = wrap(final.positions, final.box[0])
     evidence = Evidence(
         time=steps * step,
         energy=_halves([t[0] for t in thermo]),
@@ -212,14 +223,14 @@ def next_snapshot(
         temperature=_halves([t[2] for t in thermo]),
         lags=[lag * step for lag in lags],
         scattering=scattering,
-        bond_order=bond_order(inside, box),
+        bond_order=bond_order(inside[0], final.box[0]),
     )
-    return Snapshot(inside, velocities, box, asdict(evidence))
+    return Equilibrated(State(inside, final.velocities, final.box), asdict(evidence))
 
 
-def _advance(running: Engine, ensemble: Ensemble, steps: int) -> None:
+def _advance(system: System, ensemble: Ensemble, steps: int) -> None:
     if steps:
-        for _ in running.integrate(ensemble, [steps]):
+        for _ in system.integrate(ensemble, [steps]):
             pass
 
 

@@ -4,55 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.datasets.targets import TargetAccumulator
 from glasscast.errors import SimulationError
-from glasscast.liquid.box import wrap
+from glasscast.liquid.box import FloatArray, wrap
 from glasscast.liquid.correlations import (
     mean_squared_displacement,
     self_intermediate_scattering,
 )
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.engine import Sample, maxwell_boltzmann
-from glasscast.simulation.ensembles import NVE
-from glasscast.simulation.lammps.commands import steps_of, time_step
-from glasscast.simulation.lammps.executable import open_engine
-from glasscast.simulation.settings import EngineSettings
-
-FloatArray = NDArray[np.float64]
-
-
-class Accumulator(Protocol):
-    """Reduces displacements to targets as they come; nothing else is kept of a trajectory."""
-
-    def add(self, time_index: int, run: int, displacements: FloatArray) -> None:
-        """Take in the (N, d) displacements of one run at one time."""
-
-    def result(self) -> dict[str, Any]:
-        """Fields of a Configuration."""
-
-
-#: Makes an accumulator from (positions, types, box, times, sigma).
-AccumulatorFactory = Callable[
-    [FloatArray, NDArray[np.int8], FloatArray, FloatArray, FloatArray], Accumulator
-]
-
-
-def target_accumulator(
-    positions: FloatArray,
-    types: NDArray[np.int8],
-    box: FloatArray,
-    times: FloatArray,
-    sigma: FloatArray,
-) -> Accumulator:
-    """Make the accumulator of all targets of the library."""
-    from glasscast.datasets.targets import TargetAccumulator
-
-    accumulator: Accumulator = TargetAccumulator(positions, types, box, times, sigma)
-    return accumulator
+from glasscast.simulation.engine import NVE, Engine, IntArray, Reading, maxwell_boltzmann, steps_of
 
 
 @dataclass(frozen=True)
@@ -90,10 +55,10 @@ def run_isoconfigurational(
     temperature: float,
     times: Sequence[float],
     runs: int,
-    seed: tuple[int, int] | list[int],
-    engine: EngineSettings | None = None,
+    seed: Sequence[int],
+    engine: Engine,
+    *,
     keep_trajectories: bool = False,
-    accumulator: AccumulatorFactory = target_accumulator,
     progress: Callable[[int], None] | None = None,
 ) -> Production:
     r"""Run R trajectories from one configuration and average what happens to each particle.
@@ -119,12 +84,11 @@ def run_isoconfigurational(
     SimulationError : if a run breaks down, or its energy drifts by more than 1e-2 per particle.
     SettingsError : for a temperature that is not positive or times that a step cannot tell apart.
     """
-    engine = engine or EngineSettings()
-    step = time_step(liquid, engine)
+    step = engine.time_step(liquid)
     steps = steps_of(times, step)
     start = wrap(positions, box)
     realised = np.round(np.array(steps) * step, 10)
-    sums = accumulator(start, types, box, realised, liquid.sigma)
+    sums = TargetAccumulator(start, types, box, realised, liquid.sigma)
     kept = (
         np.empty((runs, len(steps), *start.shape), dtype=np.float32) if keep_trajectories else None
     )
@@ -140,20 +104,20 @@ def run_isoconfigurational(
         if progress is not None:
             progress(done)
 
-    for run, index, sample in nve_runs(
-        liquid, start, types, box, temperature, steps, runs, seed, engine, count
+    for chunk, index, reading in nve_runs(
+        liquid, start, types, box, temperature, steps, runs, seed, engine, progress=count
     ):
-        energies[run, index] = sample.energy
+        energies[chunk, index] = reading.energy
         if index == 0:
             continue
-        displacements = sample.positions - start
-        sums.add(index - 1, run, displacements)
-        state[run, index - 1] = sample.temperature, sample.pressure
-        moved = displacements[a]
-        scattering[index - 1] += self_intermediate_scattering(moved, wavenumber) / runs
-        squared[index - 1] += mean_squared_displacement(moved) / runs
-        if kept is not None:
-            kept[run, index - 1] = displacements
+        state[chunk, index - 1] = np.stack([reading.temperature, reading.pressure], axis=1)
+        for run, displacements in zip(chunk, reading.positions - start, strict=True):
+            sums.add(index - 1, run, displacements)
+            moved = displacements[a]
+            scattering[index - 1] += self_intermediate_scattering(moved, wavenumber) / runs
+            squared[index - 1] += mean_squared_displacement(moved) / runs
+            if kept is not None:
+                kept[run, index - 1] = displacements
     change = energies[:, 1:] - energies[:, :1]
     return Production(
         fields=dict(sums.result()) | {"times": realised},
@@ -171,50 +135,59 @@ def run_isoconfigurational(
 def nve_runs(
     liquid: Liquid,
     start: FloatArray,
-    types: NDArray[np.int8],
+    types: IntArray,
     box: FloatArray,
     temperature: float,
     steps: Sequence[int],
     runs: int,
     seed: Sequence[int],
-    engine: EngineSettings,
+    engine: Engine,
+    *,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[tuple[int, int, Sample]]:
+) -> Iterator[tuple[range, int, Reading]]:
     """Integrate runs with fresh velocities from one configuration, thermostat off.
+
+    As many runs as the engine takes go side by side, as its replicas.
 
     Parameters
     ----------
     start : (N, d), wrapped.
-    steps : at which samples are taken after the start.
+    steps : at which readings are taken after the start.
     seed : run k draws its velocities with the seed sequence ``[*seed, k]``.
-    progress : called with the particle-steps of each finished run.
+    progress : called with the particle-steps of runs that are finished.
 
     Yields
     ------
-    Run, number of the sample (0 at the start), and the sample with unwrapped positions.
+    Numbers of the runs that the replicas are, number of the reading (0 at the start), reading.
 
     Raises
     ------
     SimulationError : if a run breaks down, or its energy drifts by more than 1e-2 per particle.
     """
-    masses = liquid.masses[types]
-    with open_engine(liquid, types, box, engine) as running:
-        for run in range(runs):
-            rng = np.random.default_rng([*seed, run])
-            running.place(start, maxwell_boltzmann(temperature, masses, liquid.dimension, rng))
-            before, energies = running.work, []
-            for index, sample in enumerate(running.integrate(NVE(), [0, *steps])):
-                energies.append(sample.energy)
-                yield run, index, sample
-            _check_energy(np.array(energies), run)
+    masses, together = liquid.masses[types], engine.capabilities.replicas or runs
+    with engine.open(liquid, types, box) as system:
+        for first in range(0, runs, together):
+            chunk = range(first, min(first + together, runs))
+            generators = (np.random.default_rng([*seed, run]) for run in chunk)
+            velocities = np.stack(
+                [maxwell_boltzmann(temperature, masses, len(box), rng) for rng in generators]
+            )
+            before, energies = system.work, []
+            system.place(np.repeat(start[None], len(chunk), axis=0), velocities)
+            for index, reading in enumerate(system.integrate(NVE(), [0, *steps])):
+                energies.append(reading.energy)
+                yield chunk, index, reading
+            _check_energies(np.array(energies), chunk)
             if progress is not None:
-                progress(running.work - before)
+                progress(system.work - before)
 
 
-def _check_energy(energies: FloatArray, run: int) -> None:
-    """Refuse a run whose energy is not conserved at all: its time step is too long."""
-    drift = np.abs(energies - energies[0]).max()
-    if drift > 1e-2:
+def _check_energies(energies: FloatArray, runs: range) -> None:
+    """Refuse runs, (T, R), whose energy is not conserved at all: their time step is too long."""
+    drifts = np.abs(energies - energies[0]).max(axis=0)
+    worst = int(np.argmax(drifts))
+    if drifts[worst] > 1e-2:
         raise SimulationError(
-            f"run {run}: the energy per particle drifted by {drift:.2g}; shorten engine.time_step"
+            f"run {runs[worst]}: the energy per particle drifted by {drifts[worst]:.2g}; shorten "
+            "engine.time_step"
         )

@@ -17,19 +17,7 @@ from glasscast.config import Settings
 from glasscast.datasets.published import TIME_TABLES
 from glasscast.datasets.splits import split_sizes
 from glasscast.liquid.definition import is_liquid_file
-
-
-class EngineSettings(Settings):
-    """How LAMMPS is run; of these only ``time_step`` and ``skin`` touch the result's rounding."""
-
-    threads: int = Field(default=1, ge=1, description="OpenMP threads of one task")
-    suffix: str = Field(default="omp", description="accelerated styles: omp, opt, none, kk, gpu")
-    skin: float = Field(default=0.25, gt=0, description="neighbour list skin, in sigma")
-    time_step: float | None = Field(default=None, gt=0, description="default: the liquid's own")
-    executable: tuple[str, ...] | None = Field(
-        default=None,
-        description="command line of an external LAMMPS, such as [mpirun, -np, 8, lmp]",
-    )
+from glasscast.simulation.registry import ChosenEngine, default_settings
 
 
 class EquilibrationSettings(Settings):
@@ -109,7 +97,7 @@ class SimulationSettings(Settings):
     )
     inherent: InherentSettings | None = InherentSettings()
     cage: CageSettings | None = None
-    engine: EngineSettings = EngineSettings()
+    engine: ChosenEngine = Field(default_factory=default_settings)
     keep_trajectories: bool = False
     compact: bool = Field(
         default=False, description="round labels far below their error: a third of the space"

@@ -35,8 +35,10 @@ from glasscast.report.sections import (
     view_section,
 )
 from glasscast.runtime import Workspace
-from glasscast.simulation.equilibrium import completed
-from glasscast.simulation.thermal_copies import SEPARATION, copies_of
+from glasscast.simulation.copies import SEPARATION, copies_of
+from glasscast.simulation.engine import Engine
+from glasscast.simulation.equilibrium_positions import completed
+from glasscast.simulation.registry import EngineChoice, load_engine
 from glasscast.workflows.forecast import Forecast
 
 _DRAWN = 4  # snapshots in the figures of a report
@@ -53,6 +55,7 @@ def predict(
     temperature: float | None = None,
     copies: int = 0,
     copy_time: float = 5.0,
+    engine: EngineChoice | None = None,
     workspace: Workspace | None = None,
 ) -> list[Forecast]:
     """Forecast every snapshot in some files.
@@ -72,6 +75,8 @@ def predict(
     liquid, temperature : to find equilibrium positions with, where a file does not tell.
     copies, copy_time : forecast the mean over so many thermal copies as well, this long after the
         snapshot; only at times far longer.
+    engine : that finds equilibrium positions and runs copies; see
+        :func:`glasscast.simulation.registry.load_engine`.
 
     Raises
     ------
@@ -80,7 +85,7 @@ def predict(
     SettingsError : if equilibrium positions are needed of a liquid or temperature not known.
     """
     given = StatePoint.stated(liquid, temperature, density)
-    fitted = load_model(model, workspace)
+    fitted, moved_by = load_model(model, workspace), load_engine(engine)
     forecasts: list[Forecast] = []
     for path in snapshots:
         said: set[str] = set()
@@ -88,9 +93,10 @@ def predict(
             try:
                 needs = examine(fitted, snapshot, given, copies > 0)
                 remarks = _say(path, needs, said)
-                whole = [complete(snapshot, needs)]
+                whole = [complete(snapshot, needs, moved_by)]
                 if copies:
-                    whole += copies_of(whole[0], copies, copy_time, needs.liquid, needs.temperature)
+                    state = needs.liquid, needs.temperature
+                    whole += copies_of(whole[0], copies, copy_time, moved_by, *state)
                 made = fitted.predict_mean(whole, SEPARATION * copy_time)
             except (ModelError, ShapeError, SettingsError) as error:
                 raise error.of(path) from None
@@ -183,14 +189,14 @@ def examine(
     return Needs(missing, point.liquid, point.temperature, named, tuple(remarks))
 
 
-def complete(snapshot: Configuration, needs: Needs) -> Configuration:
+def complete(snapshot: Configuration, needs: Needs, engine: Engine) -> Configuration:
     """Return the snapshot with what it lacked.
 
     Raises
     ------
-    SettingsError, InputError : see :func:`glasscast.simulation.equilibrium.completed`.
+    SettingsError, InputError : see :func:`glasscast.simulation.equilibrium_positions.completed`.
     """
-    snapshot = completed(snapshot, needs.missing, needs.liquid, needs.temperature)
+    snapshot = completed(snapshot, needs.missing, engine, needs.liquid, needs.temperature)
     if not needs.named:
         return snapshot
     return snapshot.with_fields(metadata={**snapshot.metadata, "liquid": needs.liquid})

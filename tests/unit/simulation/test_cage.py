@@ -9,11 +9,17 @@ from scipy.spatial.transform import Rotation
 from glasscast.errors import MissingExtraError, SettingsError, ShapeError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.definition import LiquidSettings, load_liquid
-from glasscast.simulation.cage import find_cage
+from glasscast.simulation import cage
+from glasscast.simulation.engine import Confined
+from glasscast.simulation.monte_carlo import MonteCarlo
 from glasscast.simulation.settings import CageSettings
 from tests.liquids import lennard_jones_rows, tabulated
 
 pytest.importorskip("numba")
+
+
+def find_cage(liquid, start, types, box, temperature, seed, settings=CageSettings()):  # noqa: B008
+    return cage.find_cage(liquid, start, types, box, temperature, seed, settings, MonteCarlo())
 
 
 def soft(epsilon=1.0, sigma=1.0, cutoff=2.0, form="lj-polynomial", **more):
@@ -134,6 +140,20 @@ def test_rotating_the_pair_rotates_the_answer():
     one = find_cage(liquid, start, np.zeros(2, int), box, 0.8, [1], settings).displacement
     two = find_cage(liquid, turned, np.zeros(2, int), box, 0.8, [2], settings).displacement
     np.testing.assert_allclose(two, one @ turn.T, atol=0.004)
+
+
+def test_a_sampler_goes_on_from_where_the_particles_are(rng):
+    """The spheres are around the places of the particles when the sampling begins."""
+    liquid, start, types, box = liquid_like(rng)
+    confined = Confined(1.0, 0.1, 0, 1, 0.1, 0.4, (1,))
+    with MonteCarlo().open(liquid, types, box) as system:
+        system.place(start[None])
+        for sweep in (1, 2, 3):
+            before = system.state().positions
+            list(system.sample(confined, [20]))
+            moved = np.linalg.norm(system.state().positions - before, axis=-1)
+            assert 0.05 < moved.max() < 0.1, sweep
+    assert np.linalg.norm(system.state().positions[0] - start, axis=1).max() > 0.1
 
 
 def test_errors_name_what_is_wrong(rng, monkeypatch):

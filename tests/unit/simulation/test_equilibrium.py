@@ -17,11 +17,12 @@ from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import GlasscastError, SettingsError, SimulationError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.definition import load_liquid
-from glasscast.simulation import equilibrium
 from glasscast.simulation.equilibration import first_snapshot
-from glasscast.simulation.equilibrium import PARTS, EquilibriumPlan, add_equilibrium
+from glasscast.simulation.equilibrium_positions import EquilibriumPlan
 from glasscast.simulation.executors import Scheduler
+from glasscast.simulation.registry import load_engine
 from glasscast.simulation.settings import CageSettings, EquilibrationSettings, InherentSettings
+from glasscast.workflows.add_equilibrium import RESULTS, add_equilibrium
 from tests.cli.material import contents
 
 pytestmark = pytest.mark.lammps
@@ -35,13 +36,13 @@ def configurations():
     liquid, times = load_liquid("ka"), np.array([1.0])
     for k in range(3):
         short = EquilibrationSettings(hot_time=1, quench_time=1, time=1)
-        snapshot = first_snapshot(liquid, SIZE, 1.0, short, [7, k])
+        snapshot = first_snapshot(liquid, SIZE, 1.0, short, [7, k], load_engine()).state
         labels = np.random.default_rng(k).random((1, SIZE))
         yield {
             "name": f"c{k}",
-            "positions": snapshot.positions,
+            "positions": snapshot.positions[0],
             "types": liquid.types(SIZE),
-            "box": snapshot.box,
+            "box": snapshot.box[0],
             "times": times,
             "propensity": labels,
         }
@@ -105,9 +106,9 @@ def test_both_fields_are_added_and_nothing_else_changes(dataset, reference):
 def test_only_what_changed_settings_touch_is_made_anew(dataset, monkeypatch):
     made, find = [], EquilibriumPlan.find
 
-    def counted(self, part, snapshot):
-        made.append((snapshot.name, part))
-        return find(self, part, snapshot)
+    def counted(self, field, snapshot):
+        made.append((snapshot.name, field))
+        return find(self, field, snapshot)
 
     monkeypatch.setattr(EquilibriumPlan, "find", counted)
     add_equilibrium(dataset, INHERENT, None)
@@ -136,7 +137,7 @@ def test_workers_do_not_change_a_byte(dataset, reference):
 
 _PROGRAM = (
     "import sys\n"
-    "from glasscast.simulation.equilibrium import add_equilibrium\n"
+    "from glasscast.workflows.add_equilibrium import add_equilibrium\n"
     "from tests.unit.simulation.test_equilibrium import CAGE, INHERENT\n"
     "from glasscast.simulation.executors import Scheduler\n"
     "from pathlib import Path\n"
@@ -148,7 +149,7 @@ _PROGRAM = (
 
 @pytest.mark.parametrize(
     ("finished", "workers"),
-    [(1, 1), *(pytest.param(k, 1 + k % 2, marks=pytest.mark.slow) for k in range(6))],
+    [(1, 1), *(pytest.param(k, 1 + k % 2, marks=pytest.mark.slow) for k in range(1, 6))],
 )
 def test_a_killed_call_goes_on_without_making_anything_twice(
     dataset, reference, tmp_path, monkeypatch, finished, workers
@@ -160,20 +161,20 @@ def test_a_killed_call_goes_on_without_making_anything_twice(
         start_new_session=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    parts = dataset / PARTS
-    # parts last until all six are there; a rename shows each
-    while process.poll() is None and len(list(parts.glob("*.npz"))) < finished:
+    results = dataset / RESULTS
+    # results last until all six are there; a rename shows each
+    while process.poll() is None and len(list(results.glob("*.npz"))) < finished:
         time.sleep(0.001)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    left = {file.name for file in parts.glob("*.npz")}
+    assert process.wait() == -signal.SIGKILL
+    left = {file.name for file in results.glob("*.npz")}
     assert finished <= len(left) < 6
     Dataset.open(dataset).verify()
     made, find = set(), EquilibriumPlan.find
 
-    def counted(self, part, snapshot):
-        made.add(f"{snapshot.name}.{part}.npz")
-        return find(self, part, snapshot)
+    def counted(self, field, snapshot):
+        made.add(f"{snapshot.name}.{field}.npz")
+        return find(self, field, snapshot)
 
     monkeypatch.setattr(EquilibriumPlan, "find", counted)
     add_equilibrium(dataset, INHERENT, CAGE)
@@ -185,10 +186,10 @@ def test_a_killed_call_goes_on_without_making_anything_twice(
 def test_a_failing_configuration_leaves_the_dataset_and_keeps_the_others(dataset, monkeypatch):
     before, find = contents(dataset), EquilibriumPlan.find
 
-    def flaky(self, part, snapshot):
+    def flaky(self, field, snapshot):
         if snapshot.name == "c1":
             raise SimulationError("it broke")
-        return find(self, part, snapshot)
+        return find(self, field, snapshot)
 
     with monkeypatch.context() as patch:
         patch.setattr(EquilibriumPlan, "find", flaky)
@@ -196,8 +197,8 @@ def test_a_failing_configuration_leaves_the_dataset_and_keeps_the_others(dataset
             add_equilibrium(dataset, INHERENT, None)
     found = contents(dataset)
     assert {name: found[name] for name in before} == before
-    parts = {f"{PARTS}/c0.inherent.npz", f"{PARTS}/c2.inherent.npz"}
-    assert found.keys() - before.keys() == parts
+    results = {f"{RESULTS}/c0.inherent.npz", f"{RESULTS}/c2.inherent.npz"}
+    assert found.keys() - before.keys() == results
     assert all(c.inherent is not None for c in add_equilibrium(dataset, INHERENT, None))
 
 
@@ -207,7 +208,7 @@ def test_liquid_and_temperature_come_from_somewhere_and_never_contradict(
     silent = write(tmp_path / "silent", snapshots)
     known = write(tmp_path / "known", snapshots, liquid="ka", temperature=1.0)
     own = write(tmp_path / "own", snapshots, liquid="mine", temperature=1.0)
-    monkeypatch.setattr(equilibrium, "finish", None)  # nothing may be computed
+    monkeypatch.setattr(EquilibriumPlan, "find", None)  # nothing may be computed
     for folder, options, message in [
         (silent, {"temperature": 1.0}, "liquid: does not say which liquid it is of"),
         (silent, {"liquid": "ka"}, "tells no temperature, needed by cage states"),
@@ -244,5 +245,5 @@ def test_overlapping_particles_are_named_before_any_work(tmp_path, snapshots):
     folder = write(tmp_path / "bad", bad, liquid="ka", temperature=1.0)
     with pytest.raises(GlasscastError, match=r"c1\.npz: particles 4 and 7 overlap: they are 0\.00"):
         add_equilibrium(folder, INHERENT, None)
-    assert not (folder / PARTS).exists()
+    assert not (folder / RESULTS).exists()
     shutil.rmtree(folder)

@@ -1,41 +1,59 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from glasscast.errors import SettingsError, SimulationError
 from glasscast.liquid.box import minimum_image, wrap
 from glasscast.liquid.definition import load_liquid
-from glasscast.simulation.equilibration import box_of, first_snapshot, lattice, next_snapshot
-from glasscast.simulation.inherent import find_inherent
-from glasscast.simulation.isoconfigurational import run_isoconfigurational
-from glasscast.simulation.settings import (
-    EngineSettings,
-    EquilibrationSettings,
-    InherentSettings,
+from glasscast.liquid.interactions import Liquid
+from glasscast.simulation.equilibration import (
+    Equilibrated,
+    box_of,
+    first_snapshot,
+    lattice,
+    next_snapshot,
 )
+from glasscast.simulation.equilibrium_positions import find_inherent
+from glasscast.simulation.isoconfigurational import run_isoconfigurational
+from glasscast.simulation.lammps.engine import Lammps
+from glasscast.simulation.lammps.settings import LammpsSettings
+from glasscast.simulation.settings import EquilibrationSettings, InherentSettings
 
 pytestmark = pytest.mark.lammps
+LAMMPS = Lammps(LammpsSettings())
 SHORT = EquilibrationSettings(hot_time=2, quench_time=2, time=6)
 N = 300
 
 
+@dataclass(frozen=True)
+class Made:
+    liquid: Liquid
+    positions: np.ndarray
+    types: np.ndarray
+    box: np.ndarray
+    equilibrated: Equilibrated
+
+
 @pytest.fixture(scope="module")
-def state():
+def made():
     liquid = load_liquid("ka")
-    snapshot = first_snapshot(liquid, N, 1.0, SHORT, [1, 0])
-    return liquid, snapshot, liquid.types(N)
+    found = first_snapshot(liquid, N, 1.0, SHORT, [1, 0], LAMMPS)
+    state = found.state
+    return Made(liquid, state.positions[0], liquid.types(N), state.box[0], found)
 
 
-def run(state, times=(0.05, 0.1, 1.0), runs=4, temperature=1.0, seed=(3, 0), **more):
-    liquid, snapshot, types = state
+def run(made, times=(0.05, 0.1, 1.0), runs=4, temperature=1.0, seed=(3, 0), engine=LAMMPS, **more):
+    state = made.positions, made.types, made.box
     return run_isoconfigurational(
-        liquid, snapshot.positions, types, snapshot.box, temperature, times, runs, seed, **more
+        made.liquid, *state, temperature, times, runs, seed, engine, **more
     )
 
 
-def test_targets_are_the_averages_of_the_trajectories(state):
-    result = run(state, keep_trajectories=True)
+def test_targets_are_the_averages_of_the_trajectories(made):
+    result = run(made, keep_trajectories=True)
     moved = result.trajectories.astype(float)  # (R, T, N, d)
     fields = result.fields
     np.testing.assert_allclose(fields["times"], [0.05, 0.1, 1.0])
@@ -43,79 +61,76 @@ def test_targets_are_the_averages_of_the_trajectories(state):
     np.testing.assert_allclose(fields["propensity"], lengths.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(fields["tendency"], moved.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(fields["propensity_halves"][0], lengths[::2].mean(0), rtol=1e-5)
-    a = state[2] == 0
+    a = made.types == 0
     squared = np.mean(np.sum(moved[:, :, a] ** 2, axis=-1), axis=(0, 2))
     np.testing.assert_allclose(result.squared_displacement, squared, rtol=1e-5)
     assert result.particle_steps == 4 * 200 * N
 
 
-def test_short_times_are_ballistic(state):
+def test_short_times_are_ballistic(made):
     """Before any collision the mean-square displacement is 3 T t^2."""
-    result = run(state, times=(0.005, 0.01), runs=16, engine=EngineSettings(time_step=0.001))
+    result = run(made, times=(0.005, 0.01), runs=16, engine=Lammps(LammpsSettings(time_step=0.001)))
     expected = 3 * 1.0 * np.array([0.005, 0.01]) ** 2
     np.testing.assert_allclose(result.squared_displacement, expected, rtol=0.03)
 
 
-def test_runs_differ_and_equal_seeds_repeat_bit_for_bit(state):
-    first, again, other = run(state), run(state), run(state, seed=(3, 1))
+def test_runs_differ_and_equal_seeds_repeat_bit_for_bit(made):
+    first, again, other = run(made), run(made), run(made, seed=(3, 1))
     for key, value in first.fields.items():
         np.testing.assert_array_equal(again.fields[key], value)
     assert not np.array_equal(other.fields["propensity"], first.fields["propensity"])
 
 
-def test_energy_and_temperature_are_watched(state):
-    result = run(state)
+def test_energy_and_temperature_are_watched(made):
+    result = run(made)
     assert result.drift.shape == (4,)
     assert 0 < np.abs(result.drift).max() <= result.fluctuation < 2e-3
     assert result.temperature == pytest.approx(1.0, abs=0.1)
 
 
-def test_a_time_step_that_does_not_conserve_energy_is_refused(state):
+def test_a_time_step_that_does_not_conserve_energy_is_refused(made):
     with pytest.raises(
         SimulationError, match=r"drifted by .*; shorten engine\.time_step|LAMMPS st"
     ):
-        run(state, times=(2.0,), engine=EngineSettings(time_step=0.02))
+        run(made, times=(2.0,), engine=Lammps(LammpsSettings(time_step=0.02)))
 
 
-def test_impossible_temperature_is_refused(state):
+def test_impossible_temperature_is_refused(made):
     with pytest.raises(SettingsError, match=r"temperature must be positive, got -0\.5"):
-        run(state, temperature=-0.5)
+        run(made, temperature=-0.5)
 
 
-def test_kept_trajectories_follow_the_particles_out_of_the_box(state):
-    _, snapshot, _ = state
-    moved = run(state, times=(20.0,), runs=2, keep_trajectories=True).trajectories[0, 0]
-    folded = minimum_image(moved.astype(float), snapshot.box)
+def test_kept_trajectories_follow_the_particles_out_of_the_box(made):
+    moved = run(made, times=(20.0,), runs=2, keep_trajectories=True).trajectories[0, 0]
+    folded = minimum_image(moved.astype(float), made.box)
     assert np.abs(moved).max() > 1
-    np.testing.assert_allclose(minimum_image(moved - folded, snapshot.box), 0, atol=1e-5)
+    np.testing.assert_allclose(minimum_image(moved - folded, made.box), 0, atol=1e-5)
 
 
-def test_the_inherent_structure_is_a_nearby_minimum(state):
-    liquid, snapshot, types = state
-    result = find_inherent(liquid, snapshot.positions, types, snapshot.box)
+def test_the_inherent_structure_is_a_nearby_minimum(made):
+    liquid, state = made.liquid, (made.positions, made.types, made.box)
+    result = find_inherent(liquid, *state, InherentSettings(), LAMMPS)
     assert result.converged
     assert result.largest_force < 1.1e-8
-    thermal = liquid.energies(snapshot.positions, types, snapshot.box).mean()
+    thermal = liquid.energies(*state).mean()
     assert result.energy < thermal - 0.5  # 3/2 T of vibrations at T = 1
-    moved = wrap(snapshot.positions + result.displacement, snapshot.box)
-    np.testing.assert_allclose(minimum_image(moved - result.positions, snapshot.box), 0, atol=1e-12)
+    moved = wrap(made.positions + result.displacement, made.box)
+    np.testing.assert_allclose(minimum_image(moved - result.positions, made.box), 0, atol=1e-12)
     rng = np.random.default_rng(1)
     for _ in range(3):
-        shaken = wrap(result.positions + rng.normal(scale=1e-3, size=(N, 3)), snapshot.box)
-        assert liquid.energies(shaken, types, snapshot.box).mean() > result.energy
+        shaken = wrap(result.positions + rng.normal(scale=1e-3, size=(N, 3)), made.box)
+        assert liquid.energies(shaken, made.types, made.box).mean() > result.energy
 
 
-def test_a_minimum_that_was_not_reached_says_so(state):
-    liquid, snapshot, types = state
-    settings = InherentSettings(iterations=3)
-    result = find_inherent(liquid, snapshot.positions, types, snapshot.box, settings)
+def test_a_minimum_that_was_not_reached_says_so(made):
+    settings, state = InherentSettings(iterations=3), (made.positions, made.types, made.box)
+    result = find_inherent(made.liquid, *state, settings, LAMMPS)
     assert not result.converged
     assert result.largest_force > 1e-3
 
 
-def test_equilibration_brings_the_temperature_and_its_evidence(state):
-    _, snapshot, _ = state
-    evidence = snapshot.evidence
+def test_equilibration_brings_the_temperature_and_its_evidence(made):
+    evidence = made.equilibrated.evidence
     mean, error = evidence["temperature"][1]
     assert mean == pytest.approx(1.0, abs=max(0.03, 4 * error))
     assert evidence["time"] == pytest.approx(6)
@@ -126,19 +141,21 @@ def test_equilibration_brings_the_temperature_and_its_evidence(state):
     assert early[-1] < 0.5
 
 
-def test_a_chain_goes_on_the_same_from_a_stored_snapshot(state):
-    liquid, snapshot, types = state
-    one, two = (next_snapshot(liquid, types, snapshot, 1.0, 0.5, SHORT) for _ in range(2))
+def test_a_chain_goes_on_the_same_from_a_stored_snapshot(made):
+    state = made.equilibrated.state
+    arguments = made.liquid, made.types, state, 1.0, 0.5, SHORT, LAMMPS
+    one, two = (next_snapshot(*arguments).state for _ in range(2))
     np.testing.assert_array_equal(one.positions, two.positions)
-    assert np.abs(minimum_image(one.positions - snapshot.positions, one.box)).max() > 0.05
+    moved = minimum_image(one.positions - state.positions, made.box)
+    assert np.abs(moved).max() > 0.05
 
 
 def test_constant_pressure_changes_the_box():
     liquid = load_liquid("ka")
     settings = SHORT.model_copy(update={"time": 15.0, "pressure_damping": 1.0})
-    snapshot = first_snapshot(liquid, N, 1.0, settings, [1, 1], pressure=4.0)
-    assert snapshot.evidence["pressure"][1][0] == pytest.approx(4.0, abs=0.6)
-    assert np.all(snapshot.box > box_of(liquid, N))
+    found = first_snapshot(liquid, N, 1.0, settings, [1, 1], LAMMPS, pressure=4.0)
+    assert found.evidence["pressure"][1][0] == pytest.approx(4.0, abs=0.6)
+    assert np.all(found.state.box > box_of(liquid, N))
 
 
 @pytest.mark.parametrize("name", ["ka", "ka2d", "hard-spheres"])
@@ -157,4 +174,4 @@ def test_lattice_starts_fill_the_box_without_overlap(name, particles, rng):
 def test_hard_spheres_need_time_to_compress():
     settings = EquilibrationSettings(hot_time=1, quench_time=0, time=1, expansion=1.1)
     with pytest.raises(SettingsError, match="quench_time must be positive with an expansion"):
-        first_snapshot(load_liquid("hard-spheres"), 150, 1.5, settings, [1])
+        first_snapshot(load_liquid("hard-spheres"), 150, 1.5, settings, [1], LAMMPS)

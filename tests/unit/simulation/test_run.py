@@ -17,13 +17,13 @@ from glasscast.datasets.dataset import Dataset
 from glasscast.errors import GlasscastError, InputError, SettingsError, SimulationError
 from glasscast.liquid.definition import load_liquid
 from glasscast.simulation.campaign import run as run_module
+from glasscast.simulation.campaign.inputs import write_rerun
 from glasscast.simulation.campaign.plan import Plan
-from glasscast.simulation.campaign.run import simulate
 from glasscast.simulation.executors import InlineExecutor, Scheduler
-from glasscast.simulation.inputs import write_rerun
 from glasscast.simulation.lammps.input_files import data_file
 from glasscast.simulation.settings import SimulationSettings
 from glasscast.workflows.demo import sample_folder
+from glasscast.workflows.simulate import simulate
 from tests.steps import Steps
 
 TINY = {
@@ -199,7 +199,7 @@ def start_run(folder: Path, settings: Path, workers: int = 1) -> subprocess.Pope
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from glasscast.simulation.campaign.run import simulate\n"
+        "from glasscast.workflows.simulate import simulate\n"
         "from glasscast.config import read\n"
         "from glasscast.simulation.executors import Scheduler\n"
         "from glasscast.simulation.settings import SimulationSettings\n"
@@ -212,13 +212,13 @@ def start_run(folder: Path, settings: Path, workers: int = 1) -> subprocess.Pope
     return subprocess.Popen([sys.executable, str(script)], start_new_session=True)
 
 
-def kill_when(process, ready) -> bool:
-    """Kill the whole tree as soon as a condition holds; False if it ended before."""
+def kill_when(process, ready, pause=0.0) -> bool:
+    """Kill the whole tree once a condition holds; False if it ended before."""
     while process.poll() is None:
         if ready():
+            time.sleep(pause)
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return True
+            return process.wait() == -signal.SIGKILL
         time.sleep(0.005)
     return False
 
@@ -238,16 +238,24 @@ def test_a_killed_run_resumes_to_the_same_bytes(reference, tmp_path):
 
 @pytest.mark.lammps
 @pytest.mark.slow
-def test_ten_kills_at_random_moments_leave_no_trace(reference, tmp_path, rng):
+def test_kills_at_random_moments_leave_no_trace(reference, tmp_path, rng):
+    """Each a moment after one more file is there; eleven files are to be made."""
     settings, folder = tmp_path / "settings.yaml", tmp_path / "out"
     settings.write_text(json.dumps(TINY))
     finished: dict[Path, int] = {}
-    for _ in range(10):
-        process, deadline = start_run(folder, settings, 2), time.monotonic() + rng.uniform(1.5, 5)
-        kill_when(process, lambda deadline=deadline: time.monotonic() > deadline)
+
+    def made() -> list[Path]:
+        return [*folder.glob("snapshots/*.npz"), *folder.glob("parts/*.npz")]
+
+    kills = 0
+    while len(made()) < 9:
+        process, before = start_run(folder, settings, 2), len(made())
+        pause = rng.uniform(0, 0.05)
+        assert kill_when(process, lambda before=before: len(made()) > before, pause)
         assert all(f.stat().st_mtime_ns == when for f, when in finished.items())
-        files = [*folder.glob("snapshots/*.npz"), *folder.glob("parts/*.npz")]
-        finished = {f: f.stat().st_mtime_ns for f in files}
+        finished = {f: f.stat().st_mtime_ns for f in made()}
+        kills += 1
+    assert kills >= 3
     simulate(settings_of(TINY), folder)
     assert contents(folder) == contents(reference)
 
@@ -371,9 +379,9 @@ def test_fingerprints_know_what_matters():
 
     def prints(**changes):
         other = Plan.make(settings_of(TINY | changes), Path("y"))
-        return [other.snapshot_print(0), other.part_print(0, "production")]
+        return [other.snapshot_print(0), other.result_print(0, "production")]
 
-    mine = [plan.snapshot_print(0), plan.part_print(0, "production")]
+    mine = [plan.snapshot_print(0), plan.result_print(0, "production")]
     assert prints(configurations=2) == mine
     assert prints(engine={"threads": 4}) == mine
     assert prints(cage=None) == mine

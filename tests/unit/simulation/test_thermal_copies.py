@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,17 @@ from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.definition import load_liquid
 from glasscast.models.structural import StructuralBaseline, StructuralSettings
-from glasscast.simulation import thermal_copies
+from glasscast.simulation.copies import copies_of
 from glasscast.simulation.equilibration import first_snapshot
+from glasscast.simulation.registry import load_engine
 from glasscast.simulation.settings import EquilibrationSettings
-from glasscast.simulation.thermal_copies import copies_of, make_copies
 from glasscast.workflows.experiment_folder import read_outcome
 from glasscast.workflows.experiments import BenchmarkExperiment, Data, TrainExperiment
 from glasscast.workflows.fits import fits_of
+from glasscast.workflows.make_copies import make_copies
 from glasscast.workflows.train import train
 from tests.cli.material import contents
+from tests.watched import Watched
 
 pytestmark = pytest.mark.lammps
 SIZE = 300
@@ -32,8 +35,8 @@ SIZE = 300
 def snapshots():
     liquid = load_liquid("ka")
     short = EquilibrationSettings(hot_time=1, quench_time=1, time=1)
-    made = [first_snapshot(liquid, SIZE, 1.0, short, [7, k]) for k in range(3)]
-    return [(liquid.types(SIZE), snapshot) for snapshot in made]
+    made = [first_snapshot(liquid, SIZE, 1.0, short, [7, k], load_engine()) for k in range(3)]
+    return [(liquid.types(SIZE), snapshot.state) for snapshot in made]
 
 
 @pytest.fixture
@@ -43,10 +46,10 @@ def source(tmp_path, snapshots) -> Path:
         labels = np.random.default_rng(k).random((2, SIZE))
         configuration = Configuration(
             name=f"c{k}",
-            positions=snapshot.positions,
+            positions=snapshot.positions[0],
             types=types,
-            box=snapshot.box,
-            inherent=snapshot.positions,
+            box=snapshot.box[0],
+            inherent=snapshot.positions[0],
             times=np.array([1.0, 10.0]),
             propensity=labels,
             propensity_halves=np.stack([labels, labels]),
@@ -78,7 +81,7 @@ def test_copies_move_a_little_and_keep_their_labels(source, tmp_path):
 
 def test_copies_for_a_forecast_are_those_of_the_dataset(source, tmp_path):
     made = make_copies(source, tmp_path / "copies", copies=2, time=0.1)
-    again = copies_of(Dataset.open(source)[1], 2, 0.1)
+    again = copies_of(Dataset.open(source)[1], 2, 0.1, load_engine())
     for copy, expected in zip(again, made[2:4], strict=True):
         np.testing.assert_array_equal(copy.positions, expected.positions)
 
@@ -94,7 +97,7 @@ def test_mean_forecast_leaves_early_times_to_the_snapshot(source, tmp_path):
     snapshot = varied[0]
     settings = StructuralSettings(quantity="inherent-distance", length=0)
     model = StructuralBaseline(settings).fit(varied)
-    moved = [snapshot, *copies_of(snapshot, 3, 0.1)]
+    moved = [snapshot, *copies_of(snapshot, 3, 0.1, load_engine())]
     single = np.array([model.predict(c).values for c in moved])
     together = model.predict_mean(moved, since=5.0).values
     np.testing.assert_array_equal(together[0], single[0, 0])
@@ -116,29 +119,19 @@ def test_benchmark_averages_only_where_asked(source, tmp_path):
     assert fit.forecast_from(name, "mean").names == [name, f"{name}-copy-01", f"{name}-copy-02"]
 
 
-def test_interrupted_copies_go_on_to_the_same_bytes(source, tmp_path, monkeypatch):
-    make_copies(source, tmp_path / "whole" / "copies", copies=2, time=0.1)
-    out, run, calls = tmp_path / "broken" / "copies", thermal_copies._run, []
+def test_interrupted_copies_go_on_to_the_same_bytes(source, tmp_path):
+    def copy(name, stop_at=None):
+        engine = Watched(load_engine(), stop_at)
+        with pytest.raises(KeyboardInterrupt) if stop_at else nullcontext():
+            make_copies(source, tmp_path / name / "copies", copies=2, time=0.1, engine=engine)
+        return engine.opened, contents(tmp_path / name / "copies")
 
-    def breaks(*arguments):
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        calls.append(arguments)
-        run(*arguments)
-
-    monkeypatch.setattr(thermal_copies, "_run", breaks)
-    with pytest.raises(KeyboardInterrupt):
-        make_copies(source, out, copies=2, time=0.1)
-    monkeypatch.setattr(thermal_copies, "_run", run)
-    make_copies(source, out, copies=2, time=0.1)
-    assert contents(out) == contents(tmp_path / "whole" / "copies")
-
-    def never(*arguments):
-        raise AssertionError("finished copies are made again")
-
-    monkeypatch.setattr(thermal_copies, "_run", never)
-    make_copies(source, out, copies=2, time=0.1)
-    assert contents(out) == contents(tmp_path / "whole" / "copies")
+    opened, whole = copy("whole")
+    assert opened == 3
+    _, broken = copy("broken", stop_at=3)
+    assert broken.keys() == {"parts/c0.npz", "parts/c1.npz"}
+    assert copy("broken") == (1, whole)
+    assert copy("broken") == (0, whole)
 
 
 def test_copies_stay_with_their_snapshot_in_every_fold(source, tmp_path):

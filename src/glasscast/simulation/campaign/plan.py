@@ -16,8 +16,12 @@ from glasscast.errors import SettingsError
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.campaign.starts import Start, find_starts
-from glasscast.simulation.lammps.commands import steps_of
+from glasscast.simulation.engine import Engine, steps_of
+from glasscast.simulation.registry import DEFAULT, build, deciding, marks, sampler_for
 from glasscast.simulation.settings import SimulationSettings
+
+#: Folders of what is kept between tasks, below that of the data.
+SNAPSHOTS, RESULTS = "snapshots", "parts"
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,8 @@ class Plan:
         SettingsError : for an unknown liquid, or times that a step cannot tell apart.
         InputError : if a start cannot be used.
         """
-        liquid = load_liquid_settings(settings.liquid)
-        steps_of(settings.time_table, settings.engine.time_step or liquid.time_step)
-        plan = cls(settings, liquid, folder)
+        plan = cls(settings, load_liquid_settings(settings.liquid), folder)
+        steps_of(settings.time_table, plan.step)
         _ = plan.starts  # read and checked now, once
         plan.splits()
         return plan
@@ -61,9 +64,14 @@ class Plan:
         return self.liquid_settings.liquid()
 
     @property
+    def engine(self) -> Engine:
+        """The engine."""
+        return build(self.settings.engine)
+
+    @property
     def step(self) -> float:
         """The time step."""
-        return self.settings.engine.time_step or self.liquid_settings.time_step
+        return self.engine.time_step(self.liquid)
 
     @property
     def density(self) -> float:
@@ -101,17 +109,17 @@ class Plan:
 
     def snapshot_path(self, configuration: int) -> Path:
         """File of the equilibrated state a configuration starts from."""
-        return self.folder / "snapshots" / f"{self.name(configuration)}.npz"
+        return self.folder / SNAPSHOTS / f"{self.name(configuration)}.npz"
 
-    def part_path(self, configuration: int, part: str) -> Path:
-        """File of one part of the result: production, inherent or cage."""
-        return self.folder / "parts" / f"{self.name(configuration)}.{part}.npz"
+    def result_path(self, configuration: int, result: str) -> Path:
+        """File of one result: production, inherent or cage."""
+        return self.folder / RESULTS / f"{self.name(configuration)}.{result}.npz"
 
-    def parts(self) -> tuple[str, ...]:
-        """Parts that the settings ask for."""
+    def results(self) -> tuple[str, ...]:
+        """Results that the settings ask for."""
         s = self.settings
         wanted = {"production": True, "inherent": s.inherent, "cage": s.cage}
-        return tuple(part for part, settings in wanted.items() if settings)
+        return tuple(result for result, settings in wanted.items() if settings)
 
     def snapshot_print(self, configuration: int) -> str:
         """Fingerprint of the state a configuration starts from."""
@@ -130,36 +138,37 @@ class Plan:
                 "equilibration": equilibration,
                 "between": s.equilibration.between if place else None,
                 "chain": [chain, place],
-                "engine": [self.step, s.engine.skin],
             }
+            | self._engine()
         )
 
-    def part_print(self, configuration: int, part: str) -> str:
-        """Fingerprint of one part of a result."""
+    def result_print(self, configuration: int, result: str) -> str:
+        """Fingerprint of one result."""
         s = self.settings
-        content: dict[str, Any] = {"snapshot": self.snapshot_print(configuration), "part": part}
-        if part == "production":
+        content: dict[str, Any] = {"snapshot": self.snapshot_print(configuration), "part": result}
+        if result == "production":
             content |= {
                 "temperature": s.temperature,
                 "times": list(s.time_table),
                 "runs": s.runs,
                 "seed": [s.seed, configuration],
-                "engine": [self.step, s.engine.skin],
                 "trajectories": s.keep_trajectories,
-            }
-        elif part == "inherent" and s.inherent is not None:
-            content |= {"inherent": s.inherent.model_dump(), "skin": s.engine.skin}
-        elif part == "cage" and s.cage is not None:
+            } | self._engine()
+        elif result == "inherent" and s.inherent is not None:
+            content |= {"inherent": s.inherent.model_dump()} | self._engine(moves=False)
+        elif result == "cage" and s.cage is not None:
             content |= {
                 "cage": s.cage.model_dump(),
                 "temperature": s.temperature,
                 "seed": [s.seed, configuration],
-            }
+            } | marks(sampler_for(self.engine), self.liquid, moves=False)
         return fingerprint_of(content)
 
     def fingerprint(self, configuration: int) -> str:
-        """Fingerprint of a whole configuration; rounding belongs to it, not to its parts."""
-        content: dict[str, Any] = {p: self.part_print(configuration, p) for p in self.parts()}
+        """Fingerprint of a whole configuration; rounding belongs to it, not to its results."""
+        content: dict[str, Any] = {
+            result: self.result_print(configuration, result) for result in self.results()
+        }
         if self.settings.compact:
             content["compact"] = [SHARES, COORDINATES]
         return fingerprint_of(content)
@@ -181,13 +190,13 @@ class Plan:
             for split, size in sizes.items()
         }
 
-    def missing_parts(self, configuration: int) -> list[str]:
-        """Parts of a configuration that are not there yet or do not match the settings."""
+    def missing(self, configuration: int) -> list[str]:
+        """Results of a configuration that are not there yet or do not match the settings."""
         return [
-            part
-            for part in self.parts()
+            result
+            for result in self.results()
             if not is_kept(
-                self.part_path(configuration, part), self.part_print(configuration, part)
+                self.result_path(configuration, result), self.result_print(configuration, result)
             )
         ]
 
@@ -227,3 +236,9 @@ class Plan:
         return self.liquid_settings.model_dump(
             exclude={"notes", "density", "name", "time_step"}
         ) | {"density": self.density}
+
+    def _engine(self, moves: bool = True) -> dict[str, Any]:
+        """Tell what of the engine decides a result, laid out as in all results kept so far."""
+        identity = deciding(self.engine, self.liquid, moves)
+        name = {} if self.engine.name == DEFAULT else {"engine name": self.engine.name}
+        return ({"engine": list(identity.values())} if moves else identity) | name

@@ -1,122 +1,50 @@
-"""Carry out a plan: submit tasks, resume, retry, report progress, collect the results."""
+"""Carry out a plan: submit tasks as their inputs come to be, go on, try again, tell progress."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
-from typing import Any
 
-from glasscast.datasets.configuration import FIELDS, Configuration
-from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.files import remove_partials
-from glasscast.datasets.kept import read_kept
-from glasscast.datasets.precision import compacted
-from glasscast.datasets.published import find_set
-from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import SimulationError
-from glasscast.progress import Progress, Silent, task
-from glasscast.runtime import __version__
+from glasscast.progress import Progress, task
 from glasscast.simulation.cage import check_cage
 from glasscast.simulation.campaign.plan import Plan
 from glasscast.simulation.campaign.tasks import make_snapshot, measure
-from glasscast.simulation.checks import check_engine
+from glasscast.simulation.engine import NPT, NVE, NVT, require
 from glasscast.simulation.equilibration import box_of
 from glasscast.simulation.executors import InlineExecutor, Scheduler, work_off
-from glasscast.simulation.inputs import write_inputs
-from glasscast.simulation.settings import SimulationSettings
+from glasscast.simulation.registry import sampler_for
 
 
-def simulate(
-    settings: SimulationSettings,
-    out: Path,
-    scheduler: Scheduler | None = None,
-    shard: tuple[int, int] = (0, 1),
-    progress: Progress | None = None,
-) -> Dataset | None:
-    """Generate a data set, or go on with one.
-
-    Results depend on the settings only, not on the workers, the scheduler, or how often the
-    generation was interrupted.
+def carry_out(
+    plan: Plan, configurations: Sequence[int], scheduler: Scheduler, progress: Progress
+) -> None:
+    """Make the missing results of some configurations, and the snapshots they need.
 
     Parameters
     ----------
-    settings : what to generate.
-    out : folder for snapshots, parts and inputs; made if absent.
-    scheduler : where the work is done; in this process if absent.
-    shard : (i, n) does only the i-th of n shares of the configurations, for job arrays.
     progress : of the particle-steps done; what existed already is not counted.
-
-    Returns
-    -------
-    The dataset, which lies in ``out``, or None while other shards are unfinished.
 
     Raises
     ------
+    GlasscastError : at once for what can be known to fail.
     SimulationError : if tasks still fail after the retries; the others are finished first.
-    InputError : if the folder cannot be written.
     """
-    plan, scheduler = Plan.make(settings, Path(out)), scheduler or Scheduler()
-    _prepare(plan, alone=shard[1] == 1)
-    todo = [c for c in plan.shard(shard) if plan.missing_parts(c)]
-    if todo:
-        _check(plan, todo, scheduler)
-        with task(progress or Silent(), "simulate", _particle_steps(plan, todo)) as steps:
+    todo = [c for c in configurations if plan.missing(c)]
+    if not todo:
+        return
+    _check(plan, todo, scheduler)
+    with task(progress, "simulate", _particle_steps(plan, todo)) as steps:
 
-            def attempt(left: list[int]) -> dict[int, Exception]:
-                with scheduler.open() as executor:
-                    return _Campaign(plan, left, executor, steps).run()
+        def attempt(left: list[int]) -> dict[int, Exception]:
+            with scheduler.open() as executor:
+                return _Pass(plan, left, executor, steps).run()
 
-            work_off(
-                todo, attempt, lambda c: not plan.missing_parts(c), plan.name, scheduler.retries
-            )
-    if any(plan.missing_parts(c) for c in range(plan.configurations)):
-        return None
-    return collect(plan)
+        work_off(todo, attempt, lambda c: not plan.missing(c), plan.name, scheduler.retries)
 
 
-def collect(plan: Plan) -> Dataset:
-    """Write the dataset from the finished parts; files that are right already stay."""
-    writer = DatasetWriter(plan.folder, plan.settings.name)
-    for c in range(plan.configurations):
-        fingerprint = plan.fingerprint(c)
-        if not writer.has(plan.name(c), fingerprint):
-            writer.add(assemble(plan, c), fingerprint)
-    return writer.finish(plan.splits())
-
-
-def assemble(plan: Plan, configuration: int) -> Configuration:
-    """Put the parts of one configuration together."""
-    start, evidence = read_kept(plan.snapshot_path(configuration))
-    fields: dict[str, Any] = {key: start[key] for key in ("positions", "types", "box")}
-    records: dict[str, Any] = {}
-    for part in plan.parts():
-        arrays, records[part] = read_kept(plan.part_path(configuration, part))
-        fields |= {key: value for key, value in arrays.items() if key in FIELDS}
-    s, liquid = plan.settings, plan.liquid_settings.name
-    known = find_set(liquid, s.temperature)
-    whole = Configuration(
-        name=plan.name(configuration),
-        **fields,
-        metadata={
-            "source": f"glasscast {__version__} simulate",
-            "liquid": liquid,
-            "temperature": s.temperature,
-            **({} if known is None else {"tau_alpha": known.tau_alpha}),
-            "density": float(len(fields["positions"]) / fields["box"].prod()),
-            "pressure": s.pressure,
-            "trajectories": s.runs,
-            "seed": [s.seed, configuration],
-            "chain": list(plan.chain_of(configuration)),
-            "time_step": plan.step,
-            "equilibration": evidence,
-            "records": _without_clock(records),
-        },
-    )
-    return compacted(whole) if s.compact else whole
-
-
-class _Campaign:
+class _Pass:
     """One pass over the unfinished configurations with one executor."""
 
     def __init__(self, plan: Plan, todo: list[int], executor: Executor, progress: Progress) -> None:
@@ -182,28 +110,29 @@ class _Campaign:
         self._advance(0 if told else work)
 
 
-def _check(plan: Plan, todo: list[int], scheduler: Scheduler) -> None:
-    """Refuse now what would fail after hours: the box, the cage, missing libraries."""
+def _check(plan: Plan, todo: Sequence[int], scheduler: Scheduler) -> None:
+    """Refuse now what would fail after hours: the box, the cage, the engine, missing libraries."""
     s, liquid = plan.settings, plan.liquid
     if s.equilibration is not None and s.particles is not None:
         box = box_of(liquid, s.particles, plan.density)
         liquid.counts(s.particles)
         if s.cage is not None:
             check_cage(liquid, box, s.cage)
-    moves = any({"production", "inherent"} & set(plan.missing_parts(c)) for c in todo)
-    # the machine that submits to a cluster need not be able to run the tasks
-    if moves and scheduler.here:
-        check_engine(s.engine)
+    if not scheduler.here:
+        return  # the machine that submits to a cluster need not be able to run the tasks
+    missing = {result for c in todo for result in plan.missing(c)}
+    if "production" in missing:
+        require(plan.engine, liquid, NVE)
+    if "inherent" in missing:
+        require(plan.engine, liquid, minimises=True)
+    if "cage" in missing:
+        require(sampler_for(plan.engine), liquid, samples=True)
+    if s.equilibration is not None and not all(map(plan.has_snapshot, todo)):
+        thermostats = {NVT} if s.pressure is None else {NVT, NPT}
+        require(plan.engine, liquid, *thermostats, minimises=True)
 
 
-def _prepare(plan: Plan, alone: bool) -> None:
-    for folder in ("snapshots", "parts"):
-        if alone and (plan.folder / folder).is_dir():  # another shard may be writing just now
-            remove_partials(plan.folder / folder)
-    write_inputs(plan)
-
-
-def _particle_steps(plan: Plan, todo: list[int]) -> int:
+def _particle_steps(plan: Plan, todo: Sequence[int]) -> int:
     """Molecular-dynamics work ahead for some configurations."""
     needed = set()
     for c in todo:
@@ -211,13 +140,5 @@ def _particle_steps(plan: Plan, todo: list[int]) -> int:
             needed.add(c)
             c -= plan.chains
     steps = sum(plan.snapshot_steps(c) for c in needed)
-    steps += sum("production" in plan.missing_parts(c) for c in todo) * plan.production_steps()
+    steps += sum("production" in plan.missing(c) for c in todo) * plan.production_steps()
     return steps * (plan.settings.particles or 1)
-
-
-def _without_clock(records: dict[str, Any]) -> dict[str, Any]:
-    """Leave wall times out of the records: they differ between equal runs."""
-    return {
-        part: {key: value for key, value in record.items() if key != "seconds"}
-        for part, record in records.items()
-    }

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from glasscast.datasets.kept import keep, read_kept
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.campaign.plan import Plan
-from glasscast.simulation.equilibration import Snapshot, first_snapshot, next_snapshot
-from glasscast.simulation.inherent import find_inherent
+from glasscast.simulation.engine import State
+from glasscast.simulation.equilibration import Equilibrated, first_snapshot, next_snapshot
+from glasscast.simulation.equilibrium_positions import find_inherent
 from glasscast.simulation.isoconfigurational import run_isoconfigurational
+from glasscast.simulation.registry import sampler_for
 
 Arrays = dict[str, NDArray[Any]]
 Progress = Callable[[int], None]
@@ -29,89 +31,86 @@ def make_snapshot(plan: Plan, configuration: int) -> int:
         return 0
     s, fingerprint = plan.settings, plan.snapshot_print(configuration)
     if plan.starts is not None:
-        snapshot, types = _imported(plan, configuration)
+        made, types = _imported(plan, configuration)
     else:
         assert s.equilibration is not None
         assert s.particles is not None
         types = plan.liquid.types(s.particles)
         chain, place = plan.chain_of(configuration)
         if place == 0:
-            snapshot = first_snapshot(
+            made = first_snapshot(
                 plan.liquid,
                 s.particles,
                 s.temperature,
                 s.equilibration,
                 [s.seed, chain],
-                plan.density,
-                s.pressure,
-                s.engine,
+                plan.engine,
+                density=plan.density,
+                pressure=s.pressure,
             )
         else:
-            before = load_snapshot(plan, configuration - plan.chains)[0]
-            snapshot = next_snapshot(
+            made = next_snapshot(
                 plan.liquid,
                 types,
-                before,
+                load_snapshot(plan, configuration - plan.chains)[0],
                 s.temperature,
                 s.equilibration.between,
                 s.equilibration,
-                s.pressure,
-                s.engine,
+                plan.engine,
+                pressure=s.pressure,
             )
     arrays: Arrays = {
-        "positions": snapshot.positions,
-        "velocities": snapshot.velocities,
-        "box": snapshot.box,
+        "positions": made.state.positions[0],
+        "velocities": made.state.velocities[0],
+        "box": made.state.box[0],
         "types": types,
     }
-    keep(plan.snapshot_path(configuration), fingerprint, arrays, snapshot.evidence)
+    keep(plan.snapshot_path(configuration), fingerprint, arrays, made.evidence)
     return plan.snapshot_steps(configuration) * len(types)
 
 
 def measure(plan: Plan, configuration: int, progress: Progress | None = None) -> int:
-    """Make the missing parts of a configuration's result; return the particle-steps it took."""
+    """Make the missing results of a configuration; return the particle-steps it took."""
     work = 0
-    snapshot, types = load_snapshot(plan, configuration)
-    for part in plan.missing_parts(configuration):
+    state, types = load_snapshot(plan, configuration)
+    for result in plan.missing(configuration):
         began = time.monotonic()
-        arrays, record, done = _PARTS[part](plan, configuration, snapshot, types, progress)
+        arrays, record, done = _RESULTS[result](plan, configuration, state, types, progress)
         record["seconds"] = round(time.monotonic() - began, 3)
         record["particle_steps"] = done
-        path, fingerprint = (
-            plan.part_path(configuration, part),
-            plan.part_print(configuration, part),
-        )
-        keep(path, fingerprint, arrays, record)
+        fingerprint = plan.result_print(configuration, result)
+        keep(plan.result_path(configuration, result), fingerprint, arrays, record)
         work += done
     return work
 
 
-def load_snapshot(plan: Plan, configuration: int) -> tuple[Snapshot, NDArray[np.int8]]:
-    """Read the state a configuration starts from, and its species."""
-    arrays, evidence = read_kept(plan.snapshot_path(configuration))
-    snapshot = Snapshot(arrays["positions"], arrays["velocities"], arrays["box"], evidence)
-    return snapshot, arrays["types"]
+def load_snapshot(plan: Plan, configuration: int) -> tuple[State, NDArray[np.int8]]:
+    """Read the state a configuration starts from, one replica, and its species."""
+    fields = ("positions", "velocities", "box")
+    arrays = read_kept(plan.snapshot_path(configuration), (*fields, "types")).arrays
+    state = State(*(arrays[key][None] for key in fields))
+    return state, arrays["types"]
 
 
 def _production(
     plan: Plan,
     configuration: int,
-    snapshot: Snapshot,
+    state: State,
     types: NDArray[np.int8],
     progress: Progress | None,
 ) -> tuple[Arrays, dict[str, Any], int]:
     s = plan.settings
     result = run_isoconfigurational(
         plan.liquid,
-        snapshot.positions,
+        state.positions[0],
         types,
-        snapshot.box,
+        state.box[0],
         s.temperature,
         s.time_table,
         s.runs,
         [s.seed, configuration],
-        s.engine,
-        s.keep_trajectories,
+        plan.engine,
+        keep_trajectories=s.keep_trajectories,
         progress=progress,
     )
     arrays = {key: value for key, value in result.fields.items() if value is not None}
@@ -131,13 +130,14 @@ def _production(
 def _inherent(
     plan: Plan,
     configuration: int,
-    snapshot: Snapshot,
+    state: State,
     types: NDArray[np.int8],
     progress: Progress | None,
 ) -> tuple[Arrays, dict[str, Any], int]:
-    s = plan.settings
+    settings = plan.settings.inherent
+    assert settings is not None
     result = find_inherent(
-        plan.liquid, snapshot.positions, types, snapshot.box, s.inherent, s.engine
+        plan.liquid, state.positions[0], types, state.box[0], settings, plan.engine
     )
     return {"inherent": result.positions}, result.record(), 0
 
@@ -145,31 +145,34 @@ def _inherent(
 def _cage(
     plan: Plan,
     configuration: int,
-    snapshot: Snapshot,
+    state: State,
     types: NDArray[np.int8],
     progress: Progress | None,
 ) -> tuple[Arrays, dict[str, Any], int]:
     s = plan.settings
+    assert s.cage is not None
     result = find_cage(
         plan.liquid,
-        snapshot.positions,
+        state.positions[0],
         types,
-        snapshot.box,
+        state.box[0],
         s.temperature,
         [s.seed, configuration],
         s.cage,
+        sampler_for(plan.engine),
     )
     return {"cage": result.positions}, result.record(), 0
 
 
-_PARTS = {"production": _production, "inherent": _inherent, "cage": _cage}
+_RESULTS = {"production": _production, "inherent": _inherent, "cage": _cage}
 
 
-def _imported(plan: Plan, configuration: int) -> tuple[Snapshot, NDArray[np.int8]]:
+def _imported(plan: Plan, configuration: int) -> tuple[Equilibrated, NDArray[np.int8]]:
     """Read a start; its velocities are drawn anew for every run."""
     assert plan.starts is not None
     start = plan.starts[configuration]
     found = start.read()
     source = str(start.path) if start.only else f"{start.path}, frame {start.frame}"
-    rest = np.zeros_like(found.positions)
-    return Snapshot(found.positions, rest, found.box, {"source": source}), found.types
+    positions = found.positions[None]
+    state = State(positions, np.zeros_like(positions), found.box[None])
+    return Equilibrated(state, {"source": source}), found.types

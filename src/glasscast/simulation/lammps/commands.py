@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
-
-from glasscast.errors import SettingsError
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import Liquid
+from glasscast.simulation.engine import NPT, NVE, NVT, Ensemble
 from glasscast.simulation.lammps.pair_potentials import TABLE_FILE, pair_commands
-from glasscast.simulation.settings import EngineSettings
-
-FloatArray = NDArray[np.float64]
+from glasscast.simulation.lammps.settings import LammpsSettings
 
 
 def setup_commands(liquid: Liquid, box: FloatArray | None) -> list[str]:
@@ -36,7 +30,7 @@ def setup_commands(liquid: Liquid, box: FloatArray | None) -> list[str]:
 
 
 def interaction_commands(
-    liquid: Liquid, settings: EngineSettings, table: str = TABLE_FILE
+    liquid: Liquid, settings: LammpsSettings, table: str = TABLE_FILE
 ) -> list[str]:
     """Masses, pair potential (perhaps from a table file), neighbour list and time step."""
     return [
@@ -51,6 +45,28 @@ def interaction_commands(
     ]
 
 
+def ensemble_commands(ensemble: Ensemble) -> tuple[list[str], list[str]]:
+    """Commands that add the integrator of an ensemble, and those that remove it."""
+    begin, end = [], ["unfix integrate"]
+    match ensemble:
+        case NVE():
+            begin.append("fix integrate all nve")
+        case NVT(start, stop, damping, sides):
+            begin.append(f"fix integrate all nvt temp {start!r} {stop!r} {damping!r}")
+            if sides is not None:
+                change = " ".join(
+                    f"{axis} final 0.0 {side!r}" for axis, side in zip("xyz", sides, strict=False)
+                )
+                begin.append(f"fix shrink all deform 1 {change} remap x")
+                end.append("unfix shrink")
+        case NPT(start, stop, damping, pressure, pressure_damping):
+            begin.append(
+                f"fix integrate all npt temp {start!r} {stop!r} {damping!r} "
+                f"iso {pressure!r} {pressure!r} {pressure_damping!r}"
+            )
+    return begin, end
+
+
 def minimise_commands(force_tolerance: float, iterations: int) -> list[str]:
     """Commands that minimise until the largest force on a particle is below a tolerance."""
     return [
@@ -60,7 +76,7 @@ def minimise_commands(force_tolerance: float, iterations: int) -> list[str]:
     ]
 
 
-def accelerator_arguments(settings: EngineSettings) -> list[str]:
+def accelerator_arguments(settings: LammpsSettings) -> list[str]:
     """Command-line options that choose the accelerated styles."""
     if settings.suffix == "none":
         return []
@@ -71,19 +87,6 @@ def accelerator_arguments(settings: EngineSettings) -> list[str]:
     return ["-sf", settings.suffix]
 
 
-def time_step(liquid: Liquid, settings: EngineSettings) -> float:
+def time_step(liquid: Liquid, settings: LammpsSettings) -> float:
     """Return the time step: set, or else the liquid's own."""
     return settings.time_step or liquid.time_step
-
-
-def steps_of(times: Sequence[float], step: float) -> list[int]:
-    """Whole numbers of steps nearest to some times.
-
-    Raises
-    ------
-    SettingsError : if two times fall on the same step or the first on none.
-    """
-    steps = [round(t / step) for t in times]
-    if any(b <= a for a, b in zip([0, *steps], steps, strict=False)):
-        raise SettingsError(f"times {list(times)} are not told apart by a time step of {step:g}")
-    return steps

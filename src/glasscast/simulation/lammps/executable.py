@@ -1,4 +1,4 @@
-"""Molecular dynamics by a LAMMPS executable of your own: MPI, KOKKOS or GPU builds."""
+"""LAMMPS as an executable of your own: MPI, KOKKOS or GPU builds."""
 
 from __future__ import annotations
 
@@ -7,53 +7,48 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
-from glasscast.errors import MissingExtraError, SimulationError
-from glasscast.liquid.box import wrap
+from glasscast.errors import MissingExtraError, SettingsError, SimulationError
+from glasscast.liquid.box import FloatArray, wrap
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.engine import Engine, Sample
-from glasscast.simulation.ensembles import Ensemble
+from glasscast.simulation.engine import (
+    Confined,
+    Ensemble,
+    IntArray,
+    Reading,
+    State,
+    checked_start,
+    checked_system,
+)
 from glasscast.simulation.lammps.commands import accelerator_arguments
 from glasscast.simulation.lammps.input_files import (
-    DumpFrame,
+    START,
+    THERMO,
     data_file,
+    frame_file,
     input_script,
     minimisation_script,
     read_frame,
+    read_thermo,
 )
 from glasscast.simulation.lammps.pair_potentials import TABLE_FILE, needs_table, pair_table
-from glasscast.simulation.settings import EngineSettings
-
-FloatArray = NDArray[np.float64]
+from glasscast.simulation.lammps.settings import LammpsSettings
 
 
-def open_engine(
-    liquid: Liquid,
-    types: NDArray[np.integer[Any]],
-    box: FloatArray,
-    settings: EngineSettings | None = None,
-) -> Engine:
-    """Choose the engine: the library in this process, or ``settings.executable`` if it is set."""
-    if settings is not None and settings.executable:
-        return ExternalEngine(liquid, types, box, settings)
-    return Engine(liquid, types, box, settings)
-
-
-def find_executable(settings: EngineSettings) -> list[str]:
-    """Return the command line of the executable, its program found and absolute.
+def find_executable(command: Sequence[str]) -> list[str]:
+    """Return a command line with its program found and absolute.
 
     Raises
     ------
     MissingExtraError : if it is not found.
     """
-    command = settings.executable or ()
-    program = shutil.which(command[0]) if command else None
+    program = shutil.which(command[0])
     if program is None:
         raise MissingExtraError(
             f"engine.executable '{' '.join(command)}' is not found: load its module, give its "
@@ -63,24 +58,40 @@ def find_executable(settings: EngineSettings) -> list[str]:
     return [os.path.abspath(program), *command[1:]]
 
 
-class ExternalEngine(Engine):
-    """The same engine behind an executable; each stretch of a run is one start of it.
+class ExecutableSystem(AbstractContextManager["ExecutableSystem"]):
+    """A LAMMPS executable, started once for each stretch of a run; one replica.
 
-    Parameters are those of :class:`~glasscast.simulation.engine.Engine`; inputs and frames go
-    through a temporary folder.
+    Implements :class:`glasscast.simulation.engine.System`; inputs and frames go through a
+    temporary folder.
+
+    Parameters
+    ----------
+    liquid : the interactions.
+    types : (N,) species from 0.
+    box : (d,) sides.
+    settings : of LAMMPS, with an ``executable``.
 
     Raises
     ------
     MissingExtraError : if the executable is not found.
+    ShapeError : for unknown species or a box smaller than twice the cutoff.
     SimulationError : with the error LAMMPS printed.
     """
 
-    def __enter__(self) -> ExternalEngine:
-        self._command = find_executable(self.settings)
-        self._folder = tempfile.TemporaryDirectory(prefix="glasscast-")
+    def __init__(
+        self, liquid: Liquid, types: IntArray, box: FloatArray, settings: LammpsSettings
+    ) -> None:
+        self.liquid, self.settings = liquid, settings
+        self.types, self._first_box = checked_system(liquid, types, box)
+        self.size, self.dimension = len(self.types), liquid.dimension
+        self.work = 0
+
+    def __enter__(self) -> ExecutableSystem:
+        self._command = find_executable(self.settings.executable or ())
+        self._temporary = tempfile.TemporaryDirectory(prefix="glasscast-")
+        self._folder = Path(self._temporary.name)
         if needs_table(self.liquid):
-            table = Path(self._folder.name, TABLE_FILE)
-            table.write_text(pair_table(self.liquid), encoding="ascii")
+            (self._folder / TABLE_FILE).write_text(pair_table(self.liquid), encoding="ascii")
         return self
 
     def __exit__(
@@ -89,67 +100,60 @@ class ExternalEngine(Engine):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._folder.cleanup()
+        self._temporary.cleanup()
 
     def place(self, positions: FloatArray, velocities: FloatArray | None = None) -> None:
-        """Put the particles at given places, wrapped, with given velocities (at rest if absent)."""
-        inside = wrap(np.asarray(positions, dtype=np.float64), self._first_box)
-        if velocities is None:
-            velocities = np.zeros_like(inside)
-        self._state = DumpFrame(inside, velocities, self._first_box)
+        """Put one replica at given places, wrapped, with given velocities (at rest if absent)."""
+        inside, moving = checked_start(positions, velocities, self.size, self._first_box, 1)
+        self._state = State(inside, moving, self._first_box[None])
 
-    def integrate(self, ensemble: Ensemble, steps: Sequence[int]) -> Iterator[Sample]:
-        """Run on from where the particles are, yielding a sample at each of some step numbers."""
+    def state(self) -> State:
+        """Tell where the replica is now."""
+        return self._state
+
+    def integrate(self, ensemble: Ensemble, steps: Sequence[int]) -> Iterator[Reading]:
+        """Run on from where the particles are, yielding a reading at each of some step numbers."""
         crossings = self._write_start()
-        thermo = self._execute(input_script(self.liquid, self.settings, steps, ensemble))
+        self._execute(input_script(self.liquid, self.settings, steps, ensemble))
+        thermo = read_thermo(self._folder / THERMO)
         self.work += self.size * max(steps)
         for step in steps:
             self._take(step, crossings)
-            energy, potential, temperature, pressure = thermo[step]
-            yield Sample(step, self.positions(), energy, potential, temperature, pressure)
+            values = (np.array([value]) for value in thermo[step])
+            yield Reading(step, self._state.positions, *values)
 
     def minimise(self, force_tolerance: float, iterations: int) -> None:
         """Minimise the energy until the largest force on a particle is below a tolerance."""
         crossings = self._write_start()
-        script = minimisation_script(self.liquid, self.settings, force_tolerance, iterations)
-        self._execute(script)
+        self._execute(minimisation_script(self.liquid, self.settings, force_tolerance, iterations))
         self._take(0, crossings)
 
-    def positions(self) -> FloatArray:
-        """Unwrapped positions, (N, d), relative to the lower corner of the box."""
-        return self._state.positions
+    def sample(self, confined: Confined, blocks: Sequence[int]) -> NoReturn:
+        """Refuse: LAMMPS confines no particle to a sphere."""
+        raise SettingsError("LAMMPS cannot sample a confined liquid", "engine")
 
-    def velocities(self) -> FloatArray:
-        """Velocities, (N, d)."""
-        return self._state.velocities
+    def _write_start(self) -> FloatArray:
+        """Write the start of a stretch, wrapped; return how often each coordinate was wrapped."""
+        positions, velocities = self._state.positions[0], self._state.velocities[0]
+        box = self._state.box[0]
+        inside = wrap(positions, box)
+        text = data_file(self.liquid, inside, velocities, self.types, box)
+        (self._folder / START).write_text(text, encoding="ascii")
+        return np.asarray(np.round((positions - inside) / box))
 
-    def box(self) -> FloatArray:
-        """Present box sides, (d,)."""
-        return self._state.box
-
-    def _write_start(self) -> NDArray[np.float64]:
-        """Write the start of a stretch, wrapped; return how often each coordinate was folded."""
-        state = self._state
-        inside = wrap(state.positions, state.box)
-        text = data_file(self.liquid, inside, state.velocities, self.types, state.box)
-        Path(self._folder.name, "start.data").write_text(text, encoding="ascii")
-        return np.asarray(np.round((state.positions - inside) / state.box))
-
-    def _take(self, step: int, crossings: NDArray[np.float64]) -> None:
-        frame = read_frame(Path(self._folder.name, f"frame.{step}.dump"), self.dimension)
+    def _take(self, step: int, crossings: FloatArray) -> None:
+        frame = read_frame(self._folder / frame_file(step), self.dimension)
         positions = frame.positions + crossings * frame.box
-        self._state = DumpFrame(positions, frame.velocities, frame.box)
+        self._state = State(positions[None], frame.velocities[None], frame.box[None])
 
-    def _execute(self, script: str) -> dict[int, tuple[float, float, float, float]]:
-        """Run a script; return the thermodynamic lines it wrote, by step."""
-        folder = Path(self._folder.name)
-        (folder / "run.in").write_text(script, encoding="ascii")
-        thermo = folder / "thermo.txt"
-        thermo.unlink(missing_ok=True)
+    def _execute(self, script: str) -> None:
+        for left in (*self._folder.glob("frame.*"), self._folder / THERMO):
+            left.unlink(missing_ok=True)  # of an earlier stretch
+        (self._folder / "run.in").write_text(script, encoding="ascii")
         command = [*self._command, *accelerator_arguments(self.settings)]
         result = subprocess.run(
             [*command, "-in", "run.in", "-log", "none"],
-            cwd=folder,
+            cwd=self._folder,
             capture_output=True,
             text=True,
             check=False,
@@ -158,9 +162,3 @@ class ExternalEngine(Engine):
             output = (result.stdout + result.stderr).splitlines()
             errors = [line for line in output if "ERROR" in line] or output[-1:] or ["no output"]
             raise SimulationError(f"{command[0]} stopped: {errors[0].strip()}")
-        lines = {}
-        for line in thermo.read_text(encoding="ascii").splitlines():
-            step, *values = line.split()
-            energy, potential, temperature, pressure = map(float, values)
-            lines[int(step)] = (energy, potential, temperature, pressure)
-        return lines

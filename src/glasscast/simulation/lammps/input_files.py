@@ -5,37 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glasscast.errors import SimulationError
-from glasscast.liquid.box import wrap
+from glasscast.liquid.box import FloatArray, wrap
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.ensembles import NVE, Ensemble
+from glasscast.simulation.engine import Ensemble, IntArray
 from glasscast.simulation.lammps.commands import (
     accelerator_arguments,
+    ensemble_commands,
     interaction_commands,
     minimise_commands,
     setup_commands,
 )
-from glasscast.simulation.settings import EngineSettings
+from glasscast.simulation.lammps.settings import LammpsSettings
 
-FloatArray = NDArray[np.float64]
-
-
+#: Names of the files that inputs read and write.
+START, THERMO = "start.data", "thermo.txt"
 #: Commands that write one frame, all digits kept.
 _WRITE = [
     "write_dump all custom frame.$(step:%.0f).dump id xu yu zu vx vy vz "
     "modify sort id format float %.17g",
     'print "$(step:%.0f) $(etotal:%.17g) $(pe:%.17g) $(temp:%.17g) $(press:%.17g)" '
-    "append thermo.txt screen no",
+    f"append {THERMO} screen no",
 ]
 
 
 def input_script(
-    liquid: Liquid, settings: EngineSettings, steps: Sequence[int], ensemble: Ensemble | None = None
+    liquid: Liquid, settings: LammpsSettings, steps: Sequence[int], ensemble: Ensemble
 ) -> str:
     """Input that reads ``start.data``, integrates, and writes frames at given steps.
 
@@ -43,23 +41,23 @@ def input_script(
     ``thermo.txt``, one line a frame: step, total and potential energy per particle, temperature,
     pressure.
     """
-    ensemble = ensemble or NVE()
+    begin, end = ensemble_commands(ensemble)
     lines = [
         f"# run with: lmp {' '.join(accelerator_arguments(settings))} -in production.in",
         f"# {liquid.name}; start.data holds positions and velocities (see README.txt)",
         *setup_commands(liquid, None),
         *interaction_commands(liquid, settings),
-        *ensemble.commands(),
+        *begin,
     ]
     done = 0
     for step in [0, *(s for s in steps if s)]:
         lines += [f"run {step - done}", *_WRITE]
         done = step
-    return "\n".join([*lines, *ensemble.end()]) + "\n"
+    return "\n".join([*lines, *end]) + "\n"
 
 
 def minimisation_script(
-    liquid: Liquid, settings: EngineSettings, force_tolerance: float, iterations: int
+    liquid: Liquid, settings: LammpsSettings, force_tolerance: float, iterations: int
 ) -> str:
     """Input that reads ``start.data``, minimises, and writes ``frame.0.dump``."""
     lines = [
@@ -77,7 +75,7 @@ def data_file(
     liquid: Liquid,
     positions: FloatArray,
     velocities: FloatArray,
-    types: NDArray[np.integer[Any]],
+    types: IntArray,
     box: FloatArray,
 ) -> str:
     """LAMMPS data file of a configuration with velocities, all digits kept."""
@@ -104,6 +102,25 @@ def data_file(
     rows = np.hstack([velocities, pad]).tolist()
     lines += [f"{i + 1} {x!r} {y!r} {z!r}" for i, (x, y, z) in enumerate(rows)]
     return "\n".join(lines) + "\n"
+
+
+def frame_file(step: int) -> str:
+    """Name of the file that holds the frame at a step."""
+    return f"frame.{step}.dump"
+
+
+def read_thermo(path: Path) -> dict[int, list[float]]:
+    """Read what an input printed, by step: energy, potential energy, temperature, pressure.
+
+    Raises
+    ------
+    SimulationError : if the file is absent or damaged.
+    """
+    try:
+        rows = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
+        return {int(step): [float(value) for value in values] for step, *values in rows}
+    except (OSError, ValueError) as error:
+        raise SimulationError(f"LAMMPS left no whole {path.name} ({error})") from None
 
 
 @dataclass(frozen=True)

@@ -11,31 +11,28 @@ from glasscast.errors import InputError
 from glasscast.liquid.definition import LiquidSettings
 from glasscast.simulation.campaign.plan import Plan
 from glasscast.simulation.campaign.tasks import load_snapshot
-from glasscast.simulation.engine import maxwell_boltzmann
-from glasscast.simulation.lammps.commands import steps_of
-from glasscast.simulation.lammps.input_files import data_file, input_script
-from glasscast.simulation.lammps.pair_potentials import TABLE_FILE, needs_table, pair_table
+from glasscast.simulation.engine import State, maxwell_boltzmann, steps_of
 from glasscast.simulation.settings import SimulationSettings
 
 _README = """Everything that decides these data.
 
 settings.json   the settings
 liquid.json     the pair potential
-production.in   the LAMMPS input of a production run; it reads start.data
-pair.table      the potential where LAMMPS has no style for it
+others          what the engine reads in a production run, as its own input files
 
-To rerun run K of configuration C by hand, write its start.data and start LAMMPS:
+To rerun run K of configuration C by hand, write its files, its start among them:
 
   python -c "
   from pathlib import Path
-  from glasscast.simulation.inputs import write_rerun
+  from glasscast.simulation.campaign.inputs import write_rerun
   write_rerun(Path('..'), configuration=C, run=K, folder=Path('rerun'))"
-  cd rerun && lmp -in production.in
+
+The first line of production.in says how to run it.
 """
 
 
 def write_inputs(plan: Plan) -> None:
-    """Save the settings, the liquid and the input script with the data.
+    """Save the settings, the liquid and the inputs of the engine with the data.
 
     Raises
     ------
@@ -49,11 +46,9 @@ def write_inputs(plan: Plan) -> None:
     texts = {
         "settings.json": plan.settings.model_dump_json(indent=1),
         "liquid.json": plan.liquid_settings.model_dump_json(indent=1),
-        "production.in": _production(plan),
         "README.txt": _README,
+        **plan.engine.input_files(plan.liquid, _steps(plan)),
     }
-    if needs_table(plan.liquid):
-        texts[TABLE_FILE] = pair_table(plan.liquid)
     for name, text in texts.items():
         path = folder / name
         try:
@@ -65,14 +60,14 @@ def write_inputs(plan: Plan) -> None:
 
 
 def write_rerun(data: Path, configuration: int, run: int, folder: Path) -> Path:
-    """Write the LAMMPS files of one run of one configuration of a generated data set.
+    """Write what the engine reads in one run of one configuration of a generated data set.
 
     The velocities are drawn again from their seed, so the files hold exactly what the run had.
 
     Parameters
     ----------
     data : folder that ``simulate`` wrote; its settings and snapshot are read.
-    folder : for ``start.data`` and ``production.in``; made if absent.
+    folder : for the files; made if absent.
 
     Raises
     ------
@@ -88,18 +83,15 @@ def write_rerun(data: Path, configuration: int, run: int, folder: Path) -> Path:
         LiquidSettings.model_validate_json(liquid),
         data,
     )
-    snapshot, types = load_snapshot(plan, configuration)
+    state, types = load_snapshot(plan, configuration)
     s, masses = plan.settings, plan.liquid.masses[types]
     rng = np.random.default_rng([s.seed, configuration, run])
     velocities = maxwell_boltzmann(s.temperature, masses, plan.liquid.dimension, rng)
-    text = data_file(plan.liquid, snapshot.positions, velocities, types, snapshot.box)
-    write_atomically(folder / "start.data", text.encode())
-    write_atomically(folder / "production.in", _production(plan).encode())
-    if needs_table(plan.liquid):
-        write_atomically(folder / TABLE_FILE, pair_table(plan.liquid).encode())
+    start = types, State(state.positions, velocities[None], state.box)
+    for name, text in plan.engine.input_files(plan.liquid, _steps(plan), start).items():
+        write_atomically(folder / name, text.encode())
     return folder
 
 
-def _production(plan: Plan) -> str:
-    steps = steps_of(plan.settings.time_table, plan.step)
-    return input_script(plan.liquid, plan.settings.engine, steps)
+def _steps(plan: Plan) -> list[int]:
+    return steps_of(plan.settings.time_table, plan.step)

@@ -1,0 +1,139 @@
+"""Thermal copies of one snapshot: the particles a short while later, in the same cages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.kept import fingerprint_of
+from glasscast.datasets.state_points import Quantity, StatePoint
+from glasscast.liquid.box import FloatArray, wrap
+from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
+from glasscast.simulation.checks import check_snapshot
+from glasscast.simulation.engine import NVE, Engine, require, steps_of
+from glasscast.simulation.equilibrium_positions import resolved
+from glasscast.simulation.isoconfigurational import nve_runs
+from glasscast.simulation.registry import marks
+
+#: Labels survive a move along the trajectory that is this much shorter than their time.
+SEPARATION = 50.0
+
+
+@dataclass(frozen=True)
+class CopyPlan:
+    """What decides the copies of a snapshot.
+
+    Parameters
+    ----------
+    liquid : its pair potential.
+    temperature : of the velocities.
+    copies : runs from each snapshot, one copy from the end of each.
+    time : of a run, in LJ units.
+    engine : that runs them.
+    seed : with the snapshot itself it seeds the velocities.
+    """
+
+    liquid: LiquidSettings
+    temperature: float
+    copies: int
+    time: float
+    engine: Engine
+    seed: int = 1
+
+    @classmethod
+    def make(
+        cls,
+        name: str,
+        metadata: Mapping[str, Any],
+        given: StatePoint,
+        copies: int,
+        time: float,
+        engine: Engine,
+        seed: int = 1,
+    ) -> CopyPlan:
+        """Plan for a dataset or snapshot of this name, whose metadata may tell the state point.
+
+        Raises
+        ------
+        SettingsError : if liquid or temperature are unknown or contradict the metadata.
+        """
+        needs: dict[Quantity, str] = {"liquid": "the runs", "temperature": "their velocities"}
+        point = resolved(name, metadata, given, needs)
+        assert point.temperature is not None
+        liquid = load_liquid_settings(str(point.liquid))
+        return cls(liquid, point.temperature, copies, time, engine, seed)
+
+    def check(self) -> None:
+        """Refuse before any work what this installation or the engine cannot do.
+
+        Raises
+        ------
+        MissingExtraError : saying what to install.
+        SettingsError : naming what the engine cannot do, or for a time that is no time step.
+        """
+        liquid = self.liquid.liquid()
+        steps_of([self.time], self.engine.time_step(liquid))
+        require(self.engine, liquid, NVE)
+
+    def fingerprint(self, snapshot: Configuration) -> str:
+        """Identity of the copies of a snapshot."""
+        content = {
+            "of": snapshot.fingerprint(),
+            "liquid": self.liquid.model_dump(exclude={"notes", "density", "name"}),
+            "runs": [self.temperature, self.copies, self.time, self.seed],
+        }
+        return fingerprint_of(content | marks(self.engine, self.liquid.liquid(), moves=True))
+
+    def run(self, snapshot: Configuration) -> FloatArray:
+        """Positions of the copies: (copies, N, d), wrapped."""
+        liquid, box = self.liquid.liquid(), snapshot.box
+        steps = steps_of([self.time], self.engine.time_step(liquid))
+        seed = [self.seed, int(snapshot.fingerprint()[:12], 16)]
+        start = wrap(snapshot.positions, box)
+        runs = nve_runs(
+            liquid,
+            start,
+            snapshot.types,
+            box,
+            self.temperature,
+            steps,
+            self.copies,
+            seed,
+            self.engine,
+        )
+        ends = [reading.positions for _, index, reading in runs if index > 0]
+        return wrap(np.concatenate(ends), box)
+
+
+def copies_of(
+    snapshot: Configuration,
+    copies: int,
+    time: float,
+    engine: Engine,
+    liquid: str | None = None,
+    temperature: float | None = None,
+    seed: int = 1,
+) -> list[Configuration]:
+    """Thermal copies of one snapshot, for a forecast.
+
+    Parameters
+    ----------
+    time : between the snapshot and its copies, in LJ units; long against vibrations.
+    liquid, temperature : where the snapshot's metadata do not tell.
+
+    Raises
+    ------
+    SettingsError : if liquid or temperature are unknown or contradict the metadata, or the engine
+        cannot run the copies.
+    InputError : if the snapshot does not suit the liquid.
+    """
+    given = StatePoint.stated(liquid, temperature)
+    plan = CopyPlan.make(snapshot.name, snapshot.metadata, given, copies, time, engine, seed)
+    state = (snapshot.positions, snapshot.types, snapshot.box)
+    check_snapshot(snapshot.name, plan.liquid.liquid(), *state, None)
+    plan.check()
+    return [snapshot.with_fields(positions=positions) for positions in plan.run(snapshot)]

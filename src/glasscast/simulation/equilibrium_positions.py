@@ -1,0 +1,241 @@
+"""Equilibrium positions of one snapshot: its inherent structure, its cage state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.kept import fingerprint_of
+from glasscast.datasets.state_points import Quantity, StatePoint, resolve
+from glasscast.errors import SettingsError
+from glasscast.liquid.box import FloatArray, wrap
+from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
+from glasscast.liquid.interactions import Liquid
+from glasscast.simulation.cage import find_cage
+from glasscast.simulation.checks import check_snapshot
+from glasscast.simulation.engine import Engine, IntArray, require
+from glasscast.simulation.registry import marks, sampler_for
+from glasscast.simulation.settings import CageSettings, InherentSettings
+
+
+@dataclass(frozen=True)
+class InherentStructure:
+    """A minimum and how well it was reached.
+
+    Parameters
+    ----------
+    positions : (N, d) wrapped.
+    displacement : (N, d) from the start, unwrapped.
+    energy : per particle, by our own sum over pairs.
+    largest_force : on any particle, by our own sum over pairs.
+    converged : whether that is below the tolerance asked for.
+    """
+
+    positions: FloatArray
+    displacement: FloatArray
+    energy: float
+    largest_force: float
+    converged: bool
+
+    def record(self) -> dict[str, Any]:
+        """Tell what is kept of the minimisation beside the positions, as JSON values."""
+        return {
+            "energy": self.energy,
+            "largest_force": self.largest_force,
+            "converged": self.converged,
+        }
+
+
+def find_inherent(
+    liquid: Liquid,
+    positions: FloatArray,
+    types: IntArray,
+    box: FloatArray,
+    settings: InherentSettings,
+    engine: Engine,
+) -> InherentStructure:
+    """Minimise by conjugate gradients from a configuration.
+
+    The displacement is followed without wrapping, so that it is right even where a particle
+    crosses the face of the box. Potentials that jump at the cutoff (``lj-cut``) stall above tight
+    tolerances: look at ``converged``.
+
+    Parameters
+    ----------
+    positions : (N, d) wrapped or not; types : (N,); box : (d,).
+
+    Returns
+    -------
+    InherentStructure, its force and energy computed independently of the engine.
+
+    Raises
+    ------
+    SimulationError, ShapeError, MissingExtraError : as the engine does.
+    """
+    start = wrap(positions, box)
+    with engine.open(liquid, types, box) as system:
+        system.place(start[None])
+        system.minimise(settings.force_tolerance, settings.iterations)
+        displacement = system.state().positions[0] - start
+    final = wrap(start + displacement, box)
+    force = np.linalg.norm(liquid.forces(final, types, box), axis=1).max()
+    return InherentStructure(
+        positions=final,
+        displacement=displacement,
+        energy=float(liquid.energies(final, types, box).mean()),
+        largest_force=float(force),
+        # the engine stops on its own forces, which differ from ours by rounding
+        converged=bool(force <= 1.01 * settings.force_tolerance + 1e-11),
+    )
+
+
+@dataclass(frozen=True)
+class EquilibriumPlan:
+    """What decides the equilibrium positions of a snapshot.
+
+    Parameters
+    ----------
+    liquid : its pair potential.
+    temperature : of the Metropolis rule; needed for the cage state only.
+    inherent, cage : settings; None leaves this field alone.
+    engine : that minimises; it samples too, if it can.
+    seed : with the snapshot itself it seeds the cage state, so neither the order nor the number
+        of workers matters.
+    """
+
+    liquid: LiquidSettings
+    temperature: float | None
+    inherent: InherentSettings | None
+    cage: CageSettings | None
+    engine: Engine
+    seed: int = 1
+
+    @classmethod
+    def make(
+        cls,
+        name: str,
+        metadata: Mapping[str, Any],
+        given: StatePoint,
+        inherent: InherentSettings | None,
+        cage: CageSettings | None,
+        engine: Engine,
+        seed: int = 1,
+    ) -> EquilibriumPlan:
+        """Plan for a dataset or snapshot of this name, whose metadata may tell the state point.
+
+        Raises
+        ------
+        SettingsError : if liquid or temperature are unknown or contradict the metadata.
+        """
+        needs: dict[Quantity, str] = {"liquid": "equilibrium positions"}
+        if cage is not None:
+            needs["temperature"] = "cage states"
+        point = resolved(name, metadata, given, needs)
+        liquid = load_liquid_settings(str(point.liquid))
+        return cls(liquid, point.temperature, inherent, cage, engine, seed)
+
+    def check(self) -> None:
+        """Refuse before any work what this installation or the engine cannot do.
+
+        Raises
+        ------
+        MissingExtraError : saying what to install.
+        SettingsError : naming what the engine, or the sampler, cannot do.
+        """
+        liquid = self.liquid.liquid()
+        if self.inherent is not None:
+            require(self.engine, liquid, minimises=True)
+        if self.cage is not None:
+            require(sampler_for(self.engine), liquid, samples=True)
+
+    def fingerprints(self, snapshot: Configuration) -> dict[str, str]:
+        """Fingerprint of each wanted field of a snapshot."""
+        liquid = self.liquid.liquid()
+        prints: dict[str, str] = {}
+        common: dict[str, Any] = {
+            "snapshot": snapshot.fingerprint(),
+            "liquid": self.liquid.model_dump(exclude={"notes", "density", "name", "time_step"}),
+        }
+        if self.inherent is not None:
+            asked = {"inherent": self.inherent.model_dump()}
+            by = marks(self.engine, liquid, moves=False)
+            prints["inherent"] = fingerprint_of(common | asked | by)
+        if self.cage is not None:
+            asked = {"cage": self.cage.model_dump()}
+            by = marks(sampler_for(self.engine), liquid, moves=False)
+            state = {"temperature": self.temperature, "seed": self.seed}
+            prints["cage"] = fingerprint_of(common | asked | state | by)
+        return prints
+
+    def find(self, field: str, snapshot: Configuration) -> tuple[FloatArray, dict[str, Any]]:
+        """Positions of one field, and a record of how they were found."""
+        liquid = self.liquid.liquid()
+        state = (snapshot.positions, snapshot.types, snapshot.box)
+        record: dict[str, Any] = {"liquid": liquid.name}
+        if field == "inherent":
+            assert self.inherent is not None
+            minimum = find_inherent(liquid, *state, self.inherent, self.engine)
+            record["settings"] = self.inherent.model_dump()
+            return minimum.positions, record | minimum.record()
+        assert self.cage is not None
+        assert self.temperature is not None
+        seed = [self.seed, int(snapshot.fingerprint()[:12], 16)]
+        sampler = sampler_for(self.engine)
+        cage = find_cage(liquid, *state, self.temperature, seed, self.cage, sampler)
+        record |= {"temperature": self.temperature, "seed": seed}
+        record["settings"] = self.cage.model_dump()
+        return cage.positions, record | cage.record()
+
+
+def completed(
+    snapshot: Configuration,
+    fields: Sequence[str],
+    engine: Engine,
+    liquid: str | None = None,
+    temperature: float | None = None,
+) -> Configuration:
+    """Return a snapshot with equilibrium positions, found by the default settings.
+
+    Parameters
+    ----------
+    fields : of ``inherent`` and ``cage``, those to find; the snapshot itself when empty.
+    liquid, temperature : where the snapshot's metadata do not tell.
+
+    Raises
+    ------
+    SettingsError : if liquid or temperature are unknown or contradict the metadata, or the engine
+        cannot find them.
+    InputError : if the snapshot does not suit the liquid.
+    """
+    if not fields:
+        return snapshot
+    inherent = InherentSettings() if "inherent" in fields else None
+    cage = CageSettings() if "cage" in fields else None
+    given = StatePoint.stated(liquid, temperature)
+    plan = EquilibriumPlan.make(snapshot.name, snapshot.metadata, given, inherent, cage, engine)
+    state = (snapshot.positions, snapshot.types, snapshot.box)
+    check_snapshot(snapshot.name, plan.liquid.liquid(), *state, cage)
+    plan.check()
+    return snapshot.with_fields(**{field: plan.find(field, snapshot)[0] for field in fields})
+
+
+def resolved(
+    name: str,
+    metadata: Mapping[str, Any],
+    given: StatePoint,
+    needs: Mapping[Quantity, str],
+) -> StatePoint:
+    """State point of a dataset or snapshot; see :func:`glasscast.datasets.state_points.resolve`.
+
+    Raises
+    ------
+    SettingsError : naming the data, if something needed is unknown or contradicted.
+    """
+    try:
+        return resolve(StatePoint.from_metadata(metadata), given, needs=needs).point
+    except SettingsError as error:
+        raise SettingsError(f"{name}: {error}", error.parameter) from None

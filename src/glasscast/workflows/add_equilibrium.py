@@ -1,0 +1,134 @@
+"""Add equilibrium positions, inherent structures and cage states, to a dataset in place."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from glasscast.datasets.amend import amend, settle
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.configuration_file import read_configuration
+from glasscast.datasets.dataset import Dataset, Entry
+from glasscast.datasets.files import remove_partials
+from glasscast.datasets.kept import is_kept, keep, read_kept
+from glasscast.datasets.state_points import StatePoint
+from glasscast.errors import SettingsError
+from glasscast.progress import Progress, Silent
+from glasscast.simulation.checks import check_snapshot
+from glasscast.simulation.equilibrium_positions import EquilibriumPlan
+from glasscast.simulation.executors import Scheduler, finish
+from glasscast.simulation.registry import EngineChoice, load_engine
+from glasscast.simulation.settings import CageSettings, InherentSettings
+
+#: Where finished results lie, below the dataset, until all are there.
+RESULTS = "equilibrium"
+
+
+def add_equilibrium(
+    folder: Path,
+    inherent: InherentSettings | None,
+    cage: CageSettings | None,
+    *,
+    liquid: str | None = None,
+    temperature: float | None = None,
+    seed: int = 1,
+    engine: EngineChoice | None = None,
+    scheduler: Scheduler | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Add inherent structures, cage states or both to every configuration of a dataset.
+
+    Finished results gather in a folder of the dataset; when all are there the configurations are
+    replaced, so the dataset opens at every moment and never has some with and some without. A
+    killed call goes on with the same call. What the dataset holds from the same settings is left
+    alone, anything else under these names is replaced. Targets, splits and all else stay.
+
+    Parameters
+    ----------
+    folder : of the dataset.
+    inherent, cage : settings; None leaves that field as it is.
+    liquid, temperature : where the dataset's metadata do not tell.
+    engine : that minimises; see :func:`glasscast.simulation.registry.load_engine`.
+    scheduler : where the work is done; in this process if absent.
+    progress : advanced by one a configuration.
+
+    Raises
+    ------
+    InputError : if the folder is no dataset, or a snapshot does not suit the liquid.
+    SettingsError : if liquid or temperature are unknown or contradict the metadata, or the engine
+        cannot find them.
+    SimulationError : if configurations still fail after the retries; the others are kept.
+    """
+    if inherent is None and cage is None:
+        raise SettingsError("nothing to add: ask for the inherent structures, the cages, or both")
+    settle(folder)
+    dataset = Dataset.open(folder)
+    given = StatePoint.stated(liquid, temperature)
+    plan = EquilibriumPlan.make(
+        dataset.name, dataset.state, given, inherent, cage, load_engine(engine), seed
+    )
+    wanted = {entry: prints for entry in dataset.entries if (prints := _wanted(entry, plan))}
+    results = folder / RESULTS
+    if results.is_dir():
+        remove_partials(results)
+    todo = [entry for entry in wanted if _missing(results, entry, wanted[entry])]
+    scheduler = scheduler or Scheduler()
+    if todo and scheduler.here:
+        plan.check()
+    finish(
+        "equilibrium positions",
+        {entry: (_find, plan, results, entry, wanted[entry]) for entry in todo},
+        lambda entry: not _missing(results, entry, wanted[entry]),
+        lambda entry: entry.name,
+        scheduler,
+        progress or Silent(),
+    )
+    if wanted:
+        dataset = amend(folder, _merged(results, wanted))
+    shutil.rmtree(results, ignore_errors=True)
+    return dataset
+
+
+def _find(plan: EquilibriumPlan, folder: Path, entry: Entry, wanted: dict[str, str]) -> None:
+    """Make the missing fields of one configuration: one task, idempotent."""
+    missing = _missing(folder, entry, wanted)
+    snapshot = read_configuration(entry.path, entry.checksum) if missing else None
+    for field in missing:
+        assert snapshot is not None
+        positions, record = plan.find(field, snapshot)
+        fingerprint = wanted[field]
+        path = _result_path(folder, entry, field)
+        keep(path, fingerprint, {field: positions}, record | {"fingerprint": fingerprint})
+
+
+def _merged(folder: Path, wanted: dict[Entry, dict[str, str]]) -> Iterator[Configuration]:
+    for entry, prints in wanted.items():
+        configuration = read_configuration(entry.path, entry.checksum)
+        records = dict(configuration.metadata.get("records", {}))
+        fields = {}
+        for field in prints:
+            arrays, records[field] = read_kept(_result_path(folder, entry, field), [field])
+            fields[field] = arrays[field]
+        metadata = {**configuration.metadata, "records": records}
+        yield configuration.with_fields(**fields, metadata=metadata)
+
+
+def _wanted(entry: Entry, plan: EquilibriumPlan) -> dict[str, str]:
+    """Fields that the dataset does not hold from these settings, after a check of the snapshot."""
+    c = read_configuration(entry.path, entry.checksum)
+    check_snapshot(entry.path, plan.liquid.liquid(), c.positions, c.types, c.box, plan.cage)
+    records = c.metadata.get("records", {})
+    return {
+        field: fingerprint
+        for field, fingerprint in plan.fingerprints(c).items()
+        if getattr(c, field) is None or records.get(field, {}).get("fingerprint") != fingerprint
+    }
+
+
+def _missing(folder: Path, entry: Entry, wanted: dict[str, str]) -> list[str]:
+    return [f for f, mark in wanted.items() if not is_kept(_result_path(folder, entry, f), mark)]
+
+
+def _result_path(folder: Path, entry: Entry, field: str) -> Path:
+    return folder / f"{entry.path.stem}.{field}.npz"

@@ -1,0 +1,155 @@
+"""More snapshots of the same structure: short runs from each configuration, with its labels."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.configuration_file import read_configuration
+from glasscast.datasets.dataset import Dataset, Entry, qualified
+from glasscast.datasets.files import remove_partials
+from glasscast.datasets.kept import is_kept, keep, read_kept
+from glasscast.datasets.state_points import StatePoint
+from glasscast.datasets.writer import STATE_KEYS, DatasetWriter
+from glasscast.errors import SettingsError
+from glasscast.liquid.box import FloatArray
+from glasscast.progress import Progress, Silent
+from glasscast.simulation.checks import check_snapshot
+from glasscast.simulation.copies import SEPARATION, CopyPlan
+from glasscast.simulation.executors import Scheduler, finish
+from glasscast.simulation.registry import EngineChoice, load_engine
+
+#: Where finished runs lie, below the new dataset, until all are there.
+RESULTS = "parts"
+
+
+def make_copies(
+    source: Path,
+    out: Path,
+    *,
+    copies: int = 10,
+    time: float = 5.0,
+    liquid: str | None = None,
+    temperature: float | None = None,
+    seed: int = 1,
+    engine: EngineChoice | None = None,
+    scheduler: Scheduler | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    r"""Write a dataset of thermal copies: the particles a short while later, with the same labels.
+
+    After a few vibrations a particle stands elsewhere in the same cage, while its propensity at
+    :math:`t \gg t_{copy}` is nearly what it was. Trained on copies beside the snapshots a model
+    learns not to read the vibrations, which no single snapshot can teach. The runs are those of an
+    isoconfigurational ensemble: NVE, velocities from the Maxwell-Boltzmann distribution. Labels at
+    times below :data:`~glasscast.simulation.copies.SEPARATION` times that of the runs are left out.
+    Inherent and cage positions are those of the snapshot; what refers to the exact places at
+    t = 0, mean vectors and the halves behind the noise ceiling, is left out. Each copy has its
+    snapshot as parent, so that splits keep them together. A killed call goes on with the same call.
+
+    Parameters
+    ----------
+    source : dataset folder.
+    out : dataset folder to write.
+    copies : of each configuration.
+    time : between the snapshot and a copy, in LJ units; long against vibrations.
+    liquid, temperature : where the dataset's metadata do not tell.
+    engine : of the runs; see :func:`glasscast.simulation.registry.load_engine`.
+    scheduler : where the work is done; in this process if absent.
+
+    Raises
+    ------
+    InputError : if a folder is no dataset, or a snapshot does not suit the liquid.
+    SettingsError : if liquid or temperature are unknown, or no label is late enough.
+    SimulationError : if runs still fail after the retries; the others are kept.
+    """
+    dataset = Dataset.open(source)
+    if out.resolve() == source.resolve():
+        raise SettingsError(f"the copies need a folder of their own, not {source}", "out")
+    if copies < 1 or not time > 0:
+        raise SettingsError(f"copies and time must be positive, got {copies} and {time:g}")
+    given = StatePoint.stated(liquid, temperature)
+    chosen = load_engine(engine)
+    plan = CopyPlan.make(dataset.name, dataset.state, given, copies, time, chosen, seed)
+    late = [t for t in dataset.state.get("times", []) if t >= SEPARATION * time * (1 - 1e-9)]
+    if not late:
+        raise SettingsError(
+            f"{dataset.name} has no label at {SEPARATION:g} times the {time:g} of the copies or "
+            "later; shorten their time",
+            "time",
+        )
+    results = out / RESULTS
+    prints = {entry: plan.fingerprint(_checked(entry, plan)) for entry in dataset.entries}
+    writer, before = DatasetWriter(out), DatasetWriter(out)
+    if results.is_dir():
+        remove_partials(results)
+
+    def done(entry: Entry) -> bool:
+        return is_kept(_result_path(results, entry), prints[entry]) or all(
+            before.has(*_name_and_mark(entry, number, prints[entry])) for number in range(copies)
+        )
+
+    todo, scheduler = [e for e in dataset.entries if not done(e)], scheduler or Scheduler()
+    if todo and scheduler.here:
+        plan.check()
+    finish(
+        "thermal copies",
+        {entry: (_run, plan, results, entry, prints[entry]) for entry in todo},
+        done,
+        lambda entry: entry.name,
+        scheduler,
+        progress or Silent(),
+    )
+    for entry, snapshot in zip(dataset.entries, dataset.at_times(late), strict=True):
+        for number in range(copies):
+            name, mark = _name_and_mark(entry, number, prints[entry])
+            if not writer.has(name, mark):
+                positions = read_kept(_result_path(results, entry)).arrays["positions"][number]
+                parent = qualified(dataset.name, entry.parent)
+                writer.add(_copy(snapshot, name, parent, positions, plan), mark)
+    result = writer.finish()
+    shutil.rmtree(results, ignore_errors=True)
+    return result
+
+
+def _checked(entry: Entry, plan: CopyPlan) -> Configuration:
+    """Read a snapshot that the liquid can run from."""
+    snapshot = read_configuration(entry.path, entry.checksum)
+    state = (snapshot.positions, snapshot.types, snapshot.box)
+    check_snapshot(entry.path, plan.liquid.liquid(), *state, None)
+    return snapshot
+
+
+def _run(plan: CopyPlan, folder: Path, entry: Entry, fingerprint: str) -> None:
+    """Run all copies of one configuration: one task, idempotent."""
+    positions = plan.run(read_configuration(entry.path, entry.checksum))
+    keep(_result_path(folder, entry), fingerprint, {"positions": positions}, {})
+
+
+def _name_and_mark(entry: Entry, number: int, fingerprint: str) -> tuple[str, str]:
+    """Name and fingerprint of one copy."""
+    return f"{entry.name}-copy-{number + 1:02d}", f"{fingerprint} {number}"
+
+
+def _result_path(folder: Path, entry: Entry) -> Path:
+    return folder / f"{entry.path.stem}.npz"
+
+
+def _copy(
+    snapshot: Configuration,
+    name: str,
+    parent: str,
+    positions: FloatArray,
+    plan: CopyPlan,
+) -> Configuration:
+    """Return the snapshot with other positions, without what refers to the old ones."""
+    kept = {key: snapshot.metadata[key] for key in STATE_KEYS if key in snapshot.metadata}
+    run = {"temperature": plan.temperature, "time": plan.time, "seed": plan.seed}
+    return snapshot.with_fields(
+        name=name,
+        positions=positions,
+        tendency=None,
+        propensity_halves=None,
+        metadata={**kept, "parent": parent, "thermal_copy": run},
+    )

@@ -1,0 +1,112 @@
+"""Make a dataset from nothing but its settings, or go on with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from glasscast.datasets.configuration import FIELDS, Configuration
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.files import remove_partials
+from glasscast.datasets.kept import read_kept
+from glasscast.datasets.precision import compacted
+from glasscast.datasets.published import find_set
+from glasscast.datasets.writer import DatasetWriter
+from glasscast.progress import Progress, Silent
+from glasscast.runtime import __version__
+from glasscast.simulation.campaign.inputs import write_inputs
+from glasscast.simulation.campaign.plan import RESULTS, SNAPSHOTS, Plan
+from glasscast.simulation.campaign.run import carry_out
+from glasscast.simulation.executors import Scheduler
+from glasscast.simulation.settings import SimulationSettings
+
+
+def simulate(
+    settings: SimulationSettings,
+    out: Path,
+    scheduler: Scheduler | None = None,
+    shard: tuple[int, int] = (0, 1),
+    progress: Progress | None = None,
+) -> Dataset | None:
+    """Generate a data set, or go on with one.
+
+    Results depend on the settings only, not on the workers, the scheduler, or how often the
+    generation was interrupted.
+
+    Parameters
+    ----------
+    settings : what to generate.
+    out : folder for snapshots, results and inputs; made if absent.
+    scheduler : where the work is done; in this process if absent.
+    shard : (i, n) does only the i-th of n shares of the configurations, for job arrays.
+    progress : of the particle-steps done; what existed already is not counted.
+
+    Returns
+    -------
+    The dataset, which lies in ``out``, or None while other shards are unfinished.
+
+    Raises
+    ------
+    SimulationError : if tasks still fail after the retries; the others are finished first.
+    InputError : if the folder cannot be written.
+    """
+    plan = Plan.make(settings, Path(out))
+    mine = list(plan.shard(shard))
+    if shard[1] == 1:  # else another shard may be writing just now
+        for folder in (SNAPSHOTS, RESULTS):
+            if (plan.folder / folder).is_dir():
+                remove_partials(plan.folder / folder)
+    write_inputs(plan)
+    carry_out(plan, mine, scheduler or Scheduler(), progress or Silent())
+    if any(plan.missing(c) for c in range(plan.configurations)):
+        return None
+    return collect(plan)
+
+
+def collect(plan: Plan) -> Dataset:
+    """Write the dataset from the finished results; files that are right already stay."""
+    writer = DatasetWriter(plan.folder, plan.settings.name)
+    for c in range(plan.configurations):
+        fingerprint = plan.fingerprint(c)
+        if not writer.has(plan.name(c), fingerprint):
+            writer.add(assemble(plan, c), fingerprint)
+    return writer.finish(plan.splits())
+
+
+def assemble(plan: Plan, configuration: int) -> Configuration:
+    """Put the results of one configuration together."""
+    start, evidence = read_kept(plan.snapshot_path(configuration))
+    fields: dict[str, Any] = {key: start[key] for key in ("positions", "types", "box")}
+    records: dict[str, Any] = {}
+    for result in plan.results():
+        arrays, records[result] = read_kept(plan.result_path(configuration, result))
+        fields |= {key: value for key, value in arrays.items() if key in FIELDS}
+    s, liquid = plan.settings, plan.liquid_settings.name
+    known = find_set(liquid, s.temperature)
+    whole = Configuration(
+        name=plan.name(configuration),
+        **fields,
+        metadata={
+            "source": f"glasscast {__version__} simulate",
+            "liquid": liquid,
+            "temperature": s.temperature,
+            **({} if known is None else {"tau_alpha": known.tau_alpha}),
+            "density": float(len(fields["positions"]) / fields["box"].prod()),
+            "pressure": s.pressure,
+            "trajectories": s.runs,
+            "seed": [s.seed, configuration],
+            "chain": list(plan.chain_of(configuration)),
+            "time_step": plan.step,
+            "equilibration": evidence,
+            "records": _without_clock(records),
+        },
+    )
+    return compacted(whole) if s.compact else whole
+
+
+def _without_clock(records: dict[str, Any]) -> dict[str, Any]:
+    """Leave wall times out of the records: they differ between equal runs."""
+    return {
+        result: {key: value for key, value in record.items() if key != "seconds"}
+        for result, record in records.items()
+    }
