@@ -71,7 +71,7 @@ def _power_sum(squared: float, c: Any, powers: Any) -> Any:
 
 @njit(cache=True)
 def _tabulated(squared: float, rows: Any, pieces: Any, guide: Any, place: Any, bins: float) -> Any:
-    """Cubic that begins at the row before the distance; infinite inside the first row."""
+    """Polynomial from the row before the distance on; infinite inside the first row."""
     distance = np.sqrt(squared)
     beyond = distance - rows[place[0]]
     if beyond < 0.0:
@@ -80,7 +80,10 @@ def _tabulated(squared: float, rows: Any, pieces: Any, guide: Any, place: Any, b
     while distance >= rows[k + 1]:
         k += 1
     x = distance - rows[k]
-    return ((pieces[k, 0] * x + pieces[k, 1]) * x + pieces[k, 2]) * x + pieces[k, 3]
+    total = pieces[k, 0]
+    for power in range(1, 6):
+        total = total * x + pieces[k, power]
+    return total
 
 
 @njit(cache=True)

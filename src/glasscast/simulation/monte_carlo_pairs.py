@@ -29,7 +29,7 @@ def kernel_law(law: PowerSums | Tables) -> KernelLaw:
     powers : (K,) ascending exponents; empty for those of the Lennard-Jones family, which the
         kernel knows.
     rows, pieces : (M,) first distances of the pieces of all tables, each table closed by infinity,
-        and (M, 4) coefficients of the cubic in the distance from there, the highest power first.
+        and (M, 6) coefficients of the polynomial in the distance from there, from power 5 down.
     guide : (G,) row at which each of the equal bins of a table begins, all tables.
     places, bins : (S, S, 2) where a table begins in rows and guide; (S, S) bins a unit of length.
     """
@@ -38,7 +38,7 @@ def kernel_law(law: PowerSums | Tables) -> KernelLaw:
         return (cuts, np.empty((*cuts.shape, 0)), np.empty(0, dtype=np.int64), *_tables(law))
     no_tables = (
         np.empty(0),
-        np.empty((0, 4)),
+        np.empty((0, 6)),
         np.empty(0, dtype=np.int64),
         np.empty((*cuts.shape, 2), dtype=np.int64),
         np.empty(cuts.shape),
@@ -73,7 +73,7 @@ def _tables(law: Tables) -> KernelLaw:
         # the row before, where rounding could make a bin begin behind its first distance
         found = np.searchsorted(distances, begins * (1 - 1e-12), side="right") - 1
         rows.append(np.append(distances[:-1], np.inf))
-        pieces.append(np.vstack([law.pairs[a][b].pieces, np.zeros(4)]))
+        pieces.append(np.vstack([law.pairs[a][b].pieces, np.zeros(6)]))
         guide.append(np.clip(found, 0, len(distances) - 2))
     return np.concatenate(rows), np.concatenate(pieces), np.concatenate(guide), places, bins
 

@@ -47,16 +47,29 @@ def test_rows_hold_exactly_and_the_force_is_the_slope_everywhere():
         np.testing.assert_allclose(liquid.pair_force(r, *pair), (down - up) / 2 / step, rtol=1e-6)
 
 
-@pytest.mark.parametrize("rows", [100, 200])
-def test_the_error_between_rows_is_the_one_stated(rows):
-    """h^4 u'''' / 384 in the middle of two rows."""
-    table = lennard_jones_rows(rows)["AA"]
-    liquid = tabulated(lennard_jones_rows(rows))
-    r, h = (table[1:, 0] + table[:-1, 0]) / 2, table[1, 0] - table[0, 0]
-    error = liquid.pair_energy(r) - 4 * (r**-12 - r**-6) - (table[-1, 1] - 4 * (2.5**-12 - 2.5**-6))
-    fourth = 4 * (12 * 13 * 14 * 15 * r**-16 - 6 * 7 * 8 * 9 * r**-10)
-    near = r < 1.2
-    np.testing.assert_allclose(error[near], -(h**4) * fourth[near] / 384, rtol=0.15)
+@pytest.mark.parametrize(("rows", "error"), [(100, 5e-6), (200, 1e-7), (500, 4e-10)])
+def test_a_smooth_potential_is_reproduced_between_its_rows(rows, error):
+    liquid, r = tabulated(lennard_jones_rows(rows)), np.linspace(0.9, 2.49, 3001)
+    exact = 4 * (r**-12 - r**-6 - 2.5**-12 + 2.5**-6)
+    assert np.abs(liquid.pair_energy(r) - exact).max() < error
+
+
+def test_a_polynomial_of_fifth_degree_is_exact_on_uneven_rows():
+    rng, c = np.random.default_rng(2), np.array([0.3, -1.0, 0.5, 2.0, -1.5, 0.7])
+    r = np.sort(rng.uniform(0.5, 2.0, 60))
+    rows = np.column_stack([r, np.polyval(c, r), -np.polyval(np.polyder(c), r)])
+    liquid = LiquidSettings(**one_species(rows.tolist())).liquid()
+    between = rng.uniform(r[0], r[-1], 200)
+    np.testing.assert_allclose(liquid.pair_energy(between), np.polyval(c, between), rtol=1e-8)
+
+
+def test_energy_force_and_stiffness_are_continuous_at_the_rows():
+    liquid, step = tabulated(lennard_jones_rows(40)), 1e-7
+    for r in lennard_jones_rows(40)["AA"][3:-1, 0]:
+        left, right = (liquid.pair_force(r + step * np.array([k, 2 * k])) for k in (-1, 1))
+        assert left[0] == pytest.approx(right[0], rel=1e-4)
+        stiffness = (left[1] - left[0]) / step, (right[0] - right[1]) / step
+        assert stiffness[0] == pytest.approx(stiffness[1], rel=1e-3, abs=0.05)
 
 
 def test_ends():
@@ -102,6 +115,10 @@ def replaced(column, value, row=20):
     return change
 
 
+def power(n, r):
+    return np.column_stack([r, r**-n, n * r ** (-n - 1)])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -114,7 +131,11 @@ def replaced(column, value, row=20):
         (lambda rows: rows * [1, 1, 2], "not minus the slope"),
         (lambda rows: rows[:, [0, 2, 1]], "not minus the slope"),
         (lambda rows: rows[:, :2], "table"),
-        (lambda rows: rows[:3], "at least 4 items"),
+        (lambda rows: rows[:4], "at least 5 items"),
+        (
+            lambda rows: power(12, np.linspace(0.1, 2.5, 25)),
+            "rows are too far apart.* r = 0.1 to 0",
+        ),
         (lambda rows: np.tile(rows, (MOST_ROWS // 50 + 1, 1)), "at most 20000 items"),
         (lambda rows: "somewhere.txt", "valid tuple"),
     ],
@@ -147,7 +168,7 @@ def test_forces_with_a_kink_are_taken():
         ("root:x:0:0", "line 1 must hold three numbers"),
         ("1 0 0\n" * (MOST_ROWS + 1), "has more than 20000 rows"),
         (None, "cannot be read"),
-        ("1 0 0\n", "at least 4 items"),
+        ("1 0 0\n", "at least 5 items"),
         ("x" * 4_000_001, "is longer than 4 MB"),
     ],
 )
