@@ -69,9 +69,9 @@ def test_lammps_and_numpy_agree_on_soft_potentials(name):
 @pytest.mark.lammps
 @pytest.mark.parametrize("spacing", ["even", "squared"])
 def test_lammps_and_numpy_agree_on_tables(spacing):
-    """The cubics between 500 rows, resampled for LAMMPS, bend a little where they meet."""
+    """Where the pieces between 500 rows meet, the splines of LAMMPS round off their jerk."""
     liquid = tabulated(lennard_jones_rows(500, spacing), density=0.6)
-    assert_as_in_numpy(*shaken_of(liquid), force=1e-7, energy=1e-9)
+    assert_as_in_numpy(*shaken_of(liquid), force=1e-9, energy=1e-10)
 
 
 @pytest.mark.lammps
