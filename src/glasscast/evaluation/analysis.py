@@ -5,7 +5,6 @@ What a dataset does not carry is None: imported ones have no record of their equ
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -20,15 +19,10 @@ from glasscast.evaluation.ceiling import ceiling_mean
 from glasscast.evaluation.correlation import PairMoments
 from glasscast.evaluation.directions import alignment, directedness
 from glasscast.evaluation.relaxation import MeanCurve, Relaxation, fit_relaxation, standard_error
+from glasscast.evaluation.structure import Structure, StructureMeans
 from glasscast.liquid.box import FloatArray
-from glasscast.liquid.correlations import radial_distributions, structure_factors
 from glasscast.liquid.interactions import species_name
 
-#: Edges of the bins of distance, in sigma, and of wavenumber, in 1/sigma.
-DISTANCES = np.linspace(0.0, 5.0, 251)
-WAVENUMBERS = np.linspace(0.0, 15.0, 151)
-#: Configurations whose structure is counted: it hardly differs from one to the next.
-MOST_STRUCTURES = 20
 _EQUILIBRIUM = ("inherent", "cage")
 _STATE = ("energy", "pressure", "temperature")
 
@@ -43,30 +37,6 @@ class Estimate(NamedTuple):
     def of(cls, values: FloatArray) -> Estimate:
         """Mean and error of (C,) values."""
         return cls(float(values.mean()), float(standard_error(values)))
-
-
-@dataclass(frozen=True)
-class Structure:
-    """How the liquid is built, by pairs of species, ``A-A``, ``A-B``, ...
-
-    Parameters
-    ----------
-    configurations : averaged over.
-    radial : pair -> g(r), distances in sigma.
-    static : pair -> S(k), wavenumbers in 1/sigma.
-    """
-
-    configurations: int
-    radial: dict[str, MeanCurve]
-    static: dict[str, MeanCurve]
-
-    def record(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return {
-            "configurations": self.configurations,
-            "radial_distribution": {pair: _points(c, "r", "g") for pair, c in self.radial.items()},
-            "structure_factor": {pair: _points(c, "k", "S") for pair, c in self.static.items()},
-        }
 
 
 @dataclass(frozen=True)
@@ -211,42 +181,20 @@ def analyse_configurations(
     Parameters
     ----------
     configurations : all with the same times.
-    number : of configurations, for those whose structure is counted are spread evenly.
+    number : of configurations.
     times : (T,) of their labels.
     """
-    gathered = _Gathered()
-    every = max(1, -(-number // MOST_STRUCTURES))
-    for k, configuration in enumerate(configurations):
+    gathered, structures = _Gathered(), StructureMeans(number)
+    for configuration in configurations:
         gathered.add(configuration)
-        if k % every == 0:
-            gathered.add_structure(configuration)
+        structures.add(configuration)
     return Analysis(
-        structure=gathered.structure(),
+        structure=structures.result(),
         equilibration=gathered.equilibration(times),
         dynamics=gathered.dynamics(times),
         labels=gathered.labels(np.array(times)),
         tendency=gathered.tendency(),
     )
-
-
-def first_peak(curve: MeanCurve) -> float:
-    """Place of the highest value where a curve first rises above 1; NaN if it never does."""
-    above = curve.mean > 1
-    if not above.any():
-        return math.nan
-    begin = int(np.argmax(above))
-    width = int(np.argmin(above[begin:])) or len(above) - begin
-    return float(curve.x[begin + int(np.argmax(curve.mean[begin : begin + width]))])
-
-
-def _points(curve: MeanCurve, x: str, y: str) -> dict[str, Any]:
-    peak = first_peak(curve)
-    return {
-        "first_peak": None if math.isnan(peak) else peak,
-        x: curve.x.round(6).tolist(),
-        y: curve.mean.tolist(),
-        "error": curve.error.tolist(),
-    }
 
 
 @dataclass
@@ -261,9 +209,6 @@ class _Gathered:
     production: list[dict[str, Any]] = field(default_factory=list)
     stretches: list[dict[str, Any]] = field(default_factory=list)
     inherent_energy: list[float] = field(default_factory=list)
-    structures: int = 0
-    radial: dict[str, list[FloatArray]] = field(default_factory=lambda: defaultdict(list))
-    static: dict[str, list[FloatArray]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, c: Configuration) -> None:
         """Take what a configuration carries of its motion and its making."""
@@ -287,23 +232,6 @@ class _Gathered:
             self.inherent_energy.append(records["inherent"]["energy"])
         if "lags" in (c.metadata.get("equilibration") or {}):
             self.stretches.append(c.metadata["equilibration"])
-
-    def add_structure(self, c: Configuration) -> None:
-        """Count pairs and waves of a configuration; bins beyond half its box stay NaN."""
-        self.structures += 1
-        edges = DISTANCES[: np.searchsorted(DISTANCES, c.box.min() / 2, side="right")]
-        beyond = np.full(len(DISTANCES) - len(edges), np.nan)
-        for pair, values in radial_distributions(c.positions, c.types, c.box, edges).items():
-            self.radial[_pair_name(pair)].append(np.append(values, beyond))
-        for pair, values in structure_factors(c.positions, c.types, c.box, WAVENUMBERS).items():
-            self.static[_pair_name(pair)].append(values)
-
-    def structure(self) -> Structure | None:
-        if not self.structures:
-            return None
-        radial = {pair: _mean_curve(DISTANCES, found) for pair, found in self.radial.items()}
-        static = {pair: _mean_curve(WAVENUMBERS, found) for pair, found in self.static.items()}
-        return Structure(self.structures, radial, static)
 
     def equilibration(self, times: Sequence[float]) -> Equilibration | None:
         """Compare the halves of the longest stretches, and two waiting times."""
@@ -360,14 +288,3 @@ def _shift(halves: FloatArray, first: Sequence[Sequence[float]]) -> Estimate:
     if len(shift) > 1:
         return Estimate.of(shift)
     return Estimate(float(shift[0]), float(np.hypot(*np.array(first)[:, 1])))
-
-
-def _pair_name(pair: tuple[int, int]) -> str:
-    return "-".join(map(species_name, pair))
-
-
-def _mean_curve(edges: FloatArray, samples: Sequence[FloatArray]) -> MeanCurve:
-    """Curve over the bins that have a value in every sample."""
-    known = np.isfinite(samples).all(axis=0)
-    middles = (edges[1:] + edges[:-1]) / 2
-    return MeanCurve.of(middles[known], np.array(samples)[:, known])

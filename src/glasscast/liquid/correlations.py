@@ -6,8 +6,9 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
-from glasscast.liquid.box import FloatArray
+from glasscast.liquid.box import FloatArray, check_cutoff, wrap
 from glasscast.liquid.neighbours import find_neighbours
 
 _BLOCK = 4096  # particles whose phases are held at once
@@ -102,16 +103,22 @@ def radial_distributions(
     Returns
     -------
     species (a, b), a <= b -> (B,) g; NaN where there is no such pair at all.
+
+    Raises
+    ------
+    ShapeError : if the box is smaller than twice the last edge.
     """
-    pairs = find_neighbours(positions, box, float(edges[-1]))
-    receivers, senders = types[pairs.receivers], types[pairs.senders]
+    check_cutoff(float(edges[-1]), box)
     ball = np.pi * edges**2 if len(box) == 2 else 4 / 3 * np.pi * edges**3
     shares = np.diff(ball) / np.prod(box)
+    species = np.unique(types).tolist()
+    trees = {a: cKDTree(wrap(positions[types == a], box), boxsize=box) for a in species}
     found = {}
-    for a, b in combinations_with_replacement(np.unique(types).tolist(), 2):
-        counts, _ = np.histogram(pairs.distances[(receivers == a) & (senders == b)], edges)
-        possible = np.sum(types == a) * (np.sum(types == b) - (a == b))
-        found[a, b] = counts / (shares * possible) if possible else np.full(len(shares), np.nan)
+    for a, b in combinations_with_replacement(species, 2):
+        within = trees[a].count_neighbors(trees[b], edges)  # for a = b each particle itself as well
+        possible = trees[a].n * (trees[b].n - (a == b))
+        empty = np.full(len(shares), np.nan)
+        found[a, b] = np.diff(within) / (shares * possible) if possible else empty
     return found
 
 

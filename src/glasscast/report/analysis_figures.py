@@ -12,10 +12,9 @@ from glasscast.evaluation.analysis import (
     Dynamics,
     Equilibration,
     Labels,
-    Structure,
     Tendency,
-    first_peak,
 )
+from glasscast.evaluation.structure import Structure, first_peak
 from glasscast.report.illustration import Illustration, listed
 from glasscast.report.slice_figures import slice_with_images
 from glasscast.report.style import (
@@ -55,7 +54,8 @@ def structure_figure(structure: Structure) -> Illustration:
     right.set_ylabel("S(k)")
     legend_below(figure, left)
     number = structure.configurations
-    peaks = [f"{pair} {first_peak(c):.2f}" for pair, c in structure.radial.items() if len(c.x)]
+    peaks = {pair: first_peak(curve) for pair, curve in structure.radial.items()}
+    known = [f"{place:.2f} σ for {pair}" for pair, place in peaks.items() if place == place]
     return Illustration(
         name="structure",
         title="Order of the particles",
@@ -64,8 +64,8 @@ def structure_figure(structure: Structure) -> Illustration:
         f"Mean over {'1 configuration' if number == 1 else f'{number} configurations'}. "
         "Peaks of a liquid fade within a few σ; sharp ones that go on are a crystal's.",
         alternative=f"Two panels, lines for the pairs {listed(list(structure.radial))}: the radial "
-        "distribution function against distance, its first peaks at "
-        f"{listed(peaks)} σ, and the structure factor against wavenumber.",
+        "distribution function against distance, its first peak at "
+        f"{listed(known) or 'no distance'}; and the structure factor against wavenumber.",
         figure=figure,
     )
 

@@ -8,10 +8,9 @@ from glasscast.evaluation.analysis import (
     Dynamics,
     Equilibration,
     Labels,
-    Structure,
     Tendency,
-    first_peak,
 )
+from glasscast.evaluation.structure import Structure, first_peak
 from glasscast.report import html
 from glasscast.report.analysis_figures import (
     alignment_figure,

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.evaluation.analysis import MOST_STRUCTURES, analyse_configurations, first_peak
+from glasscast.evaluation import structure as counted
+from glasscast.evaluation.analysis import analyse_configurations
 from glasscast.evaluation.relaxation import MeanCurve
+from glasscast.evaluation.structure import StructureMeans, first_peak
 
 
 def crystal(k=0, side=8, jitter=0.0):
@@ -43,12 +45,15 @@ def test_crystal_has_its_peaks_where_its_lattice_is():
     )
 
 
-def test_structure_is_counted_in_a_few_configurations_spread_evenly():
-    number = 2 * MOST_STRUCTURES + 5
-    found = analyse_configurations((crystal(k, side=3) for k in range(number)), number, [])
-    assert found.structure.configurations == MOST_STRUCTURES - 5
+def test_structure_is_counted_in_a_few_configurations_spread_evenly(monkeypatch):
+    monkeypatch.setattr(counted, "MOST_PARTICLES", 3 * 27)
+    means, size = StructureMeans(8), 27
     one = analyse_configurations([crystal(side=3)], 1, []).structure
-    np.testing.assert_allclose(found.structure.static["A-A"].mean, one.static["A-A"].mean)
+    for k in range(8):  # every third: 0, 3, 6
+        means.add(crystal(k, side=3, jitter=0.0 if k % 3 == 0 else 0.3))
+    found = means.result()
+    assert found.configurations * size == 3 * 27
+    np.testing.assert_allclose(found.static["A-A"].mean, one.static["A-A"].mean)
 
 
 def test_boxes_may_differ():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from glasscast.errors import ShapeError
 from glasscast.liquid.correlations import radial_distributions, structure_factors
 
 
@@ -95,3 +96,10 @@ def test_partials_equal_plain_sums_and_add_up(rng):
     count = np.bincount(types)
     summed = sum((1 + (a != b)) * np.sqrt(count[a] * count[b]) * s[a, b] for a, b in s) / 50
     np.testing.assert_allclose(summed, total)
+
+
+def test_shells_beyond_half_the_box_are_refused():
+    with pytest.raises(ShapeError, match="box"):
+        radial_distributions(
+            np.zeros((2, 3)), np.zeros(2, np.int8), np.full(3, 5.0), np.array([0.0, 3.0])
+        )
