@@ -19,13 +19,12 @@ import numpy as np
 from pydantic import Field
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.models.lr import ShellRegression
+from glasscast.models.lr import ShellRegression, ShellSettings
 from glasscast.models.ridge import FloatArray
-from glasscast.models.settings import RidgeSettings
 from glasscast.structure.descriptors.shell_averages import averaging_matrix, generations
 
 
-class CageRegressionSettings(RidgeSettings):
+class CageRegressionSettings(ShellSettings):
     """Regression on cage and initial structure (Alkemade et al., J. Chem. Phys. 158, 134512)."""
 
     name: Literal["cage-lr"] = "cage-lr"

@@ -5,6 +5,7 @@ Boattini, Smallenburg, Filion, Phys. Rev. Lett. 127, 088007 (2021).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -19,7 +20,18 @@ from glasscast.structure.descriptors.shell_averages import averaging_matrix, gen
 from glasscast.structure.descriptors.shells import ShellDescriptors
 
 
-class LinearSettings(RidgeSettings):
+class ShellSettings(RidgeSettings):
+    """What every regression on shell descriptors can be told."""
+
+    closest: float = Field(
+        0.0,
+        ge=0,
+        description="radial shells nearer than this are left out; the smallest diameter for hard "
+        "spheres, in sigma",
+    )
+
+
+class LinearSettings(ShellSettings):
     """Ridge regression on shell-averaged descriptors (Boattini et al., PRL 127, 088007)."""
 
     name: Literal["lr"] = "lr"
@@ -34,13 +46,15 @@ class LinearSettings(RidgeSettings):
 class ShellRegression(LinearModel):
     """A linear model that describes structures by generations of shell descriptors."""
 
+    settings: ShellSettings
+
     def shells(self, kind: str = "both") -> ShellDescriptors:
         """Shells for the species seen in training: ``radial``, ``angular`` or ``both``."""
-        shells = ShellDescriptors(max(self.species_) + 1)
+        shells = ShellDescriptors(max(self.species_) + 1).beyond(self.settings.closest)
         if kind == "radial":
-            return ShellDescriptors(shells.species, angular_radii=np.empty(0))
+            return replace(shells, angular_radii=np.empty(0))
         if kind == "angular":
-            return ShellDescriptors(shells.species, radial=())
+            return replace(shells, radial=())
         return shells
 
     def shell_features(
@@ -55,7 +69,7 @@ class ShellRegression(LinearModel):
         """
         positions = self.structure_of(configuration, structure)
         shells = self.shells(kind)
-        key = (configuration.fingerprint(structure), shells.species, kind)
+        key = (configuration.fingerprint(structure), shells.species, kind, self.settings.closest)
         try:
             first = self.workspace.remember(
                 key,

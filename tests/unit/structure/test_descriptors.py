@@ -124,6 +124,21 @@ def test_the_defaults_have_the_published_number_of_descriptors():
     assert sum(name.startswith("G") for name in names) == 200
 
 
+def test_shells_that_hard_spheres_cannot_reach_are_left_out_as_published():
+    whole, hard = ShellDescriptors(2), ShellDescriptors(2).beyond(0.85)
+    names = hard.feature_names()
+    assert sum(name.startswith("G") for name in names) == 172
+    assert len(names) == 172 + 192
+    assert names[0] == "G(r=0.850,s=A)"
+    positions, types, box = random_liquid(np.random.default_rng(1), 120)
+    kept = [whole.feature_names().index(name) for name in names]
+    expected = whole.compute(positions, types, box)[:, kept]
+    # particles that only a shell left out could see are cut off at their tail of 1.5e-8
+    np.testing.assert_allclose(hard.compute(positions, types, box), expected, atol=1e-7)
+    assert ShellDescriptors(2).beyond(5.0).radial == ()
+    assert ShellDescriptors(2).beyond(0.0).feature_names() == whole.feature_names()
+
+
 def test_averaging_keeps_a_constant_and_equals_its_definition():
     positions, _, box = random_liquid(np.random.default_rng(1), 120)
     average = averaging_matrix(positions, box, 1.9)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,15 @@ class ShellDescriptors:
     angular_radii: FloatArray = field(default_factory=lambda: np.linspace(1.0, 2.5, 16))
     angular_width: float = 0.1
     degrees: int = 12
+
+    def beyond(self, closest: float) -> ShellDescriptors:
+        """Leave out the radial shells nearer than a distance, at which no particle can be.
+
+        The paper does so for hard spheres: of the smaller diameter, 0.85, on there are 86 shells a
+        species.
+        """
+        kept = [replace(s, radii=s.radii[s.radii > closest - 1e-9]) for s in self.radial]
+        return replace(self, radial=tuple(s for s in kept if len(s.radii)))
 
     @property
     def cutoff(self) -> float:
