@@ -23,7 +23,6 @@ from glasscast.runtime import Workspace
 from glasscast.structure.descriptors.physics import PhysicsDescriptors
 from glasscast.structure.descriptors.shells import ShellDescriptors
 from glasscast.structure.descriptors.voronoi import voronoi_cells
-from glasscast.workflows.demo import sample_folder
 from measure import is_parent, measure
 from plain_shells import plain_shells
 
@@ -146,7 +145,7 @@ REFERENCES = {
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("dataset", nargs="?", type=Path, default=sample_folder())
+    parser.add_argument("dataset", nargs="?", type=Path, default=Path("sample"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--variant", help="run one variant only, in this process")
     arguments = parser.parse_args()

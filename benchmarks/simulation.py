@@ -12,7 +12,6 @@ from time import perf_counter
 import numpy as np
 
 from glasscast.config import checked
-from glasscast.datasets.dataset import Dataset
 from glasscast.liquid.definition import load_liquid
 from glasscast.runtime import peak_mb
 from glasscast.simulation.engine import NVE, maxwell_boltzmann
@@ -20,11 +19,11 @@ from glasscast.simulation.executors import Scheduler
 from glasscast.simulation.isoconfigurational import run_isoconfigurational
 from glasscast.simulation.registry import load_engine
 from glasscast.simulation.settings import SimulationSettings
-from glasscast.workflows.demo import sample_folder
+from glasscast.workflows.demo import load_sample
 from glasscast.workflows.simulate import simulate
 
 LIQUID, TEMPERATURE, RUNS = load_liquid("ka"), 0.64, 2
-START = Dataset.open(sample_folder())[0]
+START = load_sample()[0]
 TIMES = (0.1, 0.3, 1.0, 3.0, 5.0)
 STEPS = 1000
 #: The whole of a small generation, four configurations long enough to keep two workers busy.

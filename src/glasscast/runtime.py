@@ -12,13 +12,16 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from glasscast.errors import MissingExtraError
 from glasscast.progress import Progress, Silent
 
 __version__ = version("glasscast")
@@ -26,6 +29,22 @@ __version__ = version("glasscast")
 _PACKAGES = ("numpy", "scipy", "torch", "vesin", "sphericart", "matplotlib", "plotly")
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # names of mallopt's parameters in glibc
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+
+def import_optional(module: str, purpose: str) -> Any:
+    """Import a library that only one feature needs.
+
+    Raises
+    ------
+    MissingExtraError : saying what to install for which purpose.
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        package = {"torch_geometric": "torch-geometric"}.get(module, module).partition(".")[0]
+        raise MissingExtraError(
+            f"{purpose} needs {package}, which is not installed: pip install {package}"
+        ) from None
 
 
 def versions() -> dict[str, str]:

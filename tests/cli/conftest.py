@@ -9,10 +9,9 @@ import pytest
 
 from glasscast.cli import main
 from glasscast.config import read
-from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.runtime import Workspace
-from glasscast.workflows.demo import sample_folder
+from glasscast.workflows.demo import load_sample
 from glasscast.workflows.experiments import TrainExperiment
 from glasscast.workflows.train import train
 from tests.cli.material import experiment
@@ -80,7 +79,7 @@ def liquid(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "liquid"
     writer = DatasetWriter(folder)
     names = [f"ka-{k:02d}" for k in range(1, 5)]
-    for name, configuration in zip(names, Dataset.open(sample_folder())[:4], strict=True):
+    for name, configuration in zip(names, load_sample()[:4], strict=True):
         writer.add(configuration.at_times([1, 4]).with_fields(name=name), "")
     writer.finish({"train": names[:3], "test": names[3:]})
     return folder
@@ -91,5 +90,5 @@ def trained(liquid, tmp_path_factory) -> Path:
     """Run folder of a model trained on the tiny dataset."""
     folder = tmp_path_factory.mktemp("run")
     path = experiment(folder / "e.yaml", liquid)
-    train(read(TrainExperiment, path), folder / "run", Workspace(2))
+    train(read(TrainExperiment, path), folder / "run", workspace=Workspace(2))
     return folder / "run"

@@ -16,7 +16,7 @@ from glasscast.models.registry import load_model
 from glasscast.simulation.equilibrium_positions import completed
 from glasscast.simulation.registry import load_engine
 from glasscast.workflows import fits as fits_workflow
-from glasscast.workflows.demo import sample_folder
+from glasscast.workflows.demo import load_sample
 from tests.cli.material import LR, botan_folder, contents, experiment, snapshot
 from tests.unit.datasets.formats.format_writers import make_liquid, write_xyz
 
@@ -212,7 +212,7 @@ def test_the_demo_trains_forecasts_and_reports(done, tmp_path, liquid, monkeypat
     from glasscast.workflows import demo
 
     quick = {key: LR[key] for key in ("descriptors", "penalties", "folds")}
-    monkeypatch.setattr(demo, "sample_folder", lambda: liquid)
+    monkeypatch.setattr(demo, "SAMPLE", str(liquid))
     monkeypatch.setattr(demo, "LinearSettings", lambda order: LinearSettings(order=order, **quick))
     printed = done("demo", "-o", tmp_path / "demo")
     assert "LR(2)" in printed
@@ -274,7 +274,7 @@ def test_equilibrium_positions_are_added_in_place(done, refused, tmp_path):
     pytest.importorskip("numba")
     data = tmp_path / "data"
     writer = DatasetWriter(data)
-    writer.add(Dataset.open(sample_folder())[0], "")
+    writer.add(load_sample()[0], "")
     writer.finish()
     call = ("equilibrium", data, "--inherent", "--force-tolerance", "1e-1")
     printed = done(*call, "--cage", "--radius", "0.3", "--cycles", "20")

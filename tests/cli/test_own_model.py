@@ -41,7 +41,7 @@ def test_it_is_benchmarked_from_its_experiment_file(install, tmp_path):
     small = experiment.data.model_copy(update={"split": "test", "times": (16.5,)})
     own = {"coordination": experiment.models["coordination"]}
     few = experiment.model_copy(update={"data": small, "test": None, "folds": 2, "models": own})
-    table = benchmark(few, tmp_path / "out", Workspace(threads=1)).scores
+    table = benchmark(few, tmp_path / "out", workspace=Workspace(threads=1)).scores
     assert set(table.values_of("model")) == {"coordination"}
     rows = (tmp_path / "out" / "comparison.csv").read_text().splitlines()
     costs = dict(zip(rows[0].split(","), rows[1].split(","), strict=True))

@@ -18,7 +18,7 @@ from glasscast.models import files
 from glasscast.models.files import model_folder, ready_models
 from glasscast.models.registry import load_model
 from glasscast.runtime import Workspace
-from glasscast.workflows.describe import overview
+from glasscast.workflows.describe import list_models
 from glasscast.workflows.experiments import TrainExperiment
 from glasscast.workflows.export import export
 from glasscast.workflows.predict import examine
@@ -36,7 +36,7 @@ def scored(liquid, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("scored")
     test = {"datasets": [str(liquid)], "split": "test"}
     path = experiment(folder / "e.yaml", liquid, test=test)
-    train(read(TrainExperiment, path), folder / "run", Workspace(1))
+    train(read(TrainExperiment, path), folder / "run", workspace=Workspace(1))
     return folder / "run"
 
 
@@ -108,12 +108,12 @@ def test_an_unknown_name_lists_the_ready_models(refused, stocked, bare, liquid, 
 
 def test_info_lists_them_and_shows_a_card(done, stocked):
     assert NAME in done("info")
-    listed = " ".join(overview(stocked)[0].values())
+    listed = " ".join(list_models(stocked)[0].values())
     for text in (NAME, "liquid ka, T = 0.64, density 1.2", "0.52, 16.5", "lr, reads positions"):
         assert text in listed
     assert done("info", NAME) == (stocked / NAME / "card.md").read_text()
-    assert overview(stocked)[0]["score"].startswith("A: 0.")
-    assert overview(stocked / "nothing") == []
+    assert list_models(stocked)[0]["score"].startswith("A: 0.")
+    assert list_models(stocked / "nothing") == []
 
 
 def test_the_card_tells_what_one_must_know(shelf, scored):

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-from glasscast.datasets.dataset import Dataset
 from glasscast.errors import MissingExtraError
 from glasscast.models.files import CARD, read_record, ready_models
 from glasscast.models.registry import load_model
 from glasscast.runtime import Workspace
-from glasscast.workflows.demo import sample_folder
-from glasscast.workflows.describe import overview, size_of
+from glasscast.workflows.demo import load_sample
+from glasscast.workflows.describe import list_models, size_of
 
 READY = ready_models()
 
@@ -35,11 +34,11 @@ def test_it_has_a_state_point_and_a_card_with_scores(name):
 
 
 def test_it_is_listed(name):
-    assert name in [row["name"] for row in overview()]
+    assert name in [row["name"] for row in list_models()]
 
 
 def test_it_forecasts_the_bundled_sample(name):
-    model, snapshot = load_model(READY[name], Workspace(1)), Dataset.open(sample_folder())[3]
+    model, snapshot = load_model(READY[name], Workspace(1)), load_sample()[3]
     if model.dimension_ != snapshot.dimension or set(snapshot.species) != set(model.species_):
         pytest.skip("the sample is another mixture")
     try:

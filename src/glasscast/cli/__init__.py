@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,9 +19,27 @@ from glasscast.errors import GlasscastError
 app = typer.Typer(
     help="Forecast how a glass-forming liquid will move from one snapshot of its structure.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from glasscast.runtime import __version__
+
+        Console(highlight=False).print(f"glasscast {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="show the version")
+    ] = False,
+) -> None:
+    """Forecast how a glass-forming liquid will move from one snapshot of its structure."""
+
+
 _COMMANDS: dict[str, Callable[..., None]] = {
     "demo": models.demo,
     "import": data.import_,

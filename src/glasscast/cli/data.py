@@ -54,10 +54,10 @@ def import_(
     threads: Threads = 0,
 ) -> None:
     """Turn files of any known format into a dataset with all dynamic targets."""
-    from glasscast.workflows.import_data import import_dataset
+    import glasscast
 
     with workspace_for(threads) as workspace:
-        dataset = import_dataset(
+        dataset = glasscast.import_data(
             source,
             out,
             format_name=format_,
@@ -223,12 +223,11 @@ def analyse(
     threads: Threads = 0,
 ) -> None:
     """Look at data: equilibrium, relaxation, noise ceiling, directions of motion; one report."""
-    from glasscast.datasets.dataset import Dataset
-    from glasscast.workflows.analyse import analyse as workflow
+    import glasscast
 
     with workspace_for(threads) as workspace:
-        page = workflow(Dataset.open(dataset), out, workspace)
-    console.print(f"report in {page}", highlight=False, soft_wrap=True)
+        glasscast.analyse(dataset, out, workspace=workspace)
+    console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 def info(
@@ -244,7 +243,7 @@ def info(
     from glasscast.workflows import describe as workflow
 
     if path is None:
-        _show_ready(workflow.overview())
+        _show_ready(workflow.list_models())
         return
     card = workflow.card_of(path)
     if card is not None:

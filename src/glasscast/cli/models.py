@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from glasscast.cli.options import (
+    DeviceName,
     Engine,
     ModelName,
     Out,
@@ -30,9 +31,9 @@ def import_weights(
     ] = None,
 ) -> None:
     """Turn published network weights into a model that predicts."""
-    from glasscast.workflows.import_weights import import_weights as workflow
+    import glasscast
 
-    workflow(weights, time).save(out)
+    glasscast.import_weights(weights, time).save(out)
     console.print(f"model in {out}", highlight=False)
 
 
@@ -43,18 +44,15 @@ def train(
     threads: Threads = 0,
 ) -> None:
     """Train one model."""
-    from glasscast.config import read
+    import glasscast
     from glasscast.evaluation.score_table import read_scores
     from glasscast.models.files import MODEL
-    from glasscast.workflows import train as workflow
-    from glasscast.workflows.experiments import TrainExperiment
 
-    settings = read(TrainExperiment, experiment, overrides or [])
     with workspace_for(threads) as workspace:
-        workflow.train(settings, out, workspace)
+        glasscast.train(experiment, out, overrides=overrides or (), workspace=workspace)
     console.print(f"model in {out / MODEL}", highlight=False, soft_wrap=True)
-    if settings.test is not None:
-        show(read_scores(out / f"{workflow.SCORES}.json"))
+    if (out / "scores.json").exists():
+        show(read_scores(out / "scores.json"))
 
 
 def predict(
@@ -82,29 +80,31 @@ def predict(
     ] = 5.0,
     engine: Engine = None,
     report: Annotated[bool, typer.Option(help="write report.html as well")] = True,
+    device: DeviceName = None,
     threads: Threads = 0,
 ) -> None:
     """Forecast every particle of snapshots; OVITO colours the files by their columns."""
-    from glasscast.workflows import predict as predicting
+    import glasscast
 
     with workspace_for(threads) as workspace:
-        found = predicting.predict(
+        forecasts = glasscast.predict(
             model,
             snapshots,
-            out,
+            out=out,
             formats=formats or ["xyz"],
+            report=report,
             density=density,
             liquid=liquid,
             temperature=temperature,
             copies=copies,
             copy_time=copy_time,
             engine=engine,
+            device=device,
             workspace=workspace,
         )
-        if report:
-            page = predicting.report_forecasts(out, found, model)
-            console.print(f"report in {page}", highlight=False, soft_wrap=True)
-    console.print(f"{len(found)} forecasts in {out}", highlight=False, soft_wrap=True)
+    if report:
+        console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
+    console.print(f"{len(forecasts)} forecasts in {out}", highlight=False, soft_wrap=True)
 
 
 def export(
@@ -119,10 +119,10 @@ def export(
     ] = None,
 ) -> None:
     """Turn a training into a ready model: weights in single precision, and a model card."""
+    import glasscast
     from glasscast.workflows.describe import size_of
-    from glasscast.workflows.export import export as workflow
 
-    workflow(training, out, scores=scores or (), notes=notes or ())
+    glasscast.export(training, out, scores=scores or (), notes=notes or ())
     console.print(
         f"ready model in {out}, {size_of(out) / 1e6:.2f} MB", highlight=False, soft_wrap=True
     )
@@ -133,15 +133,16 @@ def evaluate(
     model: ModelName,
     split: Annotated[str | None, typer.Option(help="only this split of the dataset")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for tables")] = None,
+    device: DeviceName = None,
     threads: Threads = 0,
 ) -> None:
     """Score a model against measured dynamics, beside the noise ceiling."""
-    from glasscast.datasets.dataset import Dataset
-    from glasscast.workflows.evaluate import evaluate as workflow
+    import glasscast
 
-    data = Dataset.open(dataset)
     with workspace_for(threads) as workspace:
-        table = workflow(model, data.split(split) if split else data, out, workspace)
+        table = glasscast.evaluate(
+            model, dataset, split=split, out=out, device=device, workspace=workspace
+        )
     show(table)
 
 
@@ -152,18 +153,18 @@ def benchmark(
     threads: Threads = 0,
 ) -> None:
     """Compare models on the same configurations, folds and seeds; one table, one report."""
-    from glasscast.config import read
-    from glasscast.workflows import benchmark as workflow
-    from glasscast.workflows.experiments import BenchmarkExperiment
+    import glasscast
 
-    settings = read(BenchmarkExperiment, experiment, overrides or [])
     with workspace_for(threads) as workspace:
-        result = workflow.benchmark(settings, out, workspace)
-        page = workflow.report_benchmark(
-            out, settings, result, title=experiment.stem, command=command_line()
+        result = glasscast.benchmark(
+            experiment,
+            out,
+            overrides=overrides or (),
+            command=command_line(),
+            workspace=workspace,
         )
     show(result.scores)
-    console.print(f"report in {page}", highlight=False, soft_wrap=True)
+    console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 def transfer(
@@ -173,23 +174,19 @@ def transfer(
     threads: Threads = 0,
 ) -> None:
     """Train at some state points, score at all; one table, one report."""
-    from glasscast.config import read
-    from glasscast.workflows.experiments import TransferExperiment
-    from glasscast.workflows.transfer import transfer as workflow
+    import glasscast
 
-    settings = read(TransferExperiment, experiment, overrides or [])
     with workspace_for(threads) as workspace:
-        table = workflow(settings, out, workspace)
+        table = glasscast.transfer(experiment, out, overrides=overrides or (), workspace=workspace)
     show(table)
     console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 def demo(out: Out = Path("demo"), threads: Threads = 0) -> None:
     """Train on the bundled sample, forecast unseen configurations, write a report."""
-    from glasscast.evaluation.score_table import read_scores
-    from glasscast.workflows.demo import demo as workflow
+    import glasscast
 
     with workspace_for(threads) as workspace:
-        page = workflow(out, workspace, command_line())
-    show(read_scores(out / "scores.json"))
-    console.print(f"open {page} in a browser", highlight=False, soft_wrap=True)
+        result = glasscast.demo(out, command=command_line(), workspace=workspace)
+    show(result.scores)
+    console.print(f"open {out / 'report.html'} in a browser", highlight=False, soft_wrap=True)

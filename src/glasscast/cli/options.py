@@ -52,6 +52,10 @@ ModelName = Annotated[
         "--model", "-m", help="folder of a model or its training, or a ready model's name"
     ),
 ]
+DeviceName = Annotated[
+    str | None,
+    typer.Option("--device", help="cpu, cuda or auto; by default as the model was trained"),
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="key=value on top of the file, repeatable")
 ]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from html import escape
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from glasscast.errors import ShapeError
-from glasscast.liquid.box import minimum_image
+from glasscast.liquid.box import minimum_image, wrap
+from glasscast.liquid.interactions import species_name
+from glasscast.liquid.neighbours import find_neighbours
+from glasscast.runtime import import_optional
 
 #: Array fields: name -> (shape in symbols, dtype). The one place where they are declared.
 #: N particles, d dimension, T times, E bonds; a leading 2 is a literal.
@@ -127,6 +131,162 @@ class Configuration:
         except (TypeError, ValueError) as error:
             raise ShapeError(f"'metadata' must hold JSON values: {error}") from None
 
+    @classmethod
+    def from_arrays(
+        cls,
+        positions: ArrayLike,
+        types: ArrayLike,
+        box: ArrayLike,
+        *,
+        name: str = "snapshot",
+        liquid: str | None = None,
+        temperature: float | None = None,
+        **fields: Any,
+    ) -> Configuration:
+        """Make a configuration from plain arrays.
+
+        Parameters
+        ----------
+        positions : (N, d) in sigma, anywhere; wrapped into the box here, as are ``inherent`` and
+            ``cage`` if they are given.
+        types : (N,) whole numbers, species 0 = A, 1 = B, ...
+        box : one side for a cube (a square), or (d,) sides, in sigma.
+        liquid, temperature : of the snapshot, where they are known.
+        fields : any other field of this class.
+
+        Raises
+        ------
+        ShapeError : naming the field that cannot be used.
+        """
+        points = _numbers("positions", positions)
+        if points.ndim != 2:
+            raise ShapeError(f"'positions' must have shape (N, d), got {points.shape}")
+        sides = _numbers("box", box)
+        if sides.ndim == 0:
+            sides = np.repeat(sides, points.shape[1])
+        if sides.shape != points.shape[1:] or np.any(sides <= 0):
+            raise ShapeError(
+                f"'box' must be one positive side or {points.shape[1]}, got {sides.tolist()}"
+            )
+        for key in ("inherent", "cage"):
+            if fields.get(key) is not None:
+                fields[key] = wrap(_numbers(key, fields[key]), sides)
+        species = np.asarray(types)
+        if species.dtype.kind == "f" and np.array_equal(species, species.astype(np.int64)):
+            species = species.astype(np.int64)
+        told = {"liquid": liquid, "temperature": temperature}
+        metadata = fields.pop("metadata", {}) | {k: v for k, v in told.items() if v is not None}
+        return cls(
+            name=name,
+            positions=wrap(points, sides),
+            types=species,
+            box=sides,
+            metadata=metadata,
+            **fields,
+        )
+
+    def __repr__(self) -> str:
+        return f"Configuration({', '.join(f'{key}={text}' for key, text in self.facts())})"
+
+    def _repr_html_(self) -> str:
+        rows = (f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in self.facts())
+        return f"<table>{''.join(rows)}</table>"
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Name and value of what tells a configuration from others, in a few words each."""
+        counts = np.bincount(self.types, minlength=1)
+        mixture = " ".join(f"{n} {species_name(s)}" for s, n in enumerate(counts) if n)
+        shape = " x ".join(f"{side:.5g}" for side in self.box)
+        found = [("name", self.name), ("particles", mixture), ("box", shape)]
+        for key in ("liquid", "temperature"):
+            if self.metadata.get(key) is not None:
+                found.append((key, str(self.metadata[key])))
+        if len(self.times):
+            ends = dict.fromkeys(f"{t:g}" for t in (self.times[0], self.times[-1]))
+            found.append(("times", f"{len(self.times)} ({' to '.join(ends)})"))
+        extra = [k for k, _ in self.arrays() if k not in (*_REQUIRED, "times")]
+        return [*found, ("fields", " ".join(extra))] if extra else found
+
+    def to_pandas(self) -> Any:
+        """Return a data frame, one row a particle: species, positions, and each label by time.
+
+        Raises
+        ------
+        MissingExtraError : without pandas.
+        """
+        pandas = import_optional("pandas", "to_pandas")
+        columns: dict[str, Any] = {"species": [species_name(s) for s in self.types]}
+        columns |= {axis: self.positions[:, k] for k, axis in enumerate("xyz"[: self.dimension])}
+        for key in TARGETS:
+            values = getattr(self, key)
+            if values is not None:
+                rows = zip(self.times, values, strict=True)
+                columns |= {f"{key}_t{time:g}".replace(".", "p"): row for time, row in rows}
+        return pandas.DataFrame(columns)
+
+    def to_ase(self, species: Sequence[str] | None = None) -> Any:
+        """Return ``ase.Atoms`` in units of sigma, periodic; labels as arrays of the atoms.
+
+        Parameters
+        ----------
+        species : chemical symbol of each species, as ``("Ni", "P")``. Without it the symbols are
+            X and the array ``type`` holds the species by number, from 1.
+
+        Raises
+        ------
+        MissingExtraError : without ASE.
+        ShapeError : if there are fewer symbols than species.
+        """
+        atoms = import_optional("ase", "to_ase").Atoms
+        flat = 3 - self.dimension
+        if species is not None and len(species) <= int(self.types.max(initial=0)):
+            raise ShapeError(f"'species' names {len(species)} species, {self.name} has more")
+        made = atoms(
+            symbols=["X" if species is None else species[s] for s in self.types],
+            positions=np.pad(self.positions, ((0, 0), (0, flat))),
+            cell=[*self.box, *[1.0] * flat],
+            pbc=[True] * self.dimension + [False] * flat,
+        )
+        made.new_array("type", self.types.astype(np.int64) + 1)
+        for key in TARGETS:
+            values = getattr(self, key)
+            if values is not None:
+                made.new_array(key, values.T.astype(np.float64))
+        made.info["name"] = self.name
+        return made
+
+    def to_torch(self) -> dict[str, Any]:
+        """Return every array that is present as a tensor of its own memory, by field."""
+        torch = import_optional("torch", "to_torch")
+        return {key: torch.from_numpy(value.copy()) for key, value in self.arrays()}
+
+    def to_pyg(self, cutoff: float = 2.0) -> Any:
+        """Return ``torch_geometric.data.Data``: particles, edges closer than a cutoff, labels.
+
+        ``pos`` (N, d), ``x`` (N,) species, ``edge_index`` (2, E) from sender to receiver,
+        ``edge_attr`` (E, d) vector from receiver to sender by the image meant, ``y`` (N, T)
+        propensity where it is known, ``box`` (1, d).
+
+        Raises
+        ------
+        MissingExtraError : without torch-geometric.
+        """
+        torch = import_optional("torch", "to_pyg")
+        data = import_optional("torch_geometric.data", "to_pyg").Data
+        edges = find_neighbours(self.positions, self.box, cutoff)
+        ends = np.stack([edges.senders, edges.receivers])
+        labels = (
+            {} if self.propensity is None else {"y": torch.from_numpy(self.propensity.T.copy())}
+        )
+        return data(
+            pos=torch.from_numpy(self.positions.copy()),
+            x=torch.from_numpy(self.types.astype(np.int64)),
+            edge_index=torch.from_numpy(ends),
+            edge_attr=torch.from_numpy(edges.vectors),
+            box=torch.from_numpy(self.box.copy())[None],
+            **labels,
+        )
+
     @property
     def size(self) -> int:
         """Number of particles N."""
@@ -213,6 +373,13 @@ class Configuration:
             known = ", ".join(f"{t:g}" for t in self.times)
             raise ShapeError(f"{self.name}: no time {time:g}; known times: {known}")
         return int(close[0])
+
+
+def _numbers(key: str, values: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"'{key}' must hold numbers ({error})") from None
 
 
 def _checked(

@@ -6,6 +6,8 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, overload
 
@@ -17,6 +19,8 @@ from glasscast.datasets.files import UNREADABLE_ARCHIVE, sha256_of_file
 from glasscast.errors import InputError
 
 MANIFEST = "dataset.json"
+#: Name of the data set that comes with the library.
+SAMPLE = "sample"
 FORMAT_VERSION = 1
 
 
@@ -36,6 +40,13 @@ class Entry:
     parent: str
     kept_times: tuple[float, ...] | None = None
     stages: tuple[float, ...] | None = None
+
+
+def locate(folder: Path) -> Path:
+    """Return where a dataset lies; ``sample`` is the bundled one, but for a folder of that name."""
+    if folder == Path(SAMPLE) and not folder.exists():
+        return Path(str(files("glasscast.datasets"))) / SAMPLE
+    return folder
 
 
 def _why_no_manifest(folder: Path) -> tuple[str, str]:
@@ -104,14 +115,25 @@ class Dataset(Sequence[Configuration]):
     state: Mapping[str, Any]
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @staticmethod
+    def is_one(folder: Path) -> bool:
+        """Whether this is a dataset: a folder with a ``dataset.json``, or the bundled sample."""
+        return (locate(folder) / MANIFEST).exists()
+
     @classmethod
-    def open(cls, folder: Path) -> Dataset:
+    def open(cls, folder: Path | str) -> Dataset:
         """Open a dataset folder; sizes are checked now, checksums when a file is read.
+
+        Parameters
+        ----------
+        folder : or ``sample``, the data set that comes with the library, where nothing of that
+            name lies on disk.
 
         Raises
         ------
         InputError : if the folder is no dataset, or a file is missing or has another size.
         """
+        folder = locate(Path(folder))
         path = folder / MANIFEST
         if not folder.is_dir():
             raise InputError(folder, "is not a folder", "make one with 'glasscast import'")
@@ -149,6 +171,24 @@ class Dataset(Sequence[Configuration]):
                     "it was altered or damaged: import or simulate it again",
                 )
         return dataset
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Name and value of what tells a dataset from others, in a few words each."""
+        found = [("name", self.name), ("configurations", str(len(self)))]
+        found += [(k, str(self.state[k])) for k in ("liquid", "temperature") if self.state.get(k)]
+        if self.times:
+            ends = dict.fromkeys(f"{t:g}" for t in (self.times[0], self.times[-1]))
+            found.append(("times", f"{len(self.times)} ({' to '.join(ends)})"))
+        if self.splits:
+            found.append(("splits", ", ".join(f"{k} {len(v)}" for k, v in self.splits.items())))
+        return found
+
+    def __repr__(self) -> str:
+        return f"Dataset({', '.join(f'{key}={text}' for key, text in self.facts())})"
+
+    def _repr_html_(self) -> str:
+        rows = (f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in self.facts())
+        return f"<table>{''.join(rows)}</table>"
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.state_points import StatePoint, merged
-from glasscast.errors import ModelError, ShapeError
+from glasscast.errors import ModelError, SettingsError, ShapeError
 from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import ModelForecast
 from glasscast.models.selection import SelectionScores
@@ -50,6 +50,17 @@ class Model(ABC):
     def __init__(self, settings: ModelSettings, workspace: Workspace | None = None) -> None:
         self.settings = settings
         self.workspace = workspace or Workspace()
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "times_"):
+            return f"{type(self).__name__}(not fitted)"
+        species = " ".join(species_name(s) for s in self.species_)
+        times = ", ".join(f"{t:g}" for t in self.times_)
+        points = "; ".join(map(str, self.state_points_)) or "state point not recorded"
+        return (
+            f"{type(self).__name__}({self.settings.target} of {species} at t = {times}, "
+            f"{self.parameter_count()} parameters, trained on {points})"
+        )
 
     @property
     def name(self) -> str:
@@ -113,6 +124,18 @@ class Model(ABC):
         test : labelled configurations.
         """
         return []
+
+    def move(self, device: str) -> None:
+        """Forecast on ``auto``, ``cpu`` or ``cuda``; what is no network works on the CPU anyway.
+
+        Raises
+        ------
+        SettingsError : if there is no such device.
+        """
+        if device not in ("auto", "cpu", "cuda"):
+            raise SettingsError(
+                f"there is no device '{device}'; choose auto, cpu or cuda", "device"
+            )
 
     def parameter_count(self) -> int:
         """Numbers learned in ``fit``; none unless a model says otherwise."""

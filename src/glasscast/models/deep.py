@@ -35,7 +35,7 @@ from glasscast.training.examples import (
 )
 from glasscast.training.loop import Epoch, Trainer, seeded
 from glasscast.training.objectives import Objective, Phase, phase_identity, phase_paths
-from glasscast.training.processes import Processes
+from glasscast.training.processes import Processes, find_device
 
 
 class DeepModel(Model):
@@ -56,6 +56,7 @@ class DeepModel(Model):
     settings_class: ClassVar[type[NetworkSettings]]
     network_: nn.Module
     statistics_: TargetStatistics
+    _device: torch.device = torch.device("cpu")
     history_: list[Epoch]
     provenance_: dict[str, Any]
 
@@ -233,7 +234,8 @@ class DeepModel(Model):
         inputs = self.read(configuration)
         torch.set_num_threads(self.workspace.threads)
         with torch.no_grad():
-            nodes, edges = self.network_.eval()(inputs)
+            nodes, edges = self.network_.eval()(inputs.to(self._device))
+        nodes, edges = nodes.cpu(), None if edges is None else edges.cpu()
         standardised = nodes.double().numpy().T  # (T, N)
         values = np.full(standardised.shape, np.nan, dtype=np.float32)
         for s, species in enumerate(self.statistics_.species):
@@ -265,6 +267,11 @@ class DeepModel(Model):
         bonds = torch.stack([index.receivers[pairs], index.senders[pairs]])
         return bonds.numpy().astype(np.int32), change.astype(np.float32)
 
+    def move(self, device: str) -> None:
+        """Forecast on another device; see :meth:`glasscast.models.base.Model.move`."""
+        self._device = find_device(device)
+        self.network_.to(self._device)
+
     def parameter_count(self) -> int:
         """Trainable numbers of the network."""
         return sum(p.numel() for p in self.network_.parameters())
@@ -281,7 +288,7 @@ class DeepModel(Model):
             **self.learned(),
         }
         state = self.network_.state_dict()
-        write_model(folder, record, {key: value.numpy() for key, value in state.items()})
+        write_model(folder, record, {key: value.cpu().numpy() for key, value in state.items()})
 
     @classmethod
     def load(cls, folder: Path, workspace: Workspace | None = None) -> Self:

@@ -11,12 +11,15 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import SerializeAsAny
 
-from glasscast.config import Choice
+from glasscast.config import Choice, checked
 from glasscast.errors import InputError, SettingsError
 from glasscast.models.base import Model
 from glasscast.models.files import RECORD, model_folder, read_record
 from glasscast.models.settings import ModelSettings
 from glasscast.runtime import Workspace
+
+#: Where a network works: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
+Device = str
 
 
 class Registered(NamedTuple):
@@ -114,20 +117,44 @@ def build(settings: ModelSettings, workspace: Workspace | None = None) -> Model:
     return model_class(settings.name)(settings, workspace)
 
 
-def load_model(model: Path | str, workspace: Workspace | None = None) -> Model:
+def new_model(name: str, workspace: Workspace | None = None, **settings: Any) -> Model:
+    """Make an unfitted model by name, such as ``new_model("lr", order=1)``.
+
+    Parameters
+    ----------
+    settings : of the model, by their keys; docs/models.md lists them.
+
+    Raises
+    ------
+    SettingsError : naming the key that cannot be used.
+    """
+    return build(checked(settings_class(name), {"name": name, **settings}), workspace)
+
+
+def load_model(
+    model: Model | Path | str,
+    workspace: Workspace | None = None,
+    device: Device | None = None,
+) -> Model:
     """Read a saved model of any kind.
 
     Parameters
     ----------
     model : folder of a model or of a training run, or the name of a ready model; see
-        :func:`~glasscast.models.files.model_folder`.
+        :func:`~glasscast.models.files.model_folder`. A fitted model is given back.
+    device : that a network works on; as it was trained by default.
 
     Raises
     ------
     InputError : if there is no usable model.
+    SettingsError : if the device is ``cuda`` and there is none.
     """
-    folder = model_folder(model)
-    return model_class(_name_in(read_record(folder), folder)).load(folder, workspace)
+    if not isinstance(model, Model):
+        folder = model_folder(model)
+        model = model_class(_name_in(read_record(folder), folder)).load(folder, workspace)
+    if device is not None:
+        model.move(device)
+    return model
 
 
 def reads(record: Mapping[str, Any]) -> str:

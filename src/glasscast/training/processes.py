@@ -18,6 +18,23 @@ def announced_processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def find_device(device: str) -> torch.device:
+    """Turn ``auto``, ``cpu`` or ``cuda`` into a device; of several GPUs that of this process.
+
+    Raises
+    ------
+    SettingsError : if it is another word, or ``cuda`` and there is no GPU.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise SettingsError(f"there is no device '{device}'; choose auto, cpu or cuda", "device")
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise SettingsError("the device is 'cuda', but torch finds no GPU; use 'auto'", "device")
+    if not available or device == "cpu":
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
 @dataclass(frozen=True)
 class Processes:
     """One process among those of the run.
@@ -40,15 +57,10 @@ class Processes:
         ------
         SettingsError : if ``device`` is ``cuda`` and there is no GPU.
         """
-        available = torch.cuda.is_available()
-        if device == "cuda" and not available:
-            raise SettingsError("training.device is 'cuda', but torch finds no GPU; use 'auto'")
-        on_gpu = available and device != "cpu"
+        place = find_device(device)
         count = announced_processes()
         if count > 1 and not dist.is_initialized():
-            dist.init_process_group("nccl" if on_gpu else "gloo")
-        local = int(os.environ.get("LOCAL_RANK", "0"))
-        place = torch.device("cuda", local) if on_gpu else torch.device("cpu")
+            dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
         return cls(dist.get_rank() if count > 1 else 0, count, place)
 
     def share(self, batch: list[int]) -> list[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import write_json
-from glasscast.evaluation.analysis import analyse_configurations
+from glasscast.evaluation.analysis import Analysis, analyse_configurations
 from glasscast.progress import track
 from glasscast.report.analysis_sections import (
     equilibration_section,
@@ -23,21 +23,33 @@ from glasscast.report.sections import data_section
 from glasscast.runtime import Workspace
 
 
-def analyse(dataset: Dataset, out: Path, workspace: Workspace | None = None) -> Path:
-    """Write ``report.html``, ``analysis.json`` and figures about a dataset.
+def analyse(
+    dataset: Dataset | Path | str,
+    out: Path | str | None = None,
+    *,
+    workspace: Workspace | None = None,
+) -> Analysis:
+    """Find out what a dataset says by itself: equilibration, relaxation, noise ceiling, directions.
 
     Parameters
     ----------
-    dataset : all with the same times.
-    out : folder; created if need be.
+    dataset : or its folder; all with the same times.
+    out : folder for ``report.html``, ``analysis.json`` and figures; nothing is written without it.
 
     Returns
     -------
-    The HTML page.
+    The numbers.
     """
+    dataset = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     workspace = workspace or Workspace()
     configurations = track(workspace.progress, "analyse", dataset, len(dataset))
     found = analyse_configurations(configurations, len(dataset), dataset.times)
+    if out is not None:
+        _write(found, dataset, Path(out))
+    return found
+
+
+def _write(found: Analysis, dataset: Dataset, out: Path) -> None:
     named = {"dataset": dataset.name, "configurations": len(dataset)}
     write_json(out / "analysis.json", named | found.record())
     told = {k: v for k, v in dataset.state.items() if k != "species" and v is not None}
@@ -49,4 +61,4 @@ def analyse(dataset: Dataset, out: Path, workspace: Workspace | None = None) -> 
         label_section(found.labels),
         tendency_section(found.tendency),
     ]
-    return Page(f"The data: {dataset.name}", sections).write(out)
+    Page(f"The data: {dataset.name}", sections).write(out)

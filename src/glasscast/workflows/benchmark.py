@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from glasscast.evaluation.comparison import Comparison, compare
 from glasscast.evaluation.published import PublishedScore, published_scores
@@ -30,8 +32,8 @@ from glasscast.report.sections import (
     view_section,
 )
 from glasscast.runtime import Workspace
-from glasscast.workflows.experiment_folder import ExperimentFolder, refuse_absent_files
-from glasscast.workflows.experiments import BenchmarkExperiment
+from glasscast.workflows.experiment_folder import ExperimentFolder, place, refuse_absent_files
+from glasscast.workflows.experiments import BenchmarkExperiment, resolved
 from glasscast.workflows.fits import Fit, carry_out, cost_of, fits_of, read_forecasts
 from glasscast.workflows.learning_curve import (
     forecast_sizes,
@@ -56,7 +58,14 @@ class BenchmarkResult:
 
 
 def benchmark(
-    experiment: BenchmarkExperiment, out: Path, workspace: Workspace | None = None
+    experiment: BenchmarkExperiment | Mapping[str, Any] | Path | str,
+    out: Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    report: bool = True,
+    title: str = "",
+    command: str = "",
+    workspace: Workspace | None = None,
 ) -> BenchmarkResult:
     """Train and forecast every fit with every model, then score each model as a whole.
 
@@ -65,11 +74,14 @@ def benchmark(
 
     Parameters
     ----------
-    experiment : what to compare.
+    experiment : what to compare: settings, keys and values, or a YAML file.
     out : folder of the experiment; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``,
         ``.tex``, and ``comparison.csv``, ``.md``, ``.tex`` with susceptibilities, costs and
         published scores, and ``smoothness.json``, ``.csv``; with ``training_sizes`` also
-        ``learning_curve.csv``.
+        ``learning_curve.csv``, and ``report.html``. Without it nothing is kept.
+    overrides : ``key=value`` with dotted keys, on top of a file.
+    report : whether to write the page.
+    title, command : of the page, and what makes it again.
 
     Returns
     -------
@@ -80,7 +92,17 @@ def benchmark(
     SettingsError : if the folder holds another experiment, or folds or sizes are impossible.
     InputError : if a file that the settings name is absent.
     """
-    workspace = workspace or Workspace()
+    settings = resolved(BenchmarkExperiment, experiment, overrides)
+    if not title:
+        title = Path(experiment).stem if isinstance(experiment, Path | str) else "benchmark"
+    with place(out) as folder:
+        result = _benchmark(settings, folder, workspace or Workspace())
+        if report and out is not None:
+            report_benchmark(folder, settings, result, title=title, command=command)
+    return result
+
+
+def _benchmark(experiment: BenchmarkExperiment, out: Path, workspace: Workspace) -> BenchmarkResult:
     literature = published_of(experiment)
     fits = fits_of(experiment)
     sizes_of(experiment, fits)  # refuse impossible sizes before any work

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from pathlib import Path
 
-from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.dataset import SAMPLE, Dataset
 from glasscast.models.lr import LinearSettings
 from glasscast.runtime import Workspace
-from glasscast.workflows.benchmark import benchmark, report_benchmark
+from glasscast.workflows.benchmark import BenchmarkResult, benchmark
 from glasscast.workflows.experiments import BenchmarkExperiment, Data
 
 
-def sample_folder() -> Path:
-    """Folder of the bundled data set."""
-    return Path(str(files("glasscast.datasets") / "sample"))
+def load_sample() -> Dataset:
+    """Open the bundled data set: 20 Kob-Andersen configurations at T = 0.64, with all labels."""
+    return Dataset.open(SAMPLE)
 
 
-def demo(out: Path, workspace: Workspace | None = None, command: str = "") -> Path:
+def demo(
+    out: Path | str | None = None, *, command: str = "", workspace: Workspace | None = None
+) -> BenchmarkResult:
     """Train linear models on the bundled sample, forecast its test half, write the report.
 
     Parameters
     ----------
-    out : folder of the experiment.
+    out : folder of the experiment, with ``report.html``; nothing is kept without it.
     command : that makes the page again, for the page.
 
     Returns
     -------
-    The report's HTML page.
+    Scores of the models.
     """
-    sample = sample_folder()
+    sample = Path(SAMPLE)
     experiment = BenchmarkExperiment(
         data=Data(datasets=(sample,), split="train"),
         test=Data(datasets=(sample,), split="test"),
         models={f"LR({n})": LinearSettings(order=n) for n in (0, 1, 2)},
-        tau_alpha=Dataset.open(sample).state.get("tau_alpha"),
+        tau_alpha=load_sample().state.get("tau_alpha"),
     )
-    result = benchmark(experiment, out, workspace)
-    return report_benchmark(out, experiment, result, title="glasscast demo", command=command)
+    return benchmark(experiment, out, title="glasscast demo", command=command, workspace=workspace)

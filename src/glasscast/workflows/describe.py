@@ -50,7 +50,7 @@ def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
 
 
-def overview(folder: Path | None = None) -> list[dict[str, str]]:
+def list_models(folder: Path | None = None) -> list[dict[str, str]]:
     """Every ready model in a few words: heading -> text, the same headings for all.
 
     The score is the Pearson correlation per configuration on the test data, from the lowest to

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.state_points import StatePoint
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.smoothness_scores import (
@@ -13,28 +14,38 @@ from glasscast.evaluation.smoothness_scores import (
     write_smoothness,
 )
 from glasscast.models.base import Model
-from glasscast.models.registry import load_model
+from glasscast.models.registry import Device, load_model
 from glasscast.progress import track
 from glasscast.runtime import Workspace
+from glasscast.simulation.registry import load_engine
+from glasscast.workflows.predict import complete, examine
 
 
 def evaluate(
-    model: Path | str,
-    dataset: Dataset,
-    out: Path | None = None,
+    model: Model | Path | str,
+    dataset: Dataset | Path | str,
+    *,
+    split: str | None = None,
+    out: Path | str | None = None,
+    device: Device | None = None,
     workspace: Workspace | None = None,
 ) -> ScoreTable:
     """Forecast every configuration of a dataset and score each species and time.
 
     Parameters
     ----------
-    model : folder of a model or of its training, or the name of a ready model.
-    dataset : labelled; configurations the model was trained on are the caller's concern.
+    model : fitted, folder of a model or of its training, or the name of a ready model.
+    dataset : or its folder; labelled. Equilibrium positions that the model reads and a
+        configuration lacks are found. What the model was trained on is the caller's concern.
+    split : only this one of the dataset's.
     out : folder for ``scores.json``, ``.csv``, ``.md`` and ``smoothness.json``, ``.csv``; nothing
         is written without it.
     """
-    table, smoothness = score(load_model(model, workspace), dataset)
+    data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
+    data = data if split is None else data.split(split)
+    table, smoothness = score(load_model(model, workspace, device), data)
     if out is not None:
+        out = Path(out)
         for suffix in ("json", "csv", "md"):
             table.write(out / f"scores.{suffix}")
         write_smoothness(out, smoothness)
@@ -44,8 +55,11 @@ def evaluate(
 def score(model: Model, test: Dataset) -> tuple[ScoreTable, list[SmoothnessScore]]:
     """Forecast each test configuration; score it, and compare how smooth it is."""
     evaluation, smoothness = Evaluation(test.name), SmoothnessEvaluation()
+    engine = load_engine(None)
     for configuration in track(model.workspace.progress, f"score {model.name}", test, len(test)):
-        forecast = model.predict(configuration)
+        needs = examine(model, configuration, StatePoint.stated())
+        snapshot = complete(configuration, needs, engine)
+        forecast = model.predict(snapshot)
         evaluation.add(forecast, configuration)
         smoothness.add(forecast, configuration)
     return evaluation.table(), smoothness.scores()

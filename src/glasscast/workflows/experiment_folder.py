@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -20,6 +21,16 @@ from glasscast.progress import log
 from glasscast.runtime import versions
 
 EXPERIMENT, OUTCOME, LOG = "experiment.yaml", "run.json", "run.log"
+
+
+@contextmanager
+def place(out: Path | str | None) -> Iterator[Path]:
+    """Give the folder asked for; without one, one that is gone at the end."""
+    if out is not None:
+        yield Path(out)
+        return
+    with TemporaryDirectory(prefix="glasscast-") as folder:
+        yield Path(folder)
 
 
 def refuse_absent_files(*models: ModelSettings) -> None:

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from glasscast.config import Settings
-from glasscast.datasets.dataset import Dataset
+from glasscast.config import Settings, checked, read
+from glasscast.datasets.dataset import SAMPLE, Dataset
 from glasscast.errors import SettingsError
 from glasscast.models.registry import ChosenModel
+
+Kind = TypeVar("Kind", bound=Settings)
+
+
+def resolved(
+    kind: type[Kind], experiment: Kind | Mapping[str, Any] | Path | str, overrides: Sequence[str]
+) -> Kind:
+    """Return the settings of an experiment, however it is given.
+
+    Parameters
+    ----------
+    experiment : the settings; a YAML file, paths in it seen from it; or keys and values, paths in
+        them seen from here.
+    overrides : ``key=value`` with dotted keys, on top of a file.
+
+    Raises
+    ------
+    InputError, SettingsError : naming the file and key that cannot be used.
+    """
+    if isinstance(experiment, Path | str):
+        return read(kind, Path(experiment), overrides)
+    if overrides:
+        raise SettingsError("overrides are for an experiment in a file", "overrides")
+    if isinstance(experiment, Mapping):
+        return checked(kind, experiment).beside(Path.cwd())
+    return experiment
+
 
 #: Labels name folders, so they hold nothing a path would trip over.
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._()^+=-]*$")]
@@ -28,8 +55,12 @@ class Data(Settings):
     times: tuple[float, ...] | None = Field(None, description="times to keep; all when absent")
 
     def beside(self, folder: Path) -> Self:
-        """Return the settings with the dataset folders seen from a folder."""
-        return self.model_copy(update={"datasets": tuple(folder / p for p in self.datasets)})
+        """Return the settings with the dataset folders seen from a folder.
+
+        ``sample`` stays the bundled one where no folder of that name lies there.
+        """
+        seen = (p if is_sample(folder, p) else folder / p for p in self.datasets)
+        return self.model_copy(update={"datasets": tuple(seen)})
 
     def open(self) -> Dataset:
         """Open, split and join the datasets, and pick the configurations and times.
@@ -45,6 +76,11 @@ class Data(Settings):
         if self.configurations is not None:
             joined = joined.subset(self.configurations)
         return joined if self.times is None else joined.at_times(self.times)
+
+
+def is_sample(folder: Path, dataset: Path) -> bool:
+    """Whether a dataset, seen from a folder, is the one that comes with the library."""
+    return dataset == Path(SAMPLE) and not (folder / dataset).exists()
 
 
 class TrainExperiment(Settings):

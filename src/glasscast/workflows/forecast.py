@@ -1,13 +1,21 @@
-"""A forecast as a user holds it."""
+"""A forecast as a user holds it: shown, drawn, converted, written."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from html import escape
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
+from glasscast.datasets.dataset import file_stem
+from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import ModelForecast
-from glasscast.report.forecast_files import write_forecast
+from glasscast.report.forecast_files import forecast_columns, write_forecast
+from glasscast.runtime import import_optional
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -28,12 +36,131 @@ class Forecast(ModelForecast):
         """Take over what a model made."""
         return cls(**{f.name: getattr(made, f.name) for f in fields(made)}, remarks=remarks)
 
-    def write(self, path: Path) -> None:
-        """Write a file for viewers: ``.xyz``, ``.gsd`` or ``.npz``.
+    def facts(self) -> list[tuple[str, str]]:
+        """Name and value of what tells a forecast from others, in a few words each."""
+        times = ", ".join(f"{t:g}" for t in self.times)
+        found = [
+            ("model", self.model),
+            ("snapshot", f"{self.configuration.name} ({self.configuration.size} particles)"),
+            ("forecasts", f"{self.target} at t = {times}"),
+        ]
+        return found + [("remark", remark) for remark in self.remarks]
+
+    def __repr__(self) -> str:
+        return f"Forecast({', '.join(f'{key}={text}' for key, text in self.facts())})"
+
+    def _repr_html_(self) -> str:
+        rows = (f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in self.facts())
+        return f"<table>{''.join(rows)}</table>"
+
+    def to_pandas(self) -> Any:
+        """Return a data frame, one row a particle: snapshot, particle, species, position, columns.
+
+        The columns are those of the files: ``propensity_t4120`` and so on.
 
         Raises
         ------
-        SettingsError : for any other ending.
+        MissingExtraError : without pandas.
+        """
+        pandas = import_optional("pandas", "to_pandas")
+        c = self.configuration
+        columns: dict[str, Any] = {
+            "snapshot": c.name,
+            "particle": range(c.size),
+            "species": [species_name(s) for s in c.types],
+        }
+        columns |= {axis: c.positions[:, k] for k, axis in enumerate("xyz"[: c.dimension])}
+        return pandas.DataFrame(columns | forecast_columns(self))
+
+    def to_ase(self, species: Sequence[str] | None = None) -> Any:
+        """Return ``ase.Atoms`` with each column as an array; see :meth:`Configuration.to_ase`.
+
+        Raises
+        ------
+        MissingExtraError : without ASE.
+        """
+        made = self.configuration.to_ase(species)
+        for name, values in forecast_columns(self).items():
+            made.set_array(name, values.astype(float))
+        return made
+
+    def plot(self, time: float | None = None) -> Figure:
+        """Draw a slice of the box coloured by the forecast, beside the truth where it is known.
+
+        Parameters
+        ----------
+        time : the nearest of the model's is drawn; its last by default.
+        """
+        from glasscast.report.slice_figures import slice_figure
+
+        return slice_figure(self, float(self.times[-1]) if time is None else time).figure
+
+    def write(self, path: str | Path) -> None:
+        """Write a file; the ending says which format, see :mod:`glasscast.report.forecast_files`.
+
+        Raises
+        ------
+        SettingsError : for an unknown ending.
         InputError : if it cannot be written; nothing is left behind.
         """
-        write_forecast(path, self)
+        write_forecast(Path(path), self)
+
+
+class Forecasts(Sequence[Forecast]):
+    """The forecasts of several snapshots by one model, in order."""
+
+    def __init__(self, forecasts: Sequence[Forecast]) -> None:
+        self._forecasts = tuple(forecasts)
+
+    @overload
+    def __getitem__(self, index: int) -> Forecast: ...
+    @overload
+    def __getitem__(self, index: slice) -> Forecasts: ...
+    def __getitem__(self, index: int | slice) -> Forecast | Forecasts:
+        if isinstance(index, slice):
+            return Forecasts(self._forecasts[index])
+        return self._forecasts[index]
+
+    def __len__(self) -> int:
+        return len(self._forecasts)
+
+    def __iter__(self) -> Iterator[Forecast]:
+        return iter(self._forecasts)
+
+    def __repr__(self) -> str:
+        return (
+            "Forecasts(\n"
+            + "".join(f"  {forecast!r}\n" for forecast in self[:5])
+            + (f"  ... {len(self)} in all)" if len(self) > 5 else ")")
+        )
+
+    def to_pandas(self) -> Any:
+        """Return one data frame of all; see :meth:`Forecast.to_pandas`.
+
+        Raises
+        ------
+        MissingExtraError : without pandas.
+        """
+        pandas = import_optional("pandas", "to_pandas")
+        return pandas.concat([f.to_pandas() for f in self], ignore_index=True)
+
+    def plot(self, time: float | None = None) -> list[Figure]:
+        """Draw each; see :meth:`Forecast.plot`."""
+        return [forecast.plot(time) for forecast in self]
+
+    def write(self, folder: str | Path, formats: Sequence[str] = ("xyz",)) -> list[Path]:
+        """Write each into a folder, a file a snapshot and format, named as the snapshot.
+
+        Raises
+        ------
+        SettingsError : for an unknown format.
+        InputError : if a file cannot be written.
+        """
+        paths = [
+            (f, Path(folder) / f"{file_stem(f.configuration.name)}.{suffix}")
+            for f in self
+            for suffix in formats
+        ]
+        for forecast, path in paths:
+            forecast.write(path)
+        return [path for _, path in paths]

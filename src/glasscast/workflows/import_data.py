@@ -27,9 +27,9 @@ from glasscast.runtime import Workspace
 TARGETS_VERSION = 1
 
 
-def import_dataset(
-    source: Path,
-    out: Path,
+def import_data(
+    source: Path | str,
+    out: Path | str,
     *,
     format_name: str | None = None,
     options: ReadOptions | Mapping[str, Any] | None = None,
@@ -60,6 +60,7 @@ def import_dataset(
         temperature.
     SettingsError : for an unknown liquid or an impossible temperature.
     """
+    source, out = Path(source), Path(out)
     stated = StatePoint.stated(liquid, temperature)
     if not isinstance(options, ReadOptions):
         options = checked(ReadOptions, options or {})

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import MANIFEST, Dataset, file_stem
+from glasscast.datasets.dataset import Dataset, file_stem
 from glasscast.datasets.formats.registry import read_snapshot
 from glasscast.datasets.state_points import (
     Quantity,
@@ -22,8 +21,7 @@ from glasscast.datasets.state_points import (
 from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
 from glasscast.liquid.interactions import species_name
 from glasscast.models.base import Model
-from glasscast.models.files import model_folder, read_record
-from glasscast.models.registry import load_model
+from glasscast.models.registry import Device, load_model
 from glasscast.progress import log, track
 from glasscast.report.page import Page
 from glasscast.report.sections import (
@@ -39,44 +37,57 @@ from glasscast.simulation.copies import SEPARATION, copies_of
 from glasscast.simulation.engine import Engine
 from glasscast.simulation.equilibrium_positions import completed
 from glasscast.simulation.registry import EngineChoice, load_engine
-from glasscast.workflows.forecast import Forecast
+from glasscast.workflows.forecast import Forecast, Forecasts
 
 _DRAWN = 4  # snapshots in the figures of a report
 
 
+#: What can be forecast: a file or folder, a snapshot, a dataset, or several of them.
+Snapshots = str | Path | Configuration | Dataset | Sequence[str | Path | Configuration]
+
+
 def predict(
-    model: Path | str,
-    snapshots: Sequence[Path],
-    out: Path | None = None,
+    model: Model | Path | str,
+    snapshots: Snapshots,
     *,
+    out: Path | str | None = None,
     formats: Sequence[str] = ("xyz",),
+    report: bool = False,
     density: float | None = None,
     liquid: str | None = None,
     temperature: float | None = None,
     copies: int = 0,
     copy_time: float = 5.0,
     engine: EngineChoice | None = None,
+    device: Device | None = None,
     workspace: Workspace | None = None,
-) -> list[Forecast]:
-    """Forecast every snapshot in some files.
+) -> Forecast | Forecasts:
+    """Forecast every particle of one snapshot or of many.
 
     A model that reads inherent structures or cage states gets them made where a snapshot carries
-    none. Liquid and temperature are those of the file or those given, else those the model was
-    trained on; the log says so, and where a snapshot is unlike what the model was trained on.
+    none. Liquid and temperature are those of the snapshot or those given, else those the model was
+    trained on; the log and the forecast say so, and where a snapshot is unlike what the model was
+    trained on.
 
     Parameters
     ----------
-    model : folder of a model or of its training, or the name of a ready model.
-    snapshots : files of any readable format, or dataset folders.
+    model : fitted, its folder, that of its training, or the name of a ready model.
+    snapshots : configurations, files of any readable format, dataset folders.
     out : folder for the forecasts, one file a snapshot and format, each written as soon as it is
         made; nothing is written without it.
-    formats : of ``xyz``, ``gsd``, ``npz``.
+    formats : endings of the files.
+    report : write ``report.html`` into ``out`` as well.
     density : number density, for files without a box.
-    liquid, temperature : to find equilibrium positions with, where a file does not tell.
+    liquid, temperature : to find equilibrium positions with, where a snapshot does not tell.
     copies, copy_time : forecast the mean over so many thermal copies as well, this long after the
         snapshot; only at times far longer.
     engine : that finds equilibrium positions and runs copies; see
         :func:`glasscast.simulation.registry.load_engine`.
+    device : ``cpu``, ``cuda`` or ``auto``; the one the model was trained on by default.
+
+    Returns
+    -------
+    One forecast for one configuration or for a file that holds one; else all, in order.
 
     Raises
     ------
@@ -84,38 +95,66 @@ def predict(
         dimension or species for example.
     SettingsError : if equilibrium positions are needed of a liquid or temperature not known.
     """
+    if report and out is None:
+        raise SettingsError("a report needs a folder to be written to", "out")
     given = StatePoint.stated(liquid, temperature, density)
-    fitted, moved_by = load_model(model, workspace), load_engine(engine)
+    fitted, moved_by = load_model(model, workspace, device), load_engine(engine)
     forecasts: list[Forecast] = []
-    for path in snapshots:
+    sources = _sources(snapshots)
+    for source in sources:
+        name = source.name
         said: set[str] = set()
-        for snapshot in track(fitted.workspace.progress, path.name, read(path, density), None):
+        for snapshot in track(fitted.workspace.progress, name, _opened(source, density), None):
             try:
                 needs = examine(fitted, snapshot, given, copies > 0)
-                remarks = _say(path, needs, said)
+                remarks = _say(name, needs, said)
                 whole = [complete(snapshot, needs, moved_by)]
                 if copies:
                     state = needs.liquid, needs.temperature
                     whole += copies_of(whole[0], copies, copy_time, moved_by, *state)
                 made = fitted.predict_mean(whole, SEPARATION * copy_time)
             except (ModelError, ShapeError, SettingsError) as error:
-                raise error.of(path) from None
+                raise (error.of(source) if isinstance(source, Path) else error) from None
             forecast = Forecast.of(made, remarks)
             if out is not None:
                 for suffix in formats:
-                    forecast.write(out / f"{file_stem(snapshot.name)}.{suffix}")
+                    forecast.write(Path(out) / f"{file_stem(snapshot.name)}.{suffix}")
             forecasts.append(forecast)
-    return forecasts
+    if out is not None and report:
+        report_forecasts(Path(out), forecasts, fitted)
+    one = isinstance(snapshots, str | Path | Configuration) and len(forecasts) == 1
+    return forecasts[0] if one else Forecasts(forecasts)
 
 
-def read(path: Path, density: float | None = None) -> Sequence[Configuration]:
-    """Read snapshots from a file, or the configurations of a dataset folder.
+def _sources(snapshots: Snapshots) -> list[Path | Configuration | Dataset]:
+    if isinstance(snapshots, str):
+        return [Path(snapshots)]
+    if isinstance(snapshots, Path | Configuration | Dataset):
+        return [snapshots]
+    return [Path(each) if isinstance(each, str) else each for each in snapshots]
+
+
+def _opened(
+    source: Path | Configuration | Dataset, density: float | None
+) -> Sequence[Configuration]:
+    if isinstance(source, Path):
+        return read(source, density=density)
+    return [source] if isinstance(source, Configuration) else source
+
+
+def read(path: Path | str, *, density: float | None = None) -> Sequence[Configuration]:
+    """Read snapshots from a file of any format, or the configurations of a dataset folder.
+
+    Parameters
+    ----------
+    density : number density, for files without a box.
 
     Raises
     ------
     InputError : if there is nothing to read.
     """
-    if (path / MANIFEST).exists():
+    path = Path(path)
+    if Dataset.is_one(path):
         return Dataset.open(path)
     found = read_snapshot(path, density=density)
     if not found:
@@ -220,16 +259,16 @@ def _differences(model: Model, snapshot: Configuration, given: StatePoint) -> li
     return [(logging.WARNING, f"{'; '.join(found)}: the forecast is an extrapolation")]
 
 
-def _say(path: Path, needs: Needs, said: set[str]) -> tuple[str, ...]:
+def _say(name: str, needs: Needs, said: set[str]) -> tuple[str, ...]:
     """Log all remarks but those on an earlier frame of the same file; return all."""
     for level, text in needs.remarks:
         if text not in said:
-            log.log(level, "%s: %s", path, text)
+            log.log(level, "%s: %s", name, text)
             said.add(text)
-    return tuple(f"{path}: {text}" for _, text in needs.remarks)
+    return tuple(f"{name}: {text}" for _, text in needs.remarks)
 
 
-def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Path | str) -> Path:
+def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Model) -> Path:
     """Write the page of forecasts; truth is shown where a configuration carries it.
 
     What was assumed of the snapshots stands among the limits.
@@ -238,19 +277,18 @@ def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Path | str
     -------
     The HTML page.
     """
-    record: dict[str, Any] = read_record(model_folder(model))
     shown = forecasts[:_DRAWN]
     summary = f"{len(forecasts)} snapshots; up to {_DRAWN} are drawn."
     remarks = list(dict.fromkeys(chain.from_iterable(f.remarks for f in forecasts)))
     page = Page(
-        f"Forecast by {record['model']}",
+        f"Forecast by {model.name}",
         [
             summary_section(summary, forecasts=shown),
             data_section({}, shown),
             particle_section(shown),
             view_section(shown),
             limit_section(forecasts=shown, notes=remarks),
-            provenance_section({"model": record["model"], **record.get("hyperparameters", {})}),
+            provenance_section({"model": model.name, **model.settings.model_dump(mode="json")}),
         ],
     )
     return page.write(out)

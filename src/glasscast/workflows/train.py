@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import write_json
@@ -15,15 +17,23 @@ from glasscast.models.registry import build, load_model
 from glasscast.progress import log
 from glasscast.runtime import Workspace
 from glasscast.workflows.evaluate import score
-from glasscast.workflows.experiment_folder import ExperimentFolder, refuse_absent_files
-from glasscast.workflows.experiments import TrainExperiment, about, refuse_overlap, with_copies
+from glasscast.workflows.experiment_folder import ExperimentFolder, place, refuse_absent_files
+from glasscast.workflows.experiments import (
+    TrainExperiment,
+    about,
+    refuse_overlap,
+    resolved,
+    with_copies,
+)
 
 CHECKPOINT, SCORES = "checkpoint.npz", "scores"
 
 
 def train(
-    experiment: TrainExperiment,
-    out: Path,
+    experiment: TrainExperiment | Mapping[str, Any] | Path | str,
+    out: Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
     workspace: Workspace | None = None,
 ) -> Model:
     """Train a model, save it, and score it on the test data if the experiment names any.
@@ -33,14 +43,21 @@ def train(
 
     Parameters
     ----------
-    experiment : what to do.
-    out : folder of the experiment.
+    experiment : what to do: settings, keys and values, or a YAML file.
+    out : folder of the experiment; without it the model is in memory alone.
+    overrides : ``key=value`` with dotted keys, on top of a file.
 
     Raises
     ------
     SettingsError : if the folder holds another experiment, or test data was trained on.
     InputError : if a file that the settings name is absent.
     """
+    settings = resolved(TrainExperiment, experiment, overrides)
+    with place(out) as folder:
+        return _train(settings, folder, workspace)
+
+
+def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) -> Model:
     folder = ExperimentFolder(out, experiment)
     if folder.finished:
         log.info("%s is finished already", out)

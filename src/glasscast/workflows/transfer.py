@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.errors import SettingsError
@@ -22,8 +23,8 @@ from glasscast.report.sections import (
     summary_section,
 )
 from glasscast.runtime import Workspace
-from glasscast.workflows.experiment_folder import ExperimentFolder, refuse_absent_files
-from glasscast.workflows.experiments import TransferExperiment, refuse_overlap
+from glasscast.workflows.experiment_folder import ExperimentFolder, place, refuse_absent_files
+from glasscast.workflows.experiments import TransferExperiment, refuse_overlap, resolved
 from glasscast.workflows.fits import Fit, carry_out, read_forecasts
 
 ALL = "all"
@@ -39,7 +40,11 @@ class Training:
 
 
 def transfer(
-    experiment: TransferExperiment, out: Path, workspace: Workspace | None = None
+    experiment: TransferExperiment | Mapping[str, Any] | Path | str,
+    out: Path | str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    workspace: Workspace | None = None,
 ) -> ScoreTable:
     """Train every model on every combination of state points and score it at each of them.
 
@@ -48,8 +53,10 @@ def transfer(
 
     Parameters
     ----------
-    experiment : state points, combinations, models.
-    out : folder of the experiment; gets ``forecasts/``, the scores and ``report.html``.
+    experiment : state points, combinations, models: settings, keys and values, or a YAML file.
+    out : folder of the experiment; gets ``forecasts/``, the scores and ``report.html``. Without
+        it nothing is kept.
+    overrides : ``key=value`` with dotted keys, on top of a file.
 
     Returns
     -------
@@ -61,7 +68,12 @@ def transfer(
         between training and test.
     InputError : if a file that the settings name is absent.
     """
-    workspace = workspace or Workspace()
+    settings = resolved(TransferExperiment, experiment, overrides)
+    with place(out) as folder:
+        return _transfer(settings, folder, workspace or Workspace())
+
+
+def _transfer(experiment: TransferExperiment, out: Path, workspace: Workspace) -> ScoreTable:
     points = _state_points(experiment)
     tests = {name: test for name, (_, test) in points.items()}
     trainings = list(_trainings(experiment, points))

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import Dataset
 from glasscast.errors import ShapeError
 from glasscast.evaluation.published import published_scores
 from glasscast.evaluation.susceptibility import (
@@ -15,7 +14,7 @@ from glasscast.evaluation.susceptibility import (
     four_point_susceptibility,
 )
 from glasscast.models.forecast import ModelForecast
-from glasscast.workflows.demo import sample_folder
+from glasscast.workflows.demo import load_sample
 from glasscast.workflows.experiments import BenchmarkExperiment
 from tests.unit.report.material import configuration, forecast
 
@@ -156,7 +155,7 @@ def test_experiments_have_the_same_threshold():
 
 def test_the_threshold_gives_the_published_susceptibility_of_the_liquid():
     """Twenty configurations know a variance to a third; 0.4 sigma would miss by factors over 5."""
-    sample = Dataset.open(sample_folder())
+    sample = load_sample()
     exact = [
         ModelForecast(configuration=c, model="exact", times=c.times, values=c.propensity)
         for c in sample

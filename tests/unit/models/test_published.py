@@ -15,7 +15,7 @@ from glasscast.models.botan.settings import BotanSettings
 from glasscast.models.registry import load_model
 from glasscast.training.settings import TrainingSettings
 from glasscast.workflows.evaluate import score
-from glasscast.workflows.import_data import import_dataset
+from glasscast.workflows.import_data import import_data
 from glasscast.workflows.import_weights import import_weights
 from tests.conftest import SHARED
 
@@ -262,7 +262,7 @@ def test_released_deepmind_weights_forecast_the_shortest_time():
 @pytest.mark.skipif(not SHARED.exists(), reason="no real configurations here")
 def test_released_deepmind_weights_run_on_a_file_of_that_data_set(tmp_path):
     """From file to score. Its 20 particles lie apart, so only the self-edges speak: a constant."""
-    data = import_dataset(SHARED / "data/deepmind_test_small.pickle", tmp_path / "data")
+    data = import_data(SHARED / "data/deepmind_test_small.pickle", tmp_path / "data")
     import_weights(SHARED / "checkpoints/deepmind_t044_s09.npz", 0.132).save(tmp_path / "model")
     model = load_model(tmp_path / "model")
     forecast = model.predict(data[0])

@@ -22,7 +22,7 @@ from glasscast.simulation.campaign.plan import Plan
 from glasscast.simulation.executors import InlineExecutor, Scheduler
 from glasscast.simulation.lammps.input_files import data_file
 from glasscast.simulation.settings import SimulationSettings
-from glasscast.workflows.demo import sample_folder
+from glasscast.workflows.demo import load_sample
 from glasscast.workflows.simulate import simulate
 from tests.steps import Steps
 
@@ -318,7 +318,7 @@ def test_starts_of_every_kind_give_the_same_runs(reference, tmp_path):
 
 def test_starts_are_fingerprinted_by_content_and_frame(tmp_path):
     """The tags of one published configuration are one start."""
-    first = Dataset.open(sample_folder())[0]
+    first = load_sample()[0]
     start = {"types": first.types, "initial_positions": first.positions}
     for tag in (1, 2):
         path = tmp_path / f"isoconfig_N2000T0.64_1_tc0{tag}.npz"
