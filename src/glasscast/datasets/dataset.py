@@ -79,7 +79,7 @@ def _is_configuration_file(path: Path) -> bool:
 def _entry(folder: Path, record: Mapping[str, Any]) -> Entry:
     """Read an entry of ``dataset.json``; while its file is being replaced there are two versions.
 
-    See :mod:`glasscast.datasets.amend`.
+    See :func:`glasscast.datasets.writer.replace_configurations`.
     """
     path, version = folder / record["file"], record
     successor = record.get("successor")
@@ -106,13 +106,13 @@ class Dataset(Sequence[Configuration]):
     ----------
     name : shown in tables.
     entries : what it holds, in order.
-    state : what all configurations share: times, dimension, species, state point.
+    shared : what all configurations share: times, dimension, species, state point.
     splits : name of a split -> names of its configurations.
     """
 
     name: str
     entries: tuple[Entry, ...]
-    state: Mapping[str, Any]
+    shared: Mapping[str, Any]
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @staticmethod
@@ -175,7 +175,7 @@ class Dataset(Sequence[Configuration]):
     def facts(self) -> list[tuple[str, str]]:
         """Name and value of what tells a dataset from others, in a few words each."""
         found = [("name", self.name), ("configurations", str(len(self)))]
-        found += [(k, str(self.state[k])) for k in ("liquid", "temperature") if self.state.get(k)]
+        found += [(k, str(self.shared[k])) for k in ("liquid", "temperature") if self.shared.get(k)]
         if self.times:
             ends = dict.fromkeys(f"{t:g}" for t in (self.times[0], self.times[-1]))
             found.append(("times", f"{len(self.times)} ({' to '.join(ends)})"))
@@ -222,7 +222,7 @@ class Dataset(Sequence[Configuration]):
     @property
     def times(self) -> list[float]:
         """Times of the dynamic labels; empty when joined datasets differ in them."""
-        return list(self.state.get("times", ()))
+        return list(self.shared.get("times", ()))
 
     def subset(self, names: Sequence[str]) -> Dataset:
         """Return a view on some configurations, in the order given.
@@ -246,13 +246,13 @@ class Dataset(Sequence[Configuration]):
         """
         if any(entry.stages for entry in self.entries):
             raise InputError(self.name, "has numbered stages", "choose its times before")
-        known = np.array(self.state.get("times", times))
+        known = np.array(self.shared.get("times", times))
         for time in times:
             if not np.isclose(known, time, rtol=1e-3, atol=0).any():
                 listed = ", ".join(f"{t:g}" for t in known)
                 raise InputError(self.name, f"has no time {time:g}", f"its times: {listed}")
         entries = tuple(replace(entry, kept_times=tuple(times)) for entry in self.entries)
-        return replace(self, entries=entries, state={**self.state, "times": list(times)})
+        return replace(self, entries=entries, shared={**self.shared, "times": list(times)})
 
     def at_stages(self, stages: Sequence[float]) -> Dataset:
         """Return a view whose times go by other numbers.
@@ -269,7 +269,7 @@ class Dataset(Sequence[Configuration]):
                 self.name, f"has {len(self.times)} times for {len(stages)} stages of relaxation"
             )
         entries = tuple(replace(entry, stages=tuple(stages)) for entry in self.entries)
-        return replace(self, entries=entries, state={**self.state, "times": list(stages)})
+        return replace(self, entries=entries, shared={**self.shared, "times": list(stages)})
 
     def split(self, name: str) -> Dataset:
         """Return the configurations of a named split.
@@ -299,7 +299,7 @@ class Dataset(Sequence[Configuration]):
         """Put datasets one after the other, for example to train on several temperatures.
 
         Names that occur twice are prefixed by their dataset's. So are parents, unless they name
-        their dataset already, as those of thermal copies do. The state keeps what agrees.
+        their dataset already, as those of thermal copies do. ``shared`` keeps what agrees.
 
         Raises
         ------
@@ -309,7 +309,7 @@ class Dataset(Sequence[Configuration]):
             return datasets[0]
         first = datasets[0]
         for other in datasets[1:]:
-            if other.state["dimension"] != first.state["dimension"]:
+            if other.shared["dimension"] != first.shared["dimension"]:
                 raise InputError(other.name, f"has another dimension than {first.name}")
         counts: dict[str, int] = {}
         for name in (name for dataset in datasets for name in dataset.names):
@@ -323,9 +323,9 @@ class Dataset(Sequence[Configuration]):
             for dataset in datasets
             for e in dataset.entries
         )
-        state = {
+        shared = {
             key: value
-            for key, value in first.state.items()
-            if all(d.state.get(key) == value for d in datasets)
+            for key, value in first.shared.items()
+            if all(d.shared.get(key) == value for d in datasets)
         }
-        return Dataset("+".join(d.name for d in datasets), entries, state)
+        return Dataset("+".join(d.name for d in datasets), entries, shared)

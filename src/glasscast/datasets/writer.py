@@ -1,8 +1,11 @@
-"""Write a dataset configuration by configuration, so that an interrupted run goes on."""
+"""Write a dataset configuration by configuration, and change a finished one in place."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +22,13 @@ from glasscast.datasets.files import (
 from glasscast.errors import InputError
 from glasscast.runtime import __version__
 
+#: Where replacements wait, below the dataset.
+_BESIDE = ".amended"
 #: Metadata that must agree within a dataset; several state points are joined, not mixed.
-STATE_KEYS = ("liquid", "temperature", "density", "pressure", "tau_alpha")
+SHARED_METADATA = ("liquid", "temperature", "density", "pressure", "tau_alpha")
 
 
-def state_of(configuration: Configuration) -> dict[str, Any]:
+def shared_by(configuration: Configuration) -> dict[str, Any]:
     """Return what all configurations of a dataset must share."""
     state: dict[str, Any] = {
         "dimension": configuration.dimension,
@@ -31,7 +36,7 @@ def state_of(configuration: Configuration) -> dict[str, Any]:
         "times": configuration.times.tolist(),
     }
     return state | {
-        key: configuration.metadata[key] for key in STATE_KEYS if key in configuration.metadata
+        key: configuration.metadata[key] for key in SHARED_METADATA if key in configuration.metadata
     }
 
 
@@ -57,8 +62,8 @@ class DatasetWriter:
             raise InputError(folder, f"cannot be made ({error.strerror or error})") from None
         remove_partials(folder)
         self._entries: dict[str, Entry] = {}
-        self._state: dict[str, Any] | None = None
-        self._state_from = ""
+        self._shared: dict[str, Any] | None = None
+        self._shared_from = ""
 
     def has(self, name: str, fingerprint: str) -> bool:
         """Whether this configuration lies finished on disk; if so it is taken as it is."""
@@ -86,7 +91,7 @@ class DatasetWriter:
             raise InputError(self.folder, f"two configurations are named '{configuration.name}'")
         metadata = {**configuration.metadata, "fingerprint": fingerprint}
         configuration = configuration.with_fields(metadata=metadata)
-        self._check_state(configuration)
+        self._check_shared(configuration)
         content = configuration_bytes(configuration)
         write_atomically(self._path(configuration.name), content)
         self._register(configuration, sha256(content))
@@ -98,7 +103,7 @@ class DatasetWriter:
         ------
         InputError : if there is no configuration, or a split names one that does not exist.
         """
-        if self._state is None:
+        if self._shared is None:
             raise InputError(self.folder, "would be a dataset without configurations")
         for key, names in (splits or {}).items():
             if set(names) - self._entries.keys():
@@ -108,7 +113,7 @@ class DatasetWriter:
             "version": FORMAT_VERSION,
             "name": self.name,
             "written_by": f"glasscast {__version__}",
-            "state": self._state,
+            "state": self._shared,
             "splits": {key: list(names) for key, names in (splits or {}).items()},
             "configurations": [
                 {
@@ -129,22 +134,22 @@ class DatasetWriter:
             raise InputError(self.folder, f"'{name}' cannot name a file")
         return self.folder / f"{name}.npz"
 
-    def _check_state(self, configuration: Configuration) -> None:
-        state = state_of(configuration)
-        if self._state is None:
-            self._state, self._state_from = state, configuration.name
-        for key in sorted(self._state.keys() | state.keys()):
-            mine, theirs = self._state.get(key), state.get(key)
+    def _check_shared(self, configuration: Configuration) -> None:
+        state = shared_by(configuration)
+        if self._shared is None:
+            self._shared, self._shared_from = state, configuration.name
+        for key in sorted(self._shared.keys() | state.keys()):
+            mine, theirs = self._shared.get(key), state.get(key)
             if mine != theirs:
                 raise InputError(
                     self.folder,
-                    f"mixes state points: '{key}' is {mine} for {self._state_from} but {theirs} "
+                    f"mixes state points: '{key}' is {mine} for {self._shared_from} but {theirs} "
                     f"for {configuration.name}",
                     "import each state point into a folder of its own and list them together",
                 )
 
     def _register(self, configuration: Configuration, checksum: str) -> None:
-        self._check_state(configuration)
+        self._check_shared(configuration)
         path = self._path(configuration.name)
         self._entries[configuration.name] = Entry(
             configuration.name,
@@ -153,3 +158,65 @@ class DatasetWriter:
             path.stat().st_size,
             str(configuration.metadata.get("parent", configuration.name)),
         )
+
+
+def replace_configurations(folder: Path, changed: Iterable[Configuration]) -> Dataset:
+    """Replace configurations of a finished dataset by others of the same names and state point.
+
+    The dataset can be read at every moment. New files are written beside, into a hidden folder.
+    Then ``dataset.json`` names a ``successor`` to each file that changes, the files are renamed one
+    by one, and ``dataset.json`` is written again. In between a reader takes whichever version lies
+    there.
+
+    Parameters
+    ----------
+    folder : of the dataset.
+    changed : streamed; all are written before the first takes its place.
+
+    Raises
+    ------
+    InputError : if a name is not in the dataset, the state point differs, or the disk is full;
+        the dataset is then as it was.
+    """
+    settle_replacement(folder)
+    record = _manifest(folder)
+    entries = {entry["name"]: entry for entry in record["configurations"]}
+    for configuration in changed:
+        if configuration.name not in entries:
+            raise InputError(folder, f"holds no configuration '{configuration.name}'")
+        if shared_by(configuration) != record["state"]:
+            raise InputError(folder, f"has another state point than '{configuration.name}'")
+        content = configuration_bytes(configuration)
+        entry = entries[configuration.name]
+        write_atomically(folder / _BESIDE / entry["file"], content)
+        entry["successor"] = {"bytes": len(content), "sha256": sha256(content)}
+    write_json(folder / MANIFEST, record)
+    settle_replacement(folder)
+    return Dataset.open(folder)
+
+
+def settle_replacement(folder: Path) -> None:
+    """End a replacement that was interrupted: forward if it was decided, else back.
+
+    Raises
+    ------
+    InputError : if the folder is no dataset.
+    """
+    Dataset.open(folder)  # checks that no entry points out of the folder
+    remove_partials(folder)
+    record = _manifest(folder)
+    decided = [entry for entry in record["configurations"] if "successor" in entry]
+    for entry in decided:
+        successor = entry.pop("successor")
+        path, staged = folder / entry["file"], folder / _BESIDE / entry["file"]
+        if staged.is_file() and sha256_of_file(staged) == successor["sha256"]:
+            os.replace(staged, path)
+        if sha256_of_file(path) == successor["sha256"]:
+            entry |= successor
+    if decided:
+        write_json(folder / MANIFEST, record)
+    shutil.rmtree(folder / _BESIDE, ignore_errors=True)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))

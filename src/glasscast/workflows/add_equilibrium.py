@@ -6,13 +6,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from glasscast.datasets.amend import amend, settle
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.dataset import Dataset, Entry
 from glasscast.datasets.files import remove_partials
 from glasscast.datasets.kept import is_kept, keep, read_kept
 from glasscast.datasets.state_points import StatePoint
+from glasscast.datasets.writer import replace_configurations, settle_replacement
 from glasscast.errors import SettingsError
 from glasscast.progress import Progress, Silent
 from glasscast.simulation.checks import check_snapshot
@@ -62,11 +62,11 @@ def add_equilibrium(
     """
     if inherent is None and cage is None:
         raise SettingsError("nothing to add: ask for the inherent structures, the cages, or both")
-    settle(folder)
+    settle_replacement(folder)
     dataset = Dataset.open(folder)
     given = StatePoint.stated(liquid, temperature)
     plan = EquilibriumPlan.make(
-        dataset.name, dataset.state, given, inherent, cage, load_engine(engine), seed
+        dataset.name, dataset.shared, given, inherent, cage, load_engine(engine), seed
     )
     wanted = {entry: prints for entry in dataset.entries if (prints := _wanted(entry, plan))}
     results = folder / RESULTS
@@ -85,7 +85,7 @@ def add_equilibrium(
         progress or Silent(),
     )
     if wanted:
-        dataset = amend(folder, _merged(results, wanted))
+        dataset = replace_configurations(folder, _merged(results, wanted))
     shutil.rmtree(results, ignore_errors=True)
     return dataset
 

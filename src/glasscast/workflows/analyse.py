@@ -52,7 +52,7 @@ def analyse(
 def _write(found: Analysis, dataset: Dataset, out: Path) -> None:
     named = {"dataset": dataset.name, "configurations": len(dataset)}
     write_json(out / "analysis.json", named | found.record())
-    told = {k: v for k, v in dataset.state.items() if k != "species" and v is not None}
+    told = {k: v for k, v in dataset.shared.items() if k != "species" and v is not None}
     sections = [
         data_section({"name": dataset.name, "configurations": len(dataset), **told}),
         structure_section(found.structure),

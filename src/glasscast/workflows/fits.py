@@ -88,7 +88,7 @@ def fits_of(experiment: BenchmarkExperiment) -> list[Fit]:
 
 def _refuse_strangers(data: Dataset, copies: Dataset) -> None:
     """Refuse copies of configurations that are not in the data, or not valid at all its times."""
-    theirs, ours = copies.state.get("times"), data.state.get("times")
+    theirs, ours = copies.shared.get("times"), data.shared.get("times")
     if theirs != ours:
         raise SettingsError(
             f"'copies' has labels at {theirs}, the data at {ours}: choose the same 'times' for both"

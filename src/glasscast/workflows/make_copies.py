@@ -11,7 +11,7 @@ from glasscast.datasets.dataset import Dataset, Entry, qualified
 from glasscast.datasets.files import remove_partials
 from glasscast.datasets.kept import is_kept, keep, read_kept
 from glasscast.datasets.state_points import StatePoint
-from glasscast.datasets.writer import STATE_KEYS, DatasetWriter
+from glasscast.datasets.writer import SHARED_METADATA, DatasetWriter
 from glasscast.errors import SettingsError
 from glasscast.liquid.box import FloatArray
 from glasscast.progress import Progress, Silent
@@ -71,8 +71,8 @@ def make_copies(
         raise SettingsError(f"copies and time must be positive, got {copies} and {time:g}")
     given = StatePoint.stated(liquid, temperature)
     chosen = load_engine(engine)
-    plan = CopyPlan.make(dataset.name, dataset.state, given, copies, time, chosen, seed)
-    late = [t for t in dataset.state.get("times", []) if t >= SEPARATION * time * (1 - 1e-9)]
+    plan = CopyPlan.make(dataset.name, dataset.shared, given, copies, time, chosen, seed)
+    late = [t for t in dataset.shared.get("times", []) if t >= SEPARATION * time * (1 - 1e-9)]
     if not late:
         raise SettingsError(
             f"{dataset.name} has no label at {SEPARATION:g} times the {time:g} of the copies or "
@@ -144,7 +144,7 @@ def _copy(
     plan: CopyPlan,
 ) -> Configuration:
     """Return the snapshot with other positions, without what refers to the old ones."""
-    kept = {key: snapshot.metadata[key] for key in STATE_KEYS if key in snapshot.metadata}
+    kept = {key: snapshot.metadata[key] for key in SHARED_METADATA if key in snapshot.metadata}
     run = {"temperature": plan.temperature, "time": plan.time, "seed": plan.seed}
     return snapshot.with_fields(
         name=name,

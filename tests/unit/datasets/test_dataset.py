@@ -57,7 +57,7 @@ def test_joined_datasets_keep_both_and_tell_equal_names_apart(tmp_path):
     assert joined.names[0] == "cold/c0"
     assert joined[4].name == "hot/c0"
     np.testing.assert_array_equal(joined[4].times, [2.0, 3.0])
-    assert "times" not in joined.state
+    assert "times" not in joined.shared
     assert joined.times == []
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glasscast.datasets.amend import amend
 from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.writer import DatasetWriter
+from glasscast.datasets.writer import DatasetWriter, replace_configurations
 from glasscast.errors import GlasscastError, SettingsError, SimulationError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.definition import load_liquid
@@ -83,7 +82,7 @@ def test_both_fields_are_added_and_nothing_else_changes(dataset, reference):
     after.verify()
     assert contents(dataset) == reference
     assert sorted(reference) == ["c0.npz", "c1.npz", "c2.npz", "dataset.json"]
-    assert (after.splits, after.state) == (before.splits, before.state)
+    assert (after.splits, after.shared) == (before.splits, before.shared)
     liquid = load_liquid("ka")
     for was, now in zip(old, after, strict=True):
         for key, array in was.arrays():
@@ -124,7 +123,7 @@ def test_only_what_changed_settings_touch_is_made_anew(dataset, monkeypatch):
     assert made[6:] == [("c0", "cage"), ("c1", "cage"), ("c2", "cage")]
     assert changed[0].metadata["records"]["cage"]["settings"]["cycles"] == 210
     # a configuration whose field was taken away
-    amend(dataset, [changed[1].with_fields(inherent=None)])
+    replace_configurations(dataset, [changed[1].with_fields(inherent=None)])
     add_equilibrium(dataset, INHERENT, longer)
     assert made[9:] == [("c1", "inherent")]
 

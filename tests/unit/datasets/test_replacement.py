@@ -3,10 +3,8 @@ import os
 import numpy as np
 import pytest
 
-from glasscast.datasets import amend as amend_module
-from glasscast.datasets.amend import amend, settle
 from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.writer import DatasetWriter
+from glasscast.datasets.writer import DatasetWriter, replace_configurations, settle_replacement
 from glasscast.errors import InputError
 from tests.conftest import labelled
 
@@ -34,16 +32,16 @@ def contents(folder):
 def test_only_what_is_changed_changes(tmp_path, rng):
     before = write(tmp_path, rng)
     bytes_before = contents(tmp_path)
-    after = amend(tmp_path, with_inherent(before, 0, 2))
+    after = replace_configurations(tmp_path, with_inherent(before, 0, 2))
     after.verify()
     assert [c.inherent is not None for c in after] == [True, False, True]
     np.testing.assert_array_equal(after[2].inherent, after[2].positions[::-1])
     assert after.splits == before.splits
-    assert after.state == before.state
+    assert after.shared == before.shared
     assert contents(tmp_path).keys() == bytes_before.keys()
     assert contents(tmp_path)["c1.npz"] == bytes_before["c1.npz"]
     # back again gives back every byte
-    amend(tmp_path, (c.with_fields(inherent=None) for c in after))
+    replace_configurations(tmp_path, (c.with_fields(inherent=None) for c in after))
     assert contents(tmp_path) == bytes_before
 
 
@@ -65,30 +63,30 @@ def test_the_dataset_can_be_read_wherever_the_change_is_cut_short(
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", counted)
         with pytest.raises(Stop):
-            amend(tmp_path, with_inherent(before, 0, 1, 2))
+            replace_configurations(tmp_path, with_inherent(before, 0, 1, 2))
     left = Dataset.open(tmp_path)
     left.verify()
     changed = [c.inherent is not None for c in left]
     assert changed == [k < renames - 4 for k in range(3)]
-    settle(tmp_path)
+    settle_replacement(tmp_path)
     settled = Dataset.open(tmp_path)
     settled.verify()
     assert [c.inherent is not None for c in settled] == [renames > 3] * 3
     assert sorted(contents(tmp_path)) == ["c0.npz", "c1.npz", "c2.npz", "dataset.json"]
-    amend(tmp_path, with_inherent(before if renames <= 3 else settled, 0, 1, 2))
+    replace_configurations(tmp_path, with_inherent(before if renames <= 3 else settled, 0, 1, 2))
     Dataset.open(tmp_path).verify()
 
 
 def test_foreign_configurations_and_folders_are_refused(tmp_path, rng):
     with pytest.raises(InputError, match=r"has no dataset\.json"):
-        settle(tmp_path)
+        settle_replacement(tmp_path)
     dataset = write(tmp_path, rng)
     before = contents(tmp_path)
     with pytest.raises(InputError, match="holds no configuration 'c9'"):
-        amend(tmp_path, [labelled(rng, "c9")])
+        replace_configurations(tmp_path, [labelled(rng, "c9")])
     warmer = dataset[0].with_fields(metadata={"temperature": 0.6})
     with pytest.raises(InputError, match="has another state point than 'c0'"):
-        amend(tmp_path, [warmer])
-    settle(tmp_path)
+        replace_configurations(tmp_path, [warmer])
+    settle_replacement(tmp_path)
     assert contents(tmp_path) == before
-    assert amend_module._STAGE not in {f.name for f in tmp_path.iterdir()}
+    assert not [f for f in tmp_path.iterdir() if f.is_dir()]
