@@ -51,6 +51,10 @@ def lattice(**changes):
         ({"times": [0.1, 0.101]}, "are not told apart by a time step of 0.005"),
         ({"particles": 100}, "box side 4.368 is smaller than twice the cutoff 2.5"),
         ({"cage": {"radius": 0.45}}, "cage: box side 6.3 is smaller than twice the cutoff 3.4"),
+        (
+            {"liquid": "hard-spheres"},
+            "hard-spheres is what it stands for at temperature 1.5 only, got 1; see the notes",
+        ),
         ({"liquid": "kaa"}, "unknown liquid 'kaa'; built in: ka"),
         ({"engine": {"executable": ["no-lmp"]}}, "engine.executable 'no-lmp' is not found: load"),
         ({"engine": {"name": "lamps"}}, "there is no engine 'lamps'; did you mean 'lammps'?"),

@@ -83,6 +83,8 @@ class LiquidSettings(Settings):
     name, notes : for metadata and reports.
     dimension : 2 or 3.
     density : number density.
+    temperature : the only one at which the liquid is what it stands for, such as hard spheres;
+        null: any.
     potential : ``{form: lj-cut | lj-force-shifted | lj-polynomial}``,
         ``{form: mie, repulsive: n, attractive: m}``,
         ``{form: inverse-power, exponent: n, cut: polynomial | shifted}``, ``{form: harmonic}`` or
@@ -97,6 +99,7 @@ class LiquidSettings(Settings):
     notes: str = Field(default="", max_length=5000)
     dimension: int = Field(default=3, ge=2, le=3)
     density: float = Field(gt=0)
+    temperature: float | None = Field(default=None, gt=0)
     potential: Potential
     species: dict[Name, SpeciesSettings] = Field(min_length=1, max_length=MOST_SPECIES)
     pairs: dict[str, PairSettings]
@@ -129,7 +132,12 @@ class LiquidSettings(Settings):
             law=self._law(pairs, epsilon, sigma),
             time_step=self.time_step,
             notes=self.notes.strip(),
+            temperature=self.temperature,
         )
+
+    def interactions(self) -> dict[str, Any]:
+        """Tell what decides energies and forces, as JSON values."""
+        return self.model_dump(exclude={"notes", "density", "name", "time_step", "temperature"})
 
     def _law(
         self, pairs: list[list[PairSettings]], epsilon: FloatArray, sigma: FloatArray

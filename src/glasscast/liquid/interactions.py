@@ -51,6 +51,7 @@ class Liquid:
     law : energy and force of every pair of species at a distance.
     time_step : that conserves energy to 1e-4 per particle over 100 time units or better.
     notes : mapping to other units and sources, for reports.
+    temperature : the only one at which the liquid is what it stands for; None: any.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Liquid:
     law: PowerSums | Tables
     time_step: float = 0.005
     notes: str = field(default="", compare=False)
+    temperature: float | None = None
 
     @property
     def cutoff(self) -> FloatArray:
@@ -80,6 +82,21 @@ class Liquid:
     def longest_cutoff(self) -> float:
         """Longest of the pair cutoffs."""
         return float(self.cutoff.max())
+
+    def check_temperature(self, temperature: float) -> None:
+        """Refuse a temperature at which the liquid is not what it stands for.
+
+        Raises
+        ------
+        SettingsError : unless it is positive, and the liquid's own where it has one.
+        """
+        check_temperature(temperature)
+        if self.temperature is not None and not np.isclose(temperature, self.temperature):
+            raise SettingsError(
+                f"{self.name} is what it stands for at temperature {self.temperature:g} only, got "
+                f"{temperature:g}; see the notes of its file",
+                "temperature",
+            )
 
     def counts(self, particles: int) -> NDArray[np.int64]:
         """Count the particles of each species, rounded so that they add up.

@@ -16,7 +16,7 @@ import numpy as np
 
 from glasscast.errors import ShapeError
 from glasscast.liquid.box import FloatArray, check_cutoff, wrap
-from glasscast.liquid.interactions import Liquid, check_temperature
+from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.engine import Confined, Engine, IntArray
 from glasscast.simulation.settings import CageSettings
 
@@ -77,9 +77,9 @@ def find_cage(
     ------
     MissingExtraError : if numba is absent.
     ShapeError : if the box is smaller than twice the cutoff plus 2 R_cage, or for unknown species.
-    SettingsError : for a temperature that is not positive.
+    SettingsError : for a temperature that is not positive, or not the liquid's own.
     """
-    check_temperature(temperature)
+    liquid.check_temperature(temperature)
     check_cage(liquid, box, settings)
     start = wrap(positions, box)
     confined = Confined(

@@ -76,6 +76,7 @@ class CopyPlan:
         SettingsError : naming what the engine cannot do, or for a time that is no time step.
         """
         liquid = self.liquid.liquid()
+        liquid.check_temperature(self.temperature)
         steps_of([self.time], self.engine.time_step(liquid))
         require(self.engine, liquid, NVE)
 
@@ -83,7 +84,7 @@ class CopyPlan:
         """Identity of the copies of a snapshot."""
         content = {
             "of": snapshot.fingerprint(),
-            "liquid": self.liquid.model_dump(exclude={"notes", "density", "name"}),
+            "liquid": self.liquid.interactions() | {"time_step": self.liquid.time_step},
             "runs": [self.temperature, self.copies, self.time, self.seed],
         }
         return fingerprint_of(content | marks(self.engine, self.liquid.liquid(), moves=True))

@@ -150,6 +150,8 @@ class EquilibriumPlan:
         if self.inherent is not None:
             require(self.engine, liquid, minimises=True)
         if self.cage is not None:
+            assert self.temperature is not None
+            liquid.check_temperature(self.temperature)
             require(sampler_for(self.engine), liquid, samples=True)
 
     def fingerprints(self, snapshot: Configuration) -> dict[str, str]:
@@ -158,7 +160,7 @@ class EquilibriumPlan:
         prints: dict[str, str] = {}
         common: dict[str, Any] = {
             "snapshot": snapshot.fingerprint(),
-            "liquid": self.liquid.model_dump(exclude={"notes", "density", "name", "time_step"}),
+            "liquid": self.liquid.interactions(),
         }
         if self.inherent is not None:
             asked = {"inherent": self.inherent.model_dump()}

@@ -162,8 +162,10 @@ def nve_runs(
 
     Raises
     ------
+    SettingsError : for a temperature that is not positive, or not the liquid's own.
     SimulationError : if a run breaks down, or its energy drifts by more than 1e-2 per particle.
     """
+    liquid.check_temperature(temperature)
     masses, together = liquid.masses[types], engine.capabilities.replicas or runs
     with engine.open(liquid, types, box) as system:
         for first in range(0, runs, together):

@@ -84,6 +84,32 @@ def test_a_wrong_table_is_refused_naming_the_key(tmp_path, changes, message):
         load_liquid(write(tmp_path, **changes))
 
 
+def test_hard_spheres_are_hard_at_one_temperature_only(tmp_path):
+    liquid = load_liquid("hard-spheres")
+    liquid.check_temperature(1.5)
+    with pytest.raises(SettingsError, match=r"stands for at temperature 1\.5 only, got 0\.5"):
+        liquid.check_temperature(0.5)
+    load_liquid("ka").check_temperature(0.5)
+    with pytest.raises(SettingsError, match="must be positive, got -1"):
+        load_liquid("ka").check_temperature(-1)
+    assert load_liquid(write(tmp_path, temperature=0.7)).temperature == 0.7
+
+
+def test_what_decides_energies_is_as_in_kept_results():
+    """A name, notes, a density or a temperature change none of them."""
+    kept = {
+        "dimension": 3,
+        "potential": {"form": "lj-force-shifted"},
+        "species": {"A": {"fraction": 0.8, "mass": 1.0}, "B": {"fraction": 0.2, "mass": 1.0}},
+        "pairs": {
+            "AA": {"epsilon": 1.0, "sigma": 1.0, "cutoff": 2.5},
+            "AB": {"epsilon": 1.5, "sigma": 0.8, "cutoff": 2.0},
+            "BB": {"epsilon": 0.5, "sigma": 0.88, "cutoff": 2.2},
+        },
+    }
+    assert load_liquid_settings("ka").interactions() == kept
+
+
 def test_a_key_that_could_mean_two_pairs_is_refused(tmp_path):
     species = {name: {"fraction": 0.25} for name in ("A", "AB", "B", "BB")}
     names = list(species)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glasscast.errors import MissingExtraError, SimulationError
+from glasscast.errors import MissingExtraError, SettingsError, SimulationError
 from glasscast.liquid.box import wrap
-from glasscast.liquid.definition import BUILT_IN
+from glasscast.liquid.definition import BUILT_IN, LiquidSettings
 from glasscast.simulation.engine import NPT, NVE, NVT, State
 from glasscast.simulation.equilibration import box_of, lattice
 from glasscast.simulation.lammps import library
@@ -86,6 +86,20 @@ def test_an_executable_reads_tables_as_the_library_does():
     for inside, outside in zip(*found, strict=True):
         np.testing.assert_allclose(outside.positions, inside.positions, atol=1e-9)
         assert outside.energy == pytest.approx(inside.energy, rel=1e-10)
+
+
+def test_more_tables_than_fit_into_memory_are_refused():
+    names = [f"s{k}" for k in range(25)]
+    pair = {"epsilon": 1, "sigma": 1, "cutoff": 1.25}
+    many = LiquidSettings(
+        name="many",
+        density=1,
+        potential={"form": "inverse-power", "exponent": 12},
+        species={name: {"fraction": 1 / 25} for name in names},
+        pairs={f"{a}-{b}": pair for k, a in enumerate(names) for b in names[k:]},
+    ).liquid()
+    with pytest.raises(SettingsError, match="need 325 tables for the 25 species of many"):
+        Lammps(LammpsSettings()).check(many)
 
 
 @pytest.mark.lammps

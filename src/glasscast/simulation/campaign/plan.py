@@ -49,10 +49,12 @@ class Plan:
 
         Raises
         ------
-        SettingsError : for an unknown liquid, or times that a step cannot tell apart.
+        SettingsError : for an unknown liquid, a temperature at which it is not what it stands for,
+            or times that a step cannot tell apart.
         InputError : if a start cannot be used.
         """
         plan = cls(settings, load_liquid_settings(settings.liquid), folder)
+        plan.liquid.check_temperature(settings.temperature)
         steps_of(settings.time_table, plan.step)
         _ = plan.starts  # read and checked now, once
         plan.splits()
@@ -233,9 +235,7 @@ class Plan:
                 yield configuration
 
     def _liquid(self) -> dict[str, Any]:
-        return self.liquid_settings.model_dump(
-            exclude={"notes", "density", "name", "time_step"}
-        ) | {"density": self.density}
+        return self.liquid_settings.interactions() | {"density": self.density}
 
     def _engine(self, moves: bool = True) -> dict[str, Any]:
         """Tell what of the engine decides a result, laid out as in all results kept so far."""

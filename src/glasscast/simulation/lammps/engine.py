@@ -22,7 +22,12 @@ from glasscast.simulation.lammps.commands import time_step
 from glasscast.simulation.lammps.executable import ExecutableSystem, find_executable
 from glasscast.simulation.lammps.input_files import START, data_file, input_script
 from glasscast.simulation.lammps.library import LibrarySystem, start_lammps
-from glasscast.simulation.lammps.pair_potentials import TABLE_FILE, needs_table, pair_table
+from glasscast.simulation.lammps.pair_potentials import (
+    TABLE_FILE,
+    check_tables,
+    needs_table,
+    pair_table,
+)
 from glasscast.simulation.lammps.settings import LammpsSettings
 
 
@@ -59,7 +64,9 @@ class Lammps:
         Raises
         ------
         MissingExtraError : saying what to install.
+        SettingsError : if the liquid needs more tables than fit into memory.
         """
+        check_tables(liquid)
         if self.settings.executable:
             find_executable(self.settings.executable)
         else:

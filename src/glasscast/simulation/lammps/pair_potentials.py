@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.errors import SettingsError
 from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.potentials import Harmonic, LennardJonesCut, LennardJonesForceShifted
 
@@ -18,11 +19,28 @@ _STYLES: dict[type, str] = {
     Harmonic: "harmonic/cut",
 }
 _POINTS = 20000  # spline error below 1e-12 of the energies that occur
+_MOST_TABLES = 300  # those of 24 species: half a gigabyte in LAMMPS
 
 
 def needs_table(liquid: Liquid) -> bool:
     """Whether LAMMPS has no pair style for this potential."""
     return type(liquid.potential) not in _STYLES
+
+
+def check_tables(liquid: Liquid) -> None:
+    """Refuse more species than tables for all their pairs fit into memory.
+
+    Raises
+    ------
+    SettingsError : saying how many tables it takes.
+    """
+    tables = len(_pairs(liquid))
+    if needs_table(liquid) and tables > _MOST_TABLES:
+        raise SettingsError(
+            f"LAMMPS would need {tables} tables for the {len(liquid.species)} species of "
+            f"{liquid.name}; {_MOST_TABLES} (24 species) fit into memory",
+            "liquid",
+        )
 
 
 def pair_commands(liquid: Liquid, table: str = TABLE_FILE) -> list[str]:
@@ -62,7 +80,13 @@ def _arguments(liquid: Liquid, a: int, b: int, table: str) -> str:
 
 
 def pair_table(liquid: Liquid) -> str:
-    """Energies and forces of every pair of species, as a LAMMPS table file."""
+    """Energies and forces of every pair of species, as a LAMMPS table file.
+
+    Raises
+    ------
+    SettingsError : as :func:`check_tables`.
+    """
+    check_tables(liquid)
     blocks = []
     for a, b in _pairs(liquid):
         outer, inner = float(liquid.cutoff[a, b]), float(liquid.core[a, b])
