@@ -104,7 +104,8 @@ def predict(
         )
     if report:
         console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
-    console.print(f"{len(forecasts)} forecasts in {out}", highlight=False, soft_wrap=True)
+    count = len(forecasts) if isinstance(forecasts, glasscast.Forecasts) else 1
+    console.print(f"{count} forecasts in {out}", highlight=False, soft_wrap=True)
 
 
 def export(
