@@ -10,9 +10,10 @@ from glasscast.cli import app
 from glasscast.config import read
 from glasscast.simulation.settings import CageSettings, InherentSettings
 from glasscast.workflows.experiments import BenchmarkExperiment, TrainExperiment, TransferExperiment
+from tests.test_architecture import LAYERS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = [
     pytest.param(block, id=f"{page.name}-{k}")
     for page in PAGES
@@ -41,6 +42,11 @@ def test_examples_are_valid(path):
 def test_links_within_the_repository_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_the_house_is_described_as_it_stands():
+    rows = re.findall(r"^\| (`[^|]*) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(LAYERS)
 
 
 #: Command -> its options, as Typer has them.
