@@ -142,9 +142,9 @@ class ExecutableSystem(AbstractContextManager["ExecutableSystem"]):
         return np.asarray(np.round((positions - inside) / box))
 
     def _take(self, step: int, crossings: FloatArray) -> None:
-        frame = read_frame(self._folder / frame_file(step), self.dimension)
-        positions = frame.positions + crossings * frame.box
-        self._state = State(positions[None], frame.velocities[None], frame.box[None])
+        positions, velocities, box = read_frame(self._folder / frame_file(step), self.dimension)
+        positions = positions + crossings * box
+        self._state = State(positions[None], velocities[None], box[None])
 
     def _execute(self, script: str) -> None:
         for left in (*self._folder.glob("frame.*"), self._folder / THERMO):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from glasscast.errors import SimulationError
+from glasscast.datasets.formats.lammps_dump import iterate_dump
+from glasscast.errors import InputError, SimulationError
 from glasscast.liquid.box import FloatArray, wrap
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.engine import Ensemble, IntArray
@@ -25,7 +25,7 @@ from glasscast.simulation.lammps.settings import LammpsSettings
 START, THERMO = "start.data", "thermo.txt"
 #: Commands that write one frame, all digits kept.
 _WRITE = [
-    "write_dump all custom frame.$(step:%.0f).dump id xu yu zu vx vy vz "
+    "write_dump all custom frame.$(step:%.0f).dump id type xu yu zu vx vy vz "
     "modify sort id format float %.17g",
     'print "$(step:%.0f) $(etotal:%.17g) $(pe:%.17g) $(temp:%.17g) $(press:%.17g)" '
     f"append {THERMO} screen no",
@@ -123,33 +123,21 @@ def read_thermo(path: Path) -> dict[int, list[float]]:
         raise SimulationError(f"LAMMPS left no whole {path.name} ({error})") from None
 
 
-@dataclass(frozen=True)
-class DumpFrame:
-    """What a frame file holds: unwrapped positions from the lower corner, velocities, sides."""
-
-    positions: FloatArray
-    velocities: FloatArray
-    box: FloatArray
-
-
-def read_frame(path: Path, dimension: int) -> DumpFrame:
+def read_frame(path: Path, dimension: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Read a frame that :func:`input_script` made LAMMPS write.
+
+    Returns
+    -------
+    positions (N, d), unwrapped, from the lower corner; velocities (N, d); sides (d,).
 
     Raises
     ------
-    SimulationError : if the frame is absent or cut short.
+    SimulationError : if the frame is absent or damaged.
     """
     try:
-        lines = path.read_text(encoding="ascii").splitlines()
-        size = int(lines[3])
-        bounds = np.array([line.split() for line in lines[5:8]], dtype=np.float64)[:dimension]
-        table = np.array([line.split() for line in lines[9 : 9 + size]], dtype=np.float64)
-        if len(table) != size:
-            raise ValueError(f"{len(table)} of {size} particles")
-    except (OSError, ValueError, IndexError) as error:
+        frame = next(iterate_dump(path, dimension), None)
+    except InputError as error:
         raise SimulationError(f"LAMMPS left no whole frame {path.name} ({error})") from None
-    return DumpFrame(
-        table[:, 1 : 1 + dimension] - bounds[:, 0],
-        table[:, 4 : 4 + dimension],
-        bounds[:, 1] - bounds[:, 0],
-    )
+    if frame is None or frame.velocities is None:
+        raise SimulationError(f"LAMMPS left no frame in {path.name}")
+    return frame.positions, frame.velocities, frame.box
