@@ -60,7 +60,14 @@ def predict(
     model: ModelName,
     out: Out = Path("forecast"),
     formats: Annotated[
-        list[str] | None, typer.Option("--format", help="xyz, gsd or npz, repeatable")
+        list[str] | None, typer.Option("--format", help="xyz, gsd, csv, parquet, npz, repeatable")
+    ] = None,
+    joined: Annotated[
+        bool, typer.Option("--joined", help="all snapshots of a file in one file, a frame each")
+    ] = False,
+    species: Annotated[
+        str | None,
+        typer.Option(help="names to write for species, such as Ni,P; default: the liquid's"),
     ] = None,
     density: Annotated[
         float | None, typer.Option(help="number density, for files without a box", min=0)
@@ -92,6 +99,8 @@ def predict(
             snapshots,
             out=out,
             formats=formats or ["xyz"],
+            joined=joined,
+            species=species.split(",") if species else None,
             report=report,
             density=density,
             liquid=liquid,

@@ -8,10 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from glasscast.datasets.dataset import file_stem
-from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import ModelForecast
-from glasscast.report.forecast_files import forecast_columns, write_forecast
+from glasscast.report.forecast_files import forecast_columns, forecast_table, write_forecasts
 from glasscast.runtime import import_optional
 
 if TYPE_CHECKING:
@@ -54,23 +52,16 @@ class Forecast(ModelForecast):
         return f"<table>{''.join(rows)}</table>"
 
     def to_pandas(self) -> Any:
-        """Return a data frame, one row a particle: snapshot, particle, species, position, columns.
+        """Return a data frame, one row a particle: snapshot, frame, particle, species, position.
 
-        The columns are those of the files: ``propensity_t4120`` and so on.
+        The further columns are those of the files: ``propensity_t4120`` and so on.
 
         Raises
         ------
         MissingExtraError : without pandas.
         """
         pandas = import_optional("pandas", "to_pandas")
-        c = self.configuration
-        columns: dict[str, Any] = {
-            "snapshot": c.name,
-            "particle": range(c.size),
-            "species": [species_name(s) for s in c.types],
-        }
-        columns |= {axis: c.positions[:, k] for k, axis in enumerate("xyz"[: c.dimension])}
-        return pandas.DataFrame(columns | forecast_columns(self))
+        return pandas.DataFrame(forecast_table(self))
 
     def to_ase(self, species: Sequence[str] | None = None) -> Any:
         """Return ``ase.Atoms`` with each column as an array; see :meth:`Configuration.to_ase`.
@@ -95,15 +86,19 @@ class Forecast(ModelForecast):
 
         return slice_figure(self, float(self.times[-1]) if time is None else time).figure
 
-    def write(self, path: str | Path) -> None:
+    def write(self, path: str | Path, species: Sequence[str] | None = None) -> None:
         """Write a file; the ending says which format, see :mod:`glasscast.report.forecast_files`.
+
+        Parameters
+        ----------
+        species : names to write instead of those of the liquid, such as ``("Ni", "P")``.
 
         Raises
         ------
         SettingsError : for an unknown ending.
         InputError : if it cannot be written; nothing is left behind.
         """
-        write_forecast(Path(path), self)
+        write_forecasts(Path(path), [self], species)
 
 
 class Forecasts(Sequence[Forecast]):
@@ -142,25 +137,19 @@ class Forecasts(Sequence[Forecast]):
         MissingExtraError : without pandas.
         """
         pandas = import_optional("pandas", "to_pandas")
-        return pandas.concat([f.to_pandas() for f in self], ignore_index=True)
+        tables = [pandas.DataFrame(forecast_table(f, frame)) for frame, f in enumerate(self)]
+        return pandas.concat(tables, ignore_index=True)
 
     def plot(self, time: float | None = None) -> list[Figure]:
         """Draw each; see :meth:`Forecast.plot`."""
         return [forecast.plot(time) for forecast in self]
 
-    def write(self, folder: str | Path, formats: Sequence[str] = ("xyz",)) -> list[Path]:
-        """Write each into a folder, a file a snapshot and format, named as the snapshot.
+    def write(self, path: str | Path, species: Sequence[str] | None = None) -> None:
+        """Write all into one file, a frame a snapshot; see :meth:`Forecast.write`.
 
         Raises
         ------
-        SettingsError : for an unknown format.
-        InputError : if a file cannot be written.
+        SettingsError : for an unknown ending, or one that takes a single forecast.
+        InputError : if it cannot be written; nothing is left behind.
         """
-        paths = [
-            (f, Path(folder) / f"{file_stem(f.configuration.name)}.{suffix}")
-            for f in self
-            for suffix in formats
-        ]
-        for forecast, path in paths:
-            forecast.write(path)
-        return [path for _, path in paths]
+        write_forecasts(Path(path), self, species)

@@ -52,6 +52,8 @@ def predict(
     *,
     out: Path | str | None = None,
     formats: Sequence[str] = ("xyz",),
+    joined: bool = False,
+    species: Sequence[str] | None = None,
     report: bool = False,
     density: float | None = None,
     liquid: str | None = None,
@@ -75,7 +77,9 @@ def predict(
     snapshots : configurations, files of any readable format, dataset folders.
     out : folder for the forecasts, one file a snapshot and format, each written as soon as it is
         made; nothing is written without it.
-    formats : endings of the files.
+    formats : endings of the files: ``xyz``, ``gsd``, ``csv``, ``parquet``, ``npz``.
+    joined : write all snapshots of a trajectory or dataset into one file, a frame each.
+    species : names to write instead of those of the liquid, such as ``("Ni", "P")``.
     report : write ``report.html`` into ``out`` as well.
     density : number density, for files without a box.
     liquid, temperature : to find equilibrium positions with, where a snapshot does not tell.
@@ -102,7 +106,7 @@ def predict(
     forecasts: list[Forecast] = []
     sources = _sources(snapshots)
     for source in sources:
-        name = source.name
+        name, before = source.name, len(forecasts)
         said: set[str] = set()
         for snapshot in track(fitted.workspace.progress, name, _opened(source, density), None):
             try:
@@ -117,13 +121,22 @@ def predict(
                 raise (error.of(source) if isinstance(source, Path) else error) from None
             forecast = Forecast.of(made, remarks)
             if out is not None:
-                for suffix in formats:
-                    forecast.write(Path(out) / f"{file_stem(snapshot.name)}.{suffix}")
+                for suffix in () if joined else formats:
+                    path = Path(out) / f"{file_stem(snapshot.name)}.{suffix}"
+                    forecast.write(path, species)
             forecasts.append(forecast)
+        if out is not None and joined:
+            for suffix in formats:
+                path = Path(out) / f"{file_stem(_stem(source))}.{suffix}"
+                Forecasts(forecasts[before:]).write(path, species)
     if out is not None and report:
         report_forecasts(Path(out), forecasts, fitted)
     one = isinstance(snapshots, str | Path | Configuration) and len(forecasts) == 1
     return forecasts[0] if one else Forecasts(forecasts)
+
+
+def _stem(source: Path | Configuration | Dataset) -> str:
+    return source.stem if isinstance(source, Path) else source.name
 
 
 def _sources(snapshots: Snapshots) -> list[Path | Configuration | Dataset]:
@@ -171,7 +184,7 @@ class Needs:
     missing : equilibrium positions that the model reads and the snapshot lacks.
     liquid : to find them with, or that the model reads; None where it takes none.
     temperature : to find them with.
-    named : whether the snapshot's metadata are to name the liquid.
+    called : liquid that the snapshot's metadata are to name, where they name none.
     remarks : level of logging and line: how the snapshot differs from the training, and what is
         assumed of it.
     """
@@ -179,7 +192,7 @@ class Needs:
     missing: tuple[str, ...]
     liquid: str | None
     temperature: float | None
-    named: bool
+    called: str | None
     remarks: tuple[tuple[int, str], ...]
 
 
@@ -224,8 +237,11 @@ def examine(
     if assumed:
         text = f"does not tell; assumed {', '.join(assumed)}, as the model was trained"
         remarks.append((logging.INFO, text))
-    named = settings.reads_liquid and point.liquid != told.liquid
-    return Needs(missing, point.liquid, point.temperature, named, tuple(remarks))
+    called = None
+    if told.liquid is None:  # sizes and names of species are then those of the training, too
+        trained = {p.liquid for p in model.state_points_}
+        called = point.liquid or (trained.pop() if len(trained) == 1 else None)
+    return Needs(missing, point.liquid, point.temperature, called, tuple(remarks))
 
 
 def complete(snapshot: Configuration, needs: Needs, engine: Engine) -> Configuration:
@@ -236,9 +252,9 @@ def complete(snapshot: Configuration, needs: Needs, engine: Engine) -> Configura
     SettingsError, InputError : see :func:`glasscast.simulation.equilibrium_positions.completed`.
     """
     snapshot = completed(snapshot, needs.missing, engine, needs.liquid, needs.temperature)
-    if not needs.named:
+    if needs.called is None:
         return snapshot
-    return snapshot.with_fields(metadata={**snapshot.metadata, "liquid": needs.liquid})
+    return snapshot.with_fields(metadata={**snapshot.metadata, "liquid": needs.called})
 
 
 def _differences(model: Model, snapshot: Configuration, given: StatePoint) -> list[tuple[int, str]]:

@@ -10,9 +10,9 @@ import pytest
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, SettingsError
 from glasscast.models.forecast import ModelForecast
-from glasscast.report.forecast_files import forecast_columns, write_forecast
+from glasscast.report.forecast_files import forecast_columns, write_forecasts
 
-FORMATS = ("xyz", "gsd", "npz")
+FORMATS = ("xyz", "gsd", "npz", "csv")
 
 
 def snapshot(dimension=3, labels=True, name="c", size=20):
@@ -65,13 +65,13 @@ def read_extxyz(path):
 def test_extxyz_reads_back(tmp_path, dimension):
     c = snapshot(dimension)
     f = forecast(c)
-    write_forecast(tmp_path / "f.xyz", f)
+    write_forecasts(tmp_path / "f.xyz", [f])
     header, columns = read_extxyz(tmp_path / "f.xyz")
     lattice = np.array(header["Lattice"].split(), float).reshape(3, 3)
     np.testing.assert_array_equal(np.diag(lattice)[:dimension], c.box)
     assert header["pbc"] == ("T T F" if dimension == 2 else "T T T")
     np.testing.assert_array_equal(columns["pos"][:, :dimension], c.positions)
-    np.testing.assert_array_equal(columns["species"], np.array(["A", "B", "C"])[c.types])
+    np.testing.assert_array_equal(columns["type"], np.array(["A", "B", "C"])[c.types])
     np.testing.assert_array_equal(columns["radius"], np.array([0.5, 0.44, 0.47])[c.types])
     for row, label in enumerate(("t0p13", "t4120")):
         written = columns[f"propensity_{label}"].astype(np.float32)
@@ -84,7 +84,7 @@ def test_extxyz_reads_back(tmp_path, dimension):
 def test_gsd_reads_back(tmp_path, dimension):
     c = snapshot(dimension)
     f = forecast(c)
-    write_forecast(tmp_path / "f.gsd", f)
+    write_forecasts(tmp_path / "f.gsd", [f])
     with gsd.hoomd.open(str(tmp_path / "f.gsd"), "r") as stream:
         (frame,) = stream
     assert frame.configuration.dimensions == dimension
@@ -95,7 +95,7 @@ def test_gsd_reads_back(tmp_path, dimension):
     # The same points, up to whole boxes.
     away = frame.particles.position[:, :dimension] - c.positions
     np.testing.assert_allclose(away - c.box * np.round(away / c.box), 0, atol=1e-6)
-    assert frame.particles.types == ["A", "B", "C"][:dimension]
+    assert frame.particles.types == ["A", "B", "C"]  # of the liquid, which has three
     np.testing.assert_array_equal(frame.particles.typeid, c.types)
     np.testing.assert_allclose(frame.particles.diameter, np.array([1, 0.88, 0.94])[c.types])
     np.testing.assert_array_equal(frame.log["particles/propensity_t4120"], f.values[1])
@@ -106,7 +106,7 @@ def test_npz_reads_back_without_pickles(tmp_path):
     c = snapshot()
     bonds = np.array([[0, 1], [1, 2]], dtype=np.int32)
     f = forecast(c, bonds=bonds, bond_change=np.ones((2, 2), np.float32))
-    write_forecast(tmp_path / "f.npz", f)
+    write_forecasts(tmp_path / "f.npz", [f])
     with np.load(tmp_path / "f.npz", allow_pickle=False) as stored:
         np.testing.assert_array_equal(stored["propensity_t0p13"], f.values[0])
         np.testing.assert_array_equal(stored["positions"], c.positions)
@@ -121,14 +121,20 @@ def test_uncertainty_has_its_columns():
     assert list(forecast_columns(f)) == [
         "propensity_t0p13",
         "sd_propensity_t0p13",
+        "rank_propensity_t0p13",
         "propensity_t4120",
         "sd_propensity_t4120",
+        "rank_propensity_t4120",
     ]
 
 
 def test_times_that_were_not_measured_have_no_true_column():
     columns = forecast_columns(forecast(snapshot(), times=(1.0, 4120.0)))
-    assert list(columns) == ["propensity_t1", "propensity_t4120", "true_propensity_t4120"]
+    assert [name for name in columns if not name.startswith("rank_")] == [
+        "propensity_t1",
+        "propensity_t4120",
+        "true_propensity_t4120",
+    ]
     np.testing.assert_array_equal(columns["true_propensity_t4120"], snapshot().propensity[1])
 
 
@@ -144,33 +150,33 @@ def test_a_file_is_written_without_the_machinery_of_figures():
 def test_names_suit_ovito_and_stay_apart():
     times = (0.1 + 0.2, 1.5e6, 4120.0, 4120.001)
     names = list(forecast_columns(forecast(snapshot(labels=False), times=times)))
-    assert len(names) == 4
+    assert len(set(names)) == 8  # values and ranks
     assert all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) for name in names)
     tidy = list(forecast_columns(forecast(snapshot(labels=False), times=times[:2])))
-    assert tidy == ["propensity_t0p3", "propensity_t1500000"]
+    assert tidy[::2] == ["propensity_t0p3", "propensity_t1500000"]
 
 
 def test_hostile_names_cannot_break_the_header(tmp_path):
     c = snapshot(name='x" Lattice="0 0 0\n99\nend')
-    write_forecast(tmp_path / "f.xyz", forecast(c, model="m\r\n\\"))
+    write_forecasts(tmp_path / "f.xyz", [forecast(c, model="m\r\n\\")])
     header, columns = read_extxyz(tmp_path / "f.xyz")
-    assert header["name"] == 'x" Lattice="0 0 0 99 end'
-    assert header["model"] == "m  \\"
+    assert header["name"] == "x  Lattice= 0 0 0 99 end"
+    assert header["model"] == "m   "
     assert len(columns["pos"]) == c.size
 
 
 def test_species_that_is_not_predicted_is_nan(tmp_path):
     f = forecast(snapshot())
     f.values[:, 3] = np.nan
-    write_forecast(tmp_path / "f.xyz", f)
+    write_forecasts(tmp_path / "f.xyz", [f])
     assert np.isnan(read_extxyz(tmp_path / "f.xyz")[1]["propensity_t4120"][3])
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_written_whole_over_an_older_file(tmp_path, suffix):
     path = tmp_path / "new" / f"f.{suffix}"
-    write_forecast(path, forecast(snapshot(), times=(1.0,)))
-    write_forecast(path, forecast(snapshot()))
+    write_forecasts(path, [forecast(snapshot(), times=(1.0,))])
+    write_forecasts(path, [forecast(snapshot())])
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
@@ -178,10 +184,81 @@ def test_written_whole_over_an_older_file(tmp_path, suffix):
 def test_failure_leaves_nothing_behind(tmp_path, suffix):
     (tmp_path / f"f.{suffix}").mkdir()  # a folder cannot be replaced by a file
     with pytest.raises(InputError, match="cannot be written"):
-        write_forecast(tmp_path / f"f.{suffix}", forecast(snapshot()))
+        write_forecasts(tmp_path / f"f.{suffix}", [forecast(snapshot())])
     assert [p.name for p in tmp_path.iterdir()] == [f"f.{suffix}"]
 
 
 def test_unknown_format_is_refused(tmp_path):
-    with pytest.raises(SettingsError, match=r"\.xyz, \.extxyz, \.gsd, \.npz"):
-        write_forecast(tmp_path / "f.pdb", forecast(snapshot()))
+    with pytest.raises(SettingsError, match=r"\.xyz, \.extxyz, \.gsd, \.csv, \.parquet, \.npz"):
+        write_forecasts(tmp_path / "f.pdb", [forecast(snapshot())])
+
+
+def test_ranks_go_from_0_to_1_within_a_species():
+    c = snapshot(labels=False)
+    columns = forecast_columns(forecast(c))
+    for species in np.unique(c.types):
+        mine = c.types == species
+        ranks, values = columns["rank_propensity_t4120"][mine], columns["propensity_t4120"][mine]
+        assert (ranks.min(), ranks.max()) == (0, 1)
+        np.testing.assert_array_equal(np.argsort(ranks), np.argsort(values))
+
+
+@pytest.mark.parametrize("species", [None, ("Ni", "P", "S")])
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_ase_reads_what_was_written(tmp_path, dimension, species):
+    ase_io = pytest.importorskip("ase.io")
+    c = snapshot(dimension)
+    f = forecast(c)
+    write_forecasts(tmp_path / "f.xyz", [f, f], species)
+    frames = ase_io.read(tmp_path / "f.xyz", index=":", format="extxyz")
+    assert len(frames) == 2
+    atoms = frames[1]
+    np.testing.assert_allclose(atoms.positions[:, :dimension], c.positions)
+    np.testing.assert_allclose(atoms.arrays["propensity_t4120"], f.values[1], rtol=1e-6)
+    np.testing.assert_allclose(atoms.arrays["radius"], np.array([0.5, 0.44, 0.47])[c.types])
+    names = np.array(species or ("A", "B", "C"))[c.types]
+    if species is None:
+        assert atoms.arrays["type"].tolist() == names.tolist()
+    else:
+        assert atoms.get_chemical_symbols() == names.tolist()
+    assert atoms.info["name"] == "c"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_tables_read_back_in_pandas(tmp_path, suffix):
+    pandas = pytest.importorskip("pandas")
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+    f = forecast(snapshot())
+    f.values[0, 3] = np.nan
+    other = forecast(snapshot(labels=False, name="d"))
+    path = tmp_path / f"f.{suffix}"
+    write_forecasts(path, [f, other])
+    table = pandas.read_csv(path) if suffix == "csv" else pandas.read_parquet(path)
+    assert len(table) == 40
+    assert table["snapshot"].unique().tolist() == ["c", "d"]
+    first = table[table["frame"] == 0]
+    np.testing.assert_array_equal(first["propensity_t0p13"].astype(np.float32), f.values[0])
+    np.testing.assert_array_equal(first[["x", "y", "z"]], f.configuration.positions)
+    assert first["species"].tolist() == np.array(["A", "B", "C"])[snapshot().types].tolist()
+    assert table[table["frame"] == 1]["true_propensity_t4120"].isna().all()
+
+
+def test_several_snapshots_are_frames_of_one_gsd(tmp_path):
+    made = [forecast(snapshot(name=name)) for name in "ab"]
+    write_forecasts(tmp_path / "f.gsd", made)
+    with gsd.hoomd.open(str(tmp_path / "f.gsd"), "r") as stream:
+        frames = list(stream)
+    assert [frame.configuration.step for frame in frames] == [0, 1]
+    with pytest.raises(SettingsError, match="an npz holds one forecast, not 2"):
+        write_forecasts(tmp_path / "f.npz", made)
+
+
+@pytest.mark.parametrize(
+    ("species", "says"),
+    [(("Ni",), "1 names for the 3 species"), (("a b", "c", "d"), "cannot name")],
+)
+def test_names_of_species_are_checked(tmp_path, species, says):
+    with pytest.raises(SettingsError, match=says):
+        write_forecasts(tmp_path / "f.xyz", [forecast(snapshot())], species)
+    assert list(tmp_path.iterdir()) == []
