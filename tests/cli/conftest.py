@@ -87,7 +87,7 @@ def liquid(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(liquid, tmp_path_factory) -> Path:
-    """Run folder of a model trained on the tiny dataset."""
+    """Folder of a training on the tiny dataset."""
     folder = tmp_path_factory.mktemp("run")
     path = experiment(folder / "e.yaml", liquid)
     train(read(TrainExperiment, path), folder / "run", workspace=Workspace(2))

@@ -265,7 +265,7 @@ def test_info_says_that_an_import_is_unfinished_and_how_to_finish(done, refused,
     run = tmp_path / "run"
     (run / "inputs").mkdir(parents=True)
     (run / "inputs" / "settings.json").write_text("{}")
-    says = [run, "unfinished simulation with 0 parts", "run the same 'glasscast simulate' again"]
+    says = [run, "unfinished simulation with 0 results", "run the same 'glasscast simulate' again"]
     refused("info", run, says=says)
 
 

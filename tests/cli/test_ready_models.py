@@ -32,7 +32,7 @@ ENERGY = {"name": "structural", "quantity": "energy", "structure": "positions", 
 
 @pytest.fixture(scope="module")
 def scored(liquid, tmp_path_factory) -> Path:
-    """Run folder of a model with scores on unseen configurations."""
+    """Folder of a training with scores on unseen configurations."""
     folder = tmp_path_factory.mktemp("scored")
     test = {"datasets": [str(liquid)], "split": "test"}
     path = experiment(folder / "e.yaml", liquid, test=test)

@@ -222,7 +222,7 @@ def analyse(
     out: Out = Path("analysis"),
     threads: Threads = 0,
 ) -> None:
-    """Look at data: equilibrium, relaxation, noise ceiling, directions of motion; one report."""
+    """Look at data: equilibration, relaxation, noise ceiling, directions of motion; one report."""
     import glasscast
 
     with workspace_for(threads) as workspace:

@@ -40,8 +40,8 @@ FIELDS: dict[str, tuple[tuple[str | int, ...], type[np.generic]]] = {
 TARGETS = ("propensity", "bond_breaking", "neighbour_relative", "nonaffine")
 _REQUIRED = ("positions", "types", "box")
 #: Equilibrium positions, by minimisation and in the cage.
-EQUILIBRIUM = ("inherent", "cage")
-_POSITIONS = ("positions", *EQUILIBRIUM)
+EQUILIBRIUM_POSITIONS = ("inherent", "cage")
+_POSITIONS = ("positions", *EQUILIBRIUM_POSITIONS)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

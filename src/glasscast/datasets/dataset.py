@@ -53,9 +53,9 @@ def _why_no_manifest(folder: Path) -> tuple[str, str]:
     """Problem and remedy of a folder without ``dataset.json``."""
     finished = sum(_is_configuration_file(file) for file in sorted(folder.glob("*.npz")))
     if (folder / "inputs" / "settings.json").is_file():
-        parts = len(list(folder.glob("parts/*.npz")))
+        results = len(list(folder.glob("parts/*.npz")))
         return (
-            f"has no {MANIFEST}: it is an unfinished simulation with {parts} parts done so far",
+            f"has no {MANIFEST}: it is an unfinished simulation with {results} results so far",
             "run the same 'glasscast simulate' again to finish it; what is done is kept",
         )
     if finished or any(folder.glob(".*.partial")):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.configuration import EQUILIBRIUM, Configuration
+from glasscast.datasets.configuration import EQUILIBRIUM_POSITIONS, Configuration
 from glasscast.errors import InputError, ShapeError
 from glasscast.liquid.box import FloatArray, wrap
 
@@ -105,7 +105,7 @@ class Ensemble:
         """
         try:
             return self.configuration(
-                {key: self.labels[key] for key in EQUILIBRIUM if key in self.labels}
+                {key: self.labels[key] for key in EQUILIBRIUM_POSITIONS if key in self.labels}
             )
         except ShapeError as error:
             raise InputError(self.sources[0], str(error)) from None
@@ -118,12 +118,14 @@ class Ensemble:
         ShapeError : if they break the contract of Configuration.
         """
         box = self.parent.box
-        equilibrium = {key: wrap(fields[key], box) for key in EQUILIBRIUM if key in fields}
+        equilibrium = {
+            key: wrap(fields[key], box) for key in EQUILIBRIUM_POSITIONS if key in fields
+        }
         return Configuration(
             name=self.name,
             positions=wrap(self.parent.positions, box),
             types=self.parent.types,
             box=box,
             metadata=self.metadata,
-            **fields | equilibrium,
+            **fields | {key: wrap(fields[key], box) for key in found},
         )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.configuration import EQUILIBRIUM_POSITIONS, Configuration
 from glasscast.errors import ShapeError
 from glasscast.evaluation.ceiling import ceiling_mean
 from glasscast.evaluation.correlation import PairMoments
@@ -23,7 +23,6 @@ from glasscast.evaluation.structure import Structure, StructureMeans
 from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import species_name
 
-_EQUILIBRIUM = ("inherent", "cage")
 _STATE = ("energy", "pressure", "temperature")
 
 
@@ -41,9 +40,9 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class Equilibration:
-    """Whether the liquid is in equilibrium, from the longest stretches recorded.
+    """Whether the liquid is equilibrated, from the longest stretches recorded.
 
-    The first half of a stretch after a quench is not in equilibrium yet; its energy shows how long
+    The first half of a stretch after a quench is not equilibrated yet; its energy shows how long
     that lasted.
 
     Parameters
@@ -136,8 +135,8 @@ class Tendency:
     ----------
     times : (T,)
     directedness : (T,) length of the tendency over the propensity, mean.
-    cosines : structure -> (T, n) cosine between tendency and displacement to equilibrium of all
-        particles; NaN where undefined.
+    cosines : structure -> (T, n) cosine between tendency and displacement to the equilibrium
+        positions of all particles; NaN where undefined.
     example : the first configuration with a tendency.
     """
 
@@ -222,7 +221,7 @@ class _Gathered:
         if c.tendency is not None:
             self.example = self.example or c
             self.directed.append(np.nanmean(directedness(c), axis=1))
-            for structure in _EQUILIBRIUM:
+            for structure in EQUILIBRIUM_POSITIONS:
                 if getattr(c, structure) is not None:
                     self.cosines[structure].append(alignment(c, structure))
         records = c.metadata.get("records", {})

@@ -21,7 +21,7 @@ from glasscast.liquid.box import FloatArray
 
 
 def alignment(configuration: Configuration, structure: str) -> FloatArray:
-    r"""Cosine of the angle between tendency and displacement to equilibrium.
+    r"""Cosine of the angle between tendency and displacement to the equilibrium position.
 
     .. math:: \cos\theta_i(t) = \frac{\mathbf d_i(t) \cdot \mathbf u_i}{|\mathbf d_i(t)|
         |\mathbf u_i|}

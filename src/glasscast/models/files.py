@@ -1,6 +1,6 @@
 """A saved model: ``weights.safetensors`` beside ``model.json``, which is written last.
 
-A model is meant by its folder, by the run folder around it, or by name if it is ready: trained and
+A model is meant by its folder, by that of its training, or by name if it is ready: trained and
 part of the package.
 """
 
@@ -36,7 +36,7 @@ def write_model(
     Parameters
     ----------
     folder : created when absent.
-    record : JSON values: hyperparameters, species, times, statistics, provenance.
+    record : JSON values: settings, species, times, statistics, provenance.
     weights : named arrays.
     """
     content = save({key: np.ascontiguousarray(value) for key, value in weights.items()})
@@ -115,7 +115,7 @@ def ready_models(folder: Path | None = None) -> dict[str, Path]:
 
 
 def model_folder(model: Path | str, folder: Path | None = None) -> Path:
-    """Return the folder of a model, given it, the run folder around it, or a ready model's name.
+    """Return the folder of a model, given it, that of its training, or a ready model's name.
 
     What exists on disk wins: NAME is a ready model only where there is no file or folder NAME,
     and ``./NAME`` never is one.
@@ -138,7 +138,7 @@ def model_folder(model: Path | str, folder: Path | None = None) -> Path:
 
 
 def inner_folder(path: Path) -> Path:
-    """Return the folder of the model in a run folder; any other path as it is."""
+    """Return the folder of the model in that of its training; any other path as it is."""
     return path / MODEL if (path / MODEL).is_dir() else path
 
 

@@ -140,7 +140,7 @@ def load_model(
 
     Parameters
     ----------
-    model : folder of a model or of a training run, or the name of a ready model; see
+    model : folder of a model or of its training, or the name of a ready model; see
         :func:`~glasscast.models.files.model_folder`. A fitted model is given back.
     device : that a network works on; as it was trained by default.
 

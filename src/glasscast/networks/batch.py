@@ -69,7 +69,7 @@ class GraphBatch:
     triplets : of the graph, for networks that use angles.
     energies : (N,) potential energy of each particle, for networks that read it.
     displacements : (N, d), to the equilibrium positions, for networks that read those.
-    equilibrium_distances : (E,), of the same pairs at equilibrium.
+    equilibrium_distances : (E,), of the same pairs by their equilibrium positions.
     """
 
     types: Tensor

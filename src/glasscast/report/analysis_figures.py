@@ -115,7 +115,7 @@ def relaxation_figure(found: Dynamics) -> Illustration:
 
 @styled
 def equilibration_figure(found: Equilibration) -> Illustration:
-    """Scattering functions from two waiting times; in equilibrium they are one."""
+    """Scattering functions from two waiting times; once equilibrated they are one."""
     middle, end = found.middle, found.end
     figure = new_figure(4.6, 3.2)
     axes = figure.subplots()
@@ -134,7 +134,7 @@ def equilibration_figure(found: Equilibration) -> Illustration:
         title="Two waiting times",
         caption="Self part of the intermediate scattering function from the middle of "
         f"{found.stretches} stretches of {found.longest:g}, and from their ends, where the "
-        "ensembles start. In equilibrium the curves agree within their errors; a curve from the "
+        "ensembles start. Once equilibrated the curves agree within their errors; a curve from the "
         "end above the other is ageing.",
         alternative=f"Scattering function against time on a log axis, {listed(list(curves))} of "
         f"the stretches; from the middle it falls from {middle.mean[0]:.2f} to "
@@ -176,7 +176,7 @@ def label_figure(labels: Labels) -> Illustration:
 
 @styled
 def alignment_figure(tendency: Tendency) -> Illustration:
-    """Distribution of the cosine between tendency and displacement to equilibrium.
+    """Distribution of the cosine between tendency and displacement to the equilibrium positions.
 
     References
     ----------
@@ -202,7 +202,7 @@ def alignment_figure(tendency: Tendency) -> Illustration:
         name="alignment",
         title="Do particles go where equilibrium pulls them?",
         caption="Distribution of the cosine between the tendency of a particle and its "
-        "displacement to equilibrium. Dotted: independent directions.",
+        "displacement to the equilibrium positions. Dotted: independent directions.",
         alternative="Probability density of the cosine, from -1 to 1, a line for each of "
         f"{len(times)} times; a panel each for the displacement towards the "
         f"{listed([_PLACES[structure] for structure in cosines])}.",
@@ -212,7 +212,7 @@ def alignment_figure(tendency: Tendency) -> Illustration:
 
 @styled
 def arrow_figure(configuration: Configuration, rows: Sequence[int]) -> Illustration:
-    """Tendency at some times and displacement to equilibrium, as arrows on a slice.
+    """Tendency at some times and displacement to the equilibrium positions, as arrows on a slice.
 
     Parameters
     ----------
@@ -258,8 +258,8 @@ def arrow_figure(configuration: Configuration, rows: Sequence[int]) -> Illustrat
     return Illustration(
         name="arrows",
         title=f"Directions on a slice of {configuration.name}",
-        caption="Arrows: mean displacement over the ensemble, and displacement to equilibrium, "
-        "each scaled to its own typical length; colour is the direction. Look for the same "
+        caption="Arrows: mean displacement over the ensemble, and displacement to the equilibrium "
+        "positions, each scaled to its own typical length; colour is the direction. Look for the same "
         "colours in the same places.",
         alternative=f"Arrows at the particles of a slice, coloured by direction, in {len(fields)} "
         f"panels: {listed(list(fields))}.",

@@ -51,7 +51,7 @@ def equilibration_section(found: Equilibration | None) -> Section:
             energy, error = found.inherent_energy
             rows["energy of inherent structures"] = f"{energy:.4f} ± {error:.4f}"
         contents = [html.facts(rows), equilibration_figure(found)]
-    return Section("Is it in equilibrium?", contents)
+    return Section("Is it equilibrated?", contents)
 
 
 def relaxation_section(found: Dynamics | None) -> Section:

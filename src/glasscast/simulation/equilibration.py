@@ -34,7 +34,7 @@ class Equilibrated:
     Parameters
     ----------
     state : one replica, wrapped.
-    evidence : of equilibrium, see :class:`Evidence`; as JSON values.
+    evidence : of equilibration, see :class:`Evidence`; as JSON values.
     """
 
     state: State

@@ -104,7 +104,7 @@ class SimulationSettings(Settings):
     )
     splits: dict[str, PositiveInt | PositiveFloat] | None = Field(
         default=None,
-        description="named parts of the dataset: all numbers of configurations, or all fractions; "
+        description="named shares of the dataset: all numbers of configurations, or all fractions; "
         "as few chains as possible stand on two sides",
     )
 

@@ -34,7 +34,7 @@ class Graph:
 
 @dataclass(frozen=True)
 class UnionGraph(Graph):
-    """Graph of the pairs that are close in the snapshot or at equilibrium; vectors of the snapshot.
+    """Graph of the pairs that are close in the snapshot or by equilibrium positions.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The processes of one training run: one, or several started by ``torchrun``."""
+"""The processes of one training: one, or several started by ``torchrun``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Look at the data before any model: is the liquid in equilibrium, how does it relax, and where to.
+"""Look at the data before any model: is the liquid equilibrated, how does it relax, and where to.
 
 What a dataset does not carry is left out: imported ones have no record of their equilibration.
 """

@@ -36,7 +36,7 @@ class EignnInherent(EquivariantModel):
     settings: EignnSettings
 
     def read(self, configuration: Configuration) -> GraphBatch:
-        """Join what is close in the snapshot or in equilibrium; with energies, if read."""
+        """Join what is close in the snapshot or by equilibrium positions; add energies."""
         settings = self.settings
         self.structure_of(configuration, settings.structure)
         graph = build_union_graph(configuration, settings.cutoff, settings.structure)
