@@ -259,8 +259,8 @@ def arrow_figure(configuration: Configuration, rows: Sequence[int]) -> Illustrat
         name="arrows",
         title=f"Directions on a slice of {configuration.name}",
         caption="Arrows: mean displacement over the ensemble, and displacement to the equilibrium "
-        "positions, each scaled to its own typical length; colour is the direction. Look for the same "
-        "colours in the same places.",
+        "positions, each scaled to its own typical length; colour is the direction. Look for "
+        "the same colours in the same places.",
         alternative=f"Arrows at the particles of a slice, coloured by direction, in {len(fields)} "
         f"panels: {listed(list(fields))}.",
         figure=figure,
