@@ -35,9 +35,10 @@ def shared_by(configuration: Configuration) -> dict[str, Any]:
         "species": list(configuration.species),
         "times": configuration.times.tolist(),
     }
-    return state | {
-        key: configuration.metadata[key] for key in SHARED_METADATA if key in configuration.metadata
-    }
+    told = configuration.metadata
+    # at constant pressure every box is its own
+    free = {"density"} if told.get("pressure") is not None else set()
+    return state | {key: told[key] for key in SHARED_METADATA if key in told and key not in free}
 
 
 class DatasetWriter:

@@ -130,6 +130,18 @@ def test_a_rerun_keeps_what_is_there_and_makes_anew_what_changed(tmp_path):
     assert not writer.has("c2", "print2")
 
 
+def test_at_constant_pressure_each_configuration_has_its_density(tmp_path):
+    rng, writer = np.random.default_rng(0), DatasetWriter(tmp_path / "d")
+    for name, density in (("a", 1.19), ("b", 1.21)):
+        metadata = {"temperature": 0.5, "pressure": 2.93, "density": density}
+        writer.add(labelled(rng, name).with_fields(metadata=metadata), name)
+    assert [c.metadata["density"] for c in writer.finish()] == [1.19, 1.21]
+    fixed = DatasetWriter(tmp_path / "e")
+    fixed.add(labelled(rng, "a").with_fields(metadata={"density": 1.19}), "a")
+    with pytest.raises(InputError, match="mixes state points: 'density'"):
+        fixed.add(labelled(rng, "b").with_fields(metadata={"density": 1.21}), "b")
+
+
 def test_state_points_are_not_mixed(tmp_path):
     writer = DatasetWriter(tmp_path / "d")
     rng = np.random.default_rng(0)
