@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     Field,
     PositiveFloat,
     PositiveInt,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 
@@ -71,12 +74,23 @@ class CageSettings(Settings):
     acceptance: float = Field(default=0.4, gt=0, lt=1, description="aimed at in the burn-in")
 
 
+def _table(times: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """Let a name stand for a published table."""
+    if not isinstance(times, str):
+        return check(times)
+    if times not in TIME_TABLES:
+        raise ValueError(f"there is no table '{times}'; known: {', '.join(sorted(TIME_TABLES))}")
+    return TIME_TABLES[times]
+
+
 class SimulationSettings(Settings):
     """Everything that decides a generated data set.
 
-    Give ``times`` or ``preset``; give ``density`` or ``pressure`` or neither (the liquid's own
-    density); give ``equilibration`` or ``starts``.
+    Give ``density`` or ``pressure`` or neither (the liquid's own density); give ``equilibration``
+    or ``starts``.
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {"preset": "times"}
 
     name: str = Field(default="glass", pattern=r"^[A-Za-z0-9._-]+$")
     liquid: str = Field(default="ka", description="built-in name or the path of a YAML file")
@@ -86,8 +100,9 @@ class SimulationSettings(Settings):
     particles: int | None = Field(default=None, ge=2)
     configurations: int = Field(default=1, ge=1)
     runs: int = Field(default=32, ge=2)
-    times: tuple[float, ...] | None = None
-    preset: str | None = None
+    times: Annotated[tuple[float, ...], WrapValidator(_table)] = Field(
+        description="of the labels; or the name of a published table, such as glassbench-ka-T0.44"
+    )
     seed: int = Field(default=1, ge=0)
     equilibration: EquilibrationSettings | None = None
     starts: tuple[str, ...] | None = Field(
@@ -123,13 +138,7 @@ class SimulationSettings(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> SimulationSettings:
-        if (self.times is None) == (self.preset is None):
-            raise ValueError("give either times or preset")
-        if self.preset is not None and self.preset not in TIME_TABLES:
-            raise ValueError(
-                f"preset '{self.preset}' is unknown; known: {', '.join(sorted(TIME_TABLES))}"
-            )
-        times = self.time_table
+        times = self.times
         if not times or times[0] <= 0 or any(b <= a for a, b in pairwise(times)):
             raise ValueError(f"times must be positive and increase, got {list(times)}")
         if self.density is not None and self.pressure is not None:
@@ -147,18 +156,10 @@ class SimulationSettings(Settings):
         return self
 
     def beside(self, folder: Path) -> Self:
-        """Return the settings with starts and a liquid of one's own seen from a folder."""
-        update: dict[str, Any] = {}
+        """Return the settings with starts and what is of one's own seen from a folder."""
+        update: dict[str, Any] = {"engine": self.engine.beside(folder)}
         if self.starts is not None:
             update["starts"] = tuple(str(folder / start) for start in self.starts)
         if is_liquid_file(self.liquid):
             update["liquid"] = str(folder / self.liquid)
         return self.model_copy(update=update)
-
-    @property
-    def time_table(self) -> tuple[float, ...]:
-        """The times of the labels, from ``times`` or the preset."""
-        if self.times is not None:
-            return self.times
-        assert self.preset is not None
-        return TIME_TABLES[self.preset]

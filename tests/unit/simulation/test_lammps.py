@@ -167,9 +167,7 @@ def test_an_executable_that_leaves_nothing_is_an_error():
         system.place(start.positions)
         with pytest.raises(SimulationError, match=r"no whole thermo\.txt"):
             list(system.integrate(NVE(), [1]))
-        with pytest.raises(
-            SimulationError, match=r"no whole frame frame\.0\.dump"
-        ):
+        with pytest.raises(SimulationError, match=r"no whole frame frame\.0\.dump"):
             system.minimise(1e-3, 10)
 
 

@@ -342,6 +342,12 @@ def test_the_inputs_of_any_run_can_be_written_again(reference, tmp_path):
     assert "pair_style lj/smooth/linear" in script
     with pytest.raises(InputError, match="is not a generated data set"):
         write_rerun(tmp_path, 0, 0, tmp_path)
+    old = tmp_path / "old" / "inputs"
+    shutil.copytree(reference / "inputs", old)
+    settings = json.loads((old / "settings.json").read_text())
+    (old / "settings.json").write_text(json.dumps(settings | {"preset": None}))
+    with pytest.raises(InputError, match=r"settings\.json: 'preset' is called 'times' now; run"):
+        write_rerun(tmp_path / "old", 0, 0, tmp_path)
 
 
 @pytest.mark.lammps
@@ -418,9 +424,10 @@ def test_one_worker_is_this_process():
     [
         ({"times": [0.2, 0.1]}, r"times must be positive and increase, got \[0.2, 0.1\]"),
         ({"times": [0, 1]}, "times must be positive"),
-        ({"times": None}, "give either times or preset"),
-        ({"preset": "glassbench-ka-T0.44"}, "give either times or preset"),
-        ({"times": None, "preset": "mars"}, "preset 'mars' is unknown; known: glassbench"),
+        ({"times": None}, "'times': Input should be a valid tuple"),
+        ({"times": ["soon"]}, r"'times\.0': Input should be a valid number"),
+        ({"times": "mars"}, "'times': there is no table 'mars'; known: glassbench-ka-T0.44,"),
+        ({"preset": "glassbench-ka-T0.44"}, "'preset' is called 'times' now"),
         ({"temperature": -1}, "'temperature': Input should be greater than 0"),
         ({"density": 1.2, "pressure": 1.0}, "give either density or pressure"),
         ({"starts": ["a.npz"]}, "give either equilibration or starts"),
@@ -463,14 +470,14 @@ def test_settings_files(tmp_path):
         read(SimulationSettings, path)
     # PyYAML reads 1e-3 as text
     path.write_text(
-        "temperature: 5e-1\npreset: glassbench-ka-T0.44\nparticles: 300\n"
+        "temperature: 5e-1\ntimes: glassbench-ka-T0.44\nparticles: 300\n"
         "equilibration: {time: 1e+2}\ninherent: true\ncage: false\n"
     )
     settings = read(SimulationSettings, path)
     assert isinstance(settings, SimulationSettings)
     assert settings.temperature == 0.5
     assert settings.equilibration.time == 100
-    assert settings.time_table[-1] == 130000
+    assert settings.times[-1] == 130000
     assert settings.inherent is not None
     assert settings.cage is None
 

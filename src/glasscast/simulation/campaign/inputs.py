@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+from glasscast.config import Settings, checked
 from glasscast.datasets.files import write_atomically
-from glasscast.errors import InputError
+from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.definition import LiquidSettings
 from glasscast.simulation.campaign.plan import Plan
 from glasscast.simulation.campaign.tasks import load_snapshot
 from glasscast.simulation.engine import State, maxwell_boltzmann, steps_of
 from glasscast.simulation.settings import SimulationSettings
+
+Kind = TypeVar("Kind", bound=Settings)
 
 _README = """Everything that decides these data.
 
@@ -71,18 +76,11 @@ def write_rerun(data: Path, configuration: int, run: int, folder: Path) -> Path:
 
     Raises
     ------
-    InputError : if the data folder lacks its inputs.
+    InputError : if the data folder lacks its inputs, or they are of another version.
     """
-    try:
-        settings = (data / "inputs" / "settings.json").read_text(encoding="utf-8")
-        liquid = (data / "inputs" / "liquid.json").read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(data, f"is not a generated data set ({error.strerror})") from None
-    plan = Plan(
-        SimulationSettings.model_validate_json(settings),
-        LiquidSettings.model_validate_json(liquid),
-        data,
-    )
+    inputs = data / "inputs"
+    settings = _read(inputs / "settings.json", SimulationSettings)
+    plan = Plan(settings, _read(inputs / "liquid.json", LiquidSettings), data)
     state, types = load_snapshot(plan, configuration)
     s, masses = plan.settings, plan.liquid.masses[types]
     rng = np.random.default_rng([s.seed, configuration, run])
@@ -93,5 +91,17 @@ def write_rerun(data: Path, configuration: int, run: int, folder: Path) -> Path:
     return folder
 
 
+def _read(path: Path, kind: type[Kind]) -> Kind:
+    """Read settings as :func:`write_inputs` saved them."""
+    try:
+        return checked(kind, json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InputError(
+            path.parents[1], f"is not a generated data set ({error.strerror})"
+        ) from None
+    except (ValueError, SettingsError) as error:
+        raise InputError(path, str(error), "run the same simulation again to renew it") from None
+
+
 def _steps(plan: Plan) -> list[int]:
-    return steps_of(plan.settings.time_table, plan.step)
+    return steps_of(plan.settings.times, plan.step)

@@ -55,7 +55,7 @@ class Plan:
         """
         plan = cls(settings, load_liquid_settings(settings.liquid), folder)
         plan.liquid.check_temperature(settings.temperature)
-        steps_of(settings.time_table, plan.step)
+        steps_of(settings.times, plan.step)
         _ = plan.starts  # read and checked now, once
         plan.splits()
         return plan
@@ -151,7 +151,7 @@ class Plan:
         if result == "production":
             content |= {
                 "temperature": s.temperature,
-                "times": list(s.time_table),
+                "times": list(s.times),
                 "runs": s.runs,
                 "seed": [s.seed, configuration],
                 "trajectories": s.keep_trajectories,
@@ -218,7 +218,7 @@ class Plan:
 
     def production_steps(self) -> int:
         """Time steps of the runs from one configuration."""
-        return self.settings.runs * round(self.settings.time_table[-1] / self.step)
+        return self.settings.runs * round(self.settings.times[-1] / self.step)
 
     def shard(self, shard: tuple[int, int]) -> Iterator[int]:
         """Yield the configurations of shard i of n; whole chains, so that shards need not wait.

@@ -106,7 +106,7 @@ def _production(
         types,
         state.box[0],
         s.temperature,
-        s.time_table,
+        s.times,
         s.runs,
         [s.seed, configuration],
         plan.engine,
