@@ -6,14 +6,7 @@ import torch
 from glasscast.datasets.configuration import Configuration
 from glasscast.liquid.box import wrap
 from glasscast.liquid.neighbours import find_neighbours, nearest_pairs
-from glasscast.models.botan.model import Botan, NodeTargeting
-from glasscast.models.botan.settings import BotanSettings, NodeTargetingSettings
-from glasscast.models.eignn.model import EignnCage, EignnInherent
-from glasscast.models.eignn.settings import EignnCageSettings, EignnInherentSettings
-from glasscast.models.geo_gnn.model import GeoGnn
-from glasscast.models.geo_gnn.settings import GeoSettings
-from glasscast.models.se3_gnn.model import Se3Gnn
-from glasscast.models.se3_gnn.settings import Se3Settings
+from glasscast.models.registry import build, settings_class
 from glasscast.runtime import Workspace
 from glasscast.training.settings import TrainingSettings
 from tests.plain import lattice
@@ -48,32 +41,37 @@ def liquid(seed: int, side: int = 4, species: int = 2, dimension: int = 3) -> Co
     )
 
 
+#: Settings of small networks.
+TINY = {
+    "botan": {"hidden": 16, "rounds": 2},
+    "nt-gnn": {"hidden": 16, "rounds": 2},
+    "geo-gnn": {
+        "hidden": 8,
+        "radial_functions": 8,
+        "angular_functions": 4,
+        "triplet_layers": 2,
+    },
+    "eignn-inh": {"hidden": 8, "layers": 2, "radial_functions": 4, "energy": "none"},
+    "eignn-cage": {"hidden": 8, "layers": 2, "radial_functions": 4, "energy": "none"},
+    "se3-gnn": {
+        "channels": 3,
+        "layers": 2,
+        "l_max": 1,
+        "radial_functions": 4,
+        "radial_cutoff": CUTOFF,
+        "energy": "none",
+    },
+}
+
+
 def tiny(name: str, workspace: Workspace | None = None, **changes):
-    """A small model of each kind."""
-    settings = {"epochs": 3, "validation_fraction": 0.0, "learning_rate": 3e-3, "device": "cpu"}
-    settings |= changes.pop("training", {})
-    workspace = workspace or Workspace(threads=1)
-    if name.startswith("eignn"):
-        options = {"hidden": 8, "layers": 2, "radial_functions": 4, "energy": "none"}
-        kind, schema = {
-            "eignn-inh": (EignnInherent, EignnInherentSettings),
-            "eignn-cage": (EignnCage, EignnCageSettings),
-        }[name]
-    elif name == "se3-gnn":
-        options = {"channels": 3, "layers": 2, "l_max": 1, "radial_functions": 4, "energy": "none"}
-        options |= {"radial_cutoff": CUTOFF}
-        kind, schema = Se3Gnn, Se3Settings
-    elif name == "geo-gnn":
-        options = {"hidden": 8, "radial_functions": 8, "angular_functions": 4, "triplet_layers": 2}
-        kind, schema = GeoGnn, GeoSettings
-    else:
-        options = {"hidden": 16, "rounds": 2}
-        kind, schema = {
-            "botan": (Botan, BotanSettings),
-            "nt-gnn": (NodeTargeting, NodeTargetingSettings),
-        }[name]
-    options |= {"cutoff": CUTOFF} | changes
-    return kind(schema(**options, training=TrainingSettings(**settings)), workspace)
+    """A small network; ``training`` holds what is changed of its training."""
+    training = {"epochs": 3, "validation_fraction": 0.0, "learning_rate": 3e-3, "device": "cpu"}
+    training = TrainingSettings(**training | changes.pop("training", {}))
+    settings = settings_class(name)(
+        **TINY[name] | {"cutoff": CUTOFF, "training": training} | changes
+    )
+    return build(settings, workspace or Workspace(threads=1))
 
 
 def weights(model) -> torch.Tensor:

@@ -8,6 +8,7 @@ import typer
 
 from glasscast.cli import app
 from glasscast.config import read
+from glasscast.models.registry import REGISTRY
 from glasscast.simulation.settings import CageSettings, InherentSettings
 from glasscast.workflows.experiments import BenchmarkExperiment, TrainExperiment, TransferExperiment
 from tests.test_architecture import LAYERS
@@ -77,3 +78,15 @@ def test_help_tells_the_defaults_of_the_settings():
     assert float(shown["radius"]) == CageSettings().radius
     assert int(shown["cycles"]) == CageSettings().cycles
     assert float(shown["force_tolerance"]) == InherentSettings().force_tolerance
+
+
+def test_every_registered_model_is_named_where_models_are_listed():
+    """And no other, in the README and in the table of docs/models.md."""
+    readme = (ROOT / "README.md").read_text()
+    row = next(line for line in readme.splitlines() if line.startswith("| **Models** |"))
+    assert set(re.findall(r"`([a-z0-9-]+)`", row)) == set(REGISTRY)
+    pages = (ROOT / "docs" / "models.md").read_text()
+    rows = pages.partition("| --- |")[2].partition("\n\n")[0].splitlines()[1:]
+    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])} == set(
+        REGISTRY
+    )

@@ -203,7 +203,9 @@ def _harmonics(vectors: FloatArray, distances: FloatArray, degrees: int) -> Floa
     if vectors.shape[1] == 2:
         angle = np.arctan2(vectors[:, 1], vectors[:, 0])
         phases = np.multiply.outer(angle, np.arange(1, degrees + 1))
-        waves = np.stack([np.cos(phases), np.sin(phases)], axis=2).reshape(len(vectors), -1)
+        waves = np.stack([np.cos(phases), np.sin(phases)], axis=2).reshape(
+            len(vectors), 2 * degrees
+        )
         return np.column_stack([np.ones(len(vectors)), waves])
     from sphericart import SphericalHarmonics
 

@@ -14,7 +14,7 @@ SCRIPT = """
 import sys
 sys.path[:0] = {paths!r}
 import numpy as np, torch.distributed as dist
-from tests.contracts.test_distributed import numbers
+from tests.unit.training.test_processes import numbers
 from tests.deep import liquid, tiny
 model = tiny({name!r}, training={settings!r})
 model.fit([liquid(i) for i in range(1, 5)], [liquid(6), liquid(7)], seed=3)
@@ -40,7 +40,7 @@ def test_two_processes_train_the_same_model(name, tmp_path):
     script = tmp_path / "run.py"
     script.write_text(
         SCRIPT.format(
-            paths=[str(here.parents[1])], name=name, settings=settings, out=str(tmp_path / "w")
+            paths=[str(here.parents[2])], name=name, settings=settings, out=str(tmp_path / "w")
         )
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
