@@ -24,14 +24,17 @@ FIELDS: dict[str, tuple[tuple[str | int, ...], type[np.generic]]] = {
     "positions": (("N", "d"), np.float64),
     "types": (("N",), np.int8),
     "box": (("d",), np.float64),
+    "ids": (("N",), np.int64),
     "inherent": (("N", "d"), np.float64),
     "cage": (("N", "d"), np.float64),
     "times": (("T",), np.float64),
+    "runs": (("T",), np.int32),
     "propensity": (("T", "N"), np.float32),
     "propensity_halves": ((2, "T", "N"), np.float32),
     "tendency": (("T", "N", "d"), np.float32),
     "bonds": ((2, "E"), np.int32),
     "bond_change": (("T", "E"), np.float32),
+    "bond_change_halves": ((2, "T", "E"), np.float32),
     "bond_breaking": (("T", "N"), np.float32),
     "neighbour_relative": (("T", "N"), np.float32),
     "nonaffine": (("T", "N"), np.float32),
@@ -57,14 +60,18 @@ class Configuration:
     positions : (N, d) float64, wrapped into ``[0, L)``.
     types : (N,) int8, species 0 = A, 1 = B, ...
     box : (d,) float64, sides of the periodic orthorhombic box.
+    ids : (N,) int64 or None, the source's own numbers of the particles, unique and ascending: rows
+        are sorted by them.
     inherent, cage : (N, d) float64 or None, equilibrium positions by minimisation and by
         restricted Monte Carlo, wrapped.
     times : (T,) float64, increasing; empty when no dynamics is known.
+    runs : (T,) int32 or None, trajectories behind the labels of each time; 0: no label there.
     propensity : (T, N) float32 or None, mean of the displacement's length.
     propensity_halves : (2, T, N) float32 or None, the same over even and odd trajectories.
     tendency : (T, N, d) float32 or None, mean displacement vector.
     bonds : (2, E) int32 or None, pairs i < j closer than the bond cutoff at t = 0.
     bond_change : (T, E) float32 or None, mean change of the pair distance.
+    bond_change_halves : (2, T, E) float32 or None, the same over even and odd trajectories.
     bond_breaking : (T, N) float32 or None, mean share of first neighbours kept.
     neighbour_relative, nonaffine : (T, N) float32 or None, R_i and D_i of Shiba et al.,
         J. Chem. Phys. 158, 084503 (2023).
@@ -80,14 +87,17 @@ class Configuration:
     positions: NDArray[np.float64]
     types: NDArray[np.int8]
     box: NDArray[np.float64]
+    ids: NDArray[np.int64] | None = None
     inherent: NDArray[np.float64] | None = None
     cage: NDArray[np.float64] | None = None
     times: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    runs: NDArray[np.int32] | None = None
     propensity: NDArray[np.float32] | None = None
     propensity_halves: NDArray[np.float32] | None = None
     tendency: NDArray[np.float32] | None = None
     bonds: NDArray[np.int32] | None = None
     bond_change: NDArray[np.float32] | None = None
+    bond_change_halves: NDArray[np.float32] | None = None
     bond_breaking: NDArray[np.float32] | None = None
     neighbour_relative: NDArray[np.float32] | None = None
     nonaffine: NDArray[np.float32] | None = None
@@ -108,6 +118,13 @@ class Configuration:
             raise ShapeError(f"'box' sides must be positive, got {self.box.tolist()}")
         if len(self.types) and self.types.min() < 0:
             raise ShapeError("'types' must count species from 0")
+        if self.ids is not None and np.any(np.diff(self.ids) <= 0):
+            row = int(np.argmax(np.diff(self.ids) <= 0))
+            raise ShapeError(
+                f"'ids' must ascend, got {self.ids[row]} before {self.ids[row + 1]}; sort by them"
+            )
+        if self.runs is not None and np.any(self.runs < 0):
+            raise ShapeError(f"'runs' are not negative, got {self.runs.tolist()}")
         for key in _POSITIONS:
             value = getattr(self, key)
             if value is not None and np.any((value < 0) | (value >= self.box)):
@@ -126,6 +143,9 @@ class Configuration:
             raise ShapeError("'bonds' names particles that do not exist")
         if (self.bond_change is None) != (self.bonds is None):
             raise ShapeError("'bonds' and 'bond_change' belong together")
+        for key in ("propensity", "bond_change"):
+            if getattr(self, f"{key}_halves") is not None and getattr(self, key) is None:
+                raise ShapeError(f"'{key}_halves' without '{key}'")
         try:
             json.dumps(self.metadata)
         except (TypeError, ValueError) as error:
