@@ -1,6 +1,9 @@
 import base64
 import hashlib
 import json
+import re
+import shutil
+import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -285,3 +288,24 @@ def test_partly_measured_times_offer_only_the_forecast():
     f = forecast(early)
     assert {field["kind"] for field in view_data(f)["fields"]} == {"predicted"}
     assert "density" in [figure.name for figure in particle_section([f]).contents]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium to open the page with")
+def test_a_browser_shows_no_button_that_sends_data_and_asks_no_server(report, tmp_path):
+    """The page as a browser builds it; whatever it asked the network for would be in the log."""
+    log = tmp_path / "net.json"
+    command = [
+        "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--use-angle=swiftshader",
+        "--enable-unsafe-swiftshader", f"--user-data-dir={tmp_path / 'profile'}",
+        "--disable-background-networking", "--disable-component-update", "--no-first-run",
+        f"--log-net-log={log}", "--virtual-time-budget=15000", "--dump-dom",
+        (report[0] / "report.html").as_uri(),
+    ]  # fmt: skip
+    page = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    titles = re.findall(r'data-title="([^"]*)"', page)
+    assert any("Download" in title for title in titles), titles  # the bar of buttons is drawn
+    assert not any(re.search(r"share|cloud|upload|edit|studio", t, re.I) for t in titles), titles
+    asked = set(re.findall(r'"url":"(https?://[^"/]+)', log.read_text()))
+    of_the_browser = re.compile(r"https?://([a-z0-9-]+\.)*(google|googleapis|gvt1)\.com")
+    assert not {url for url in asked if not of_the_browser.fullmatch(url)}

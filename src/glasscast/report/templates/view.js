@@ -62,7 +62,11 @@
   }
   function draw() {
     document.getElementById("view-share-label").textContent = share.value + " %";
-    Plotly.react("view", traces(), layout(), {responsive: true, displaylogo: false});
+    // Nobody's data leave the page: plotly's buttons that send them to a server are off.
+    Plotly.react("view", traces(), layout(), {
+      responsive: true, displaylogo: false, showSendToCloud: false, showEditInChartStudio: false,
+      modeBarButtonsToRemove: ["sendDataToCloud", "editInChartStudio"],
+    });
   }
   for (const control of [time, kind, species, share]) { control.addEventListener("input", draw); }
   dark.addEventListener("change", draw);
