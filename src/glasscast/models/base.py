@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.state_points import StatePoint, merged
-from glasscast.errors import ModelError, SettingsError, ShapeError
+from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
 from glasscast.liquid.interactions import species_name
+from glasscast.models.files import read_record
 from glasscast.models.forecast import ModelForecast
 from glasscast.models.selection import SelectionScores
 from glasscast.models.settings import ModelSettings
@@ -166,6 +167,19 @@ class Model(ABC):
         ------
         InputError : naming the file and key that cannot be used.
         """
+
+    @classmethod
+    def read_own_record(cls, folder: Path) -> dict[str, Any]:
+        """Read the record of a saved model of this class.
+
+        Raises
+        ------
+        InputError : if the folder holds no model, or another one.
+        """
+        record, name = read_record(folder), cls.settings_class.model_fields["name"].default
+        if record.get("model") != name:
+            raise InputError(folder, f"holds a '{record.get('model')}', not a '{name}'")
+        return record
 
     def common_record(self) -> dict[str, Any]:
         """Return what the record of every saved model begins with, as JSON values."""

@@ -19,8 +19,8 @@ import numpy as np
 from pydantic import Field
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.liquid.box import FloatArray
 from glasscast.models.lr import ShellRegression, ShellSettings
-from glasscast.models.ridge import FloatArray
 from glasscast.structure.descriptors.shell_averages import averaging_matrix, generations
 
 

@@ -19,7 +19,7 @@ from glasscast.datasets.kept import fingerprint_of
 from glasscast.datasets.splits import fold_indices, parents_of
 from glasscast.errors import InputError, ModelError
 from glasscast.models.base import Model
-from glasscast.models.files import read_record, read_weights, write_model
+from glasscast.models.files import read_weights, write_model
 from glasscast.models.forecast import ModelForecast
 from glasscast.models.identity import fit_identity
 from glasscast.models.settings import NetworkSettings
@@ -293,10 +293,7 @@ class DeepModel(Model):
     @classmethod
     def load(cls, folder: Path, workspace: Workspace | None = None) -> Self:
         """Read a saved model; see :meth:`glasscast.models.base.Model.load`."""
-        record = read_record(folder)
-        known = cls.settings_class.model_fields["name"].default
-        if record.get("model") != known:
-            raise InputError(folder, f"holds a '{record.get('model')}', not a '{known}'")
+        record = cls.read_own_record(folder)
         arrays = read_weights(folder, record)
         try:
             model = cls(cls.settings_class.from_record(record["hyperparameters"]), workspace)
@@ -308,7 +305,9 @@ class DeepModel(Model):
             model.network_ = model.build_network().eval()
             model.load_weights(arrays)
         except (KeyError, ValueError, TypeError, ValidationError) as error:
-            raise InputError(folder, f"holds no complete {known} model ({error!r})") from None
+            raise InputError(
+                folder, f"holds no complete {record['model']} model ({error!r})"
+            ) from None
         except RuntimeError as error:
             raise InputError(folder, f"has weights of another network ({error})") from None
         return model

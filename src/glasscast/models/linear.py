@@ -15,10 +15,10 @@ from glasscast.datasets.files import npz_bytes, read_npz, write_atomically
 from glasscast.datasets.kept import fingerprint_of
 from glasscast.datasets.splits import fold_indices, parents_of
 from glasscast.errors import InputError, ModelError
+from glasscast.liquid.box import FloatArray
 from glasscast.models.identity import fit_identity
 from glasscast.models.linear_forecast import LinearForecaster
 from glasscast.models.ridge import (
-    FloatArray,
     RidgeMoments,
     Selection,
     choose_penalty,

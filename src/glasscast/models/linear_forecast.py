@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ModelError
+from glasscast.liquid.box import FloatArray
 from glasscast.models.base import Model
-from glasscast.models.files import read_record, read_weights, write_model
+from glasscast.models.files import read_weights, write_model
 from glasscast.models.forecast import ModelForecast
 from glasscast.runtime import Workspace
-
-FloatArray = NDArray[np.float64]
 
 
 class LinearForecaster(Model):
@@ -88,7 +86,7 @@ class LinearForecaster(Model):
     @classmethod
     def load(cls, folder: Path, workspace: Workspace | None = None) -> Self:
         """Read a saved model; see :meth:`glasscast.models.base.Model.load`."""
-        record = read_record(folder)
+        record = cls.read_own_record(folder)
         arrays = read_weights(folder, record)
         try:
             model = cls(cls.settings_class.from_record(record["hyperparameters"]), workspace)

@@ -13,8 +13,8 @@ from pydantic import Field
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
+from glasscast.liquid.box import FloatArray
 from glasscast.models.linear import LinearModel
-from glasscast.models.ridge import FloatArray
 from glasscast.models.settings import RidgeSettings
 from glasscast.structure.descriptors.shell_averages import averaging_matrix, generations
 from glasscast.structure.descriptors.shells import ShellDescriptors

@@ -17,8 +17,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 
 from glasscast.errors import ModelError
-
-FloatArray = NDArray[np.float64]
+from glasscast.liquid.box import FloatArray
 
 _CONSTANT = 1e-5  # a feature with a smaller spread carries no information and is left out
 

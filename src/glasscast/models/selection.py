@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.models.ridge import FloatArray, RidgeMoments, pearson_from_moments, ridge_path
+from glasscast.liquid.box import FloatArray
+from glasscast.models.ridge import RidgeMoments, pearson_from_moments, ridge_path
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.liquid.box import FloatArray
 from glasscast.models.linear import LinearModel
-from glasscast.models.ridge import FloatArray
 from glasscast.models.settings import RidgeSettings, liquid_file
 from glasscast.structure.descriptors.coarse_graining import coarse_grain
 from glasscast.structure.descriptors.shells import ShellDescriptors

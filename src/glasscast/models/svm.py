@@ -27,7 +27,8 @@ from pydantic import Field
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.splits import parents_of
 from glasscast.errors import ModelError, ShapeError
-from glasscast.models.linear_forecast import FloatArray, LinearForecaster
+from glasscast.liquid.box import FloatArray
+from glasscast.models.linear_forecast import LinearForecaster
 from glasscast.models.settings import ModelSettings
 from glasscast.progress import track
 from glasscast.structure.descriptors.structure_functions import StructureFunctions
@@ -124,7 +125,7 @@ class SupportVectorMachine(LinearForecaster):
                 "add configurations or set a single penalty"
             )
         rng, quota = np.random.default_rng(seed), -(-self.settings.examples // len(train))
-        kept: dict[tuple[int, int], list[_Sample]] = {}
+        kept: dict[tuple[int, int], list[_Drawn]] = {}
         self.trained_on_, self.state_points_ = [], ()
         reading = track(self.workspace.progress, f"fit {self.name}", train, len(train))
         for parent, configuration in zip(parents, reading, strict=True):
@@ -133,15 +134,15 @@ class SupportVectorMachine(LinearForecaster):
             for s, species in enumerate(self.species_):
                 mine = np.flatnonzero(configuration.types == species)
                 for t in range(len(self.times_)):
-                    sample = self._sample(features[mine], labels[t, mine], parent, quota, rng)
-                    kept.setdefault((s, t), []).append(sample)
+                    drawn = self._draw(features[mine], labels[t, mine], parent, quota, rng)
+                    kept.setdefault((s, t), []).append(drawn)
         shape, width = (len(self.species_), len(self.times_)), len(self.feature_names())
         self.weights_ = np.zeros((shape[0], width, shape[1]))
         self.origin_ = np.zeros((shape[0], width))
         self.intercept_, self.penalty_ = np.zeros(shape), np.zeros(shape)
         self.line_ = np.zeros((*shape, 2))
         for (s, t), samples in kept.items():
-            self._fit_one(s, t, _Sample.join(samples), seed)
+            self._fit_one(s, t, _Drawn.join(samples), seed)
         return self
 
     def softness(self, configuration: Configuration) -> FloatArray:
@@ -158,14 +159,14 @@ class SupportVectorMachine(LinearForecaster):
         slope, offset = self.line_[index].transpose(2, 1, 0)
         return np.asarray((values - offset) / slope)
 
-    def _sample(
+    def _draw(
         self,
         features: FloatArray,
         labels: NDArray[np.float32],
         parent: str,
         quota: int,
         rng: np.random.Generator,
-    ) -> _Sample:
+    ) -> _Drawn:
         """Draw fast, slow and random particles of one configuration, species and time."""
         count = max(1, round(self.settings.fraction * len(labels)))
         order = np.argsort(labels, kind="stable")
@@ -173,32 +174,32 @@ class SupportVectorMachine(LinearForecaster):
         slow, fast = (rng.permutation(group)[:quota] for group in (order[:count], order[-count:]))
         rows = np.concatenate([slow, fast, random])
         kind = np.repeat([-1, 1, 0], [len(slow), len(fast), len(random)])
-        return _Sample(
+        return _Drawn(
             features[rows].astype(np.float32),
             labels[rows].astype(np.float64),
             kind,
             np.full(len(rows), parent),
         )
 
-    def _fit_one(self, s: int, t: int, sample: _Sample, seed: int) -> None:
+    def _fit_one(self, s: int, t: int, drawn: _Drawn, seed: int) -> None:
         """Fill the weights of one species and time."""
-        x = sample.features.astype(np.float64)
+        x = drawn.features.astype(np.float64)
         mean, scale = x.mean(axis=0), x.std(axis=0)
         scale = np.where(scale > 1e-5, scale, np.inf)  # what does not vary gets no weight
         z = (x - mean) / scale
-        random = sample.kind == 0
+        random = drawn.kind == 0
         slope, offset = 1.0, 0.0
         if self.settings.task == "softness":
             used = ~random
-            machine = self._machine(z[used], sample.kind[used], sample.parents[used], seed)
+            machine = self._machine(z[used], drawn.kind[used], drawn.parents[used], seed)
             norm = np.linalg.norm(machine.coef_[0])
             weights, bias = machine.coef_[0] / norm, machine.intercept_[0] / norm
-            slope, offset = np.polyfit(z[random] @ weights + bias, sample.labels[random], 1)
+            slope, offset = np.polyfit(z[random] @ weights + bias, drawn.labels[random], 1)
         else:
-            labels = sample.labels[random]
+            labels = drawn.labels[random]
             offset, slope = labels.mean(), labels.std()
             target = (labels - offset) / slope
-            machine = self._machine(z[random], target, sample.parents[random], seed)
+            machine = self._machine(z[random], target, drawn.parents[random], seed)
             weights, bias = machine.coef_, float(np.squeeze(machine.intercept_))
         self.line_[s, t] = slope, offset
         self.weights_[s, :, t] = slope * weights / scale
@@ -229,8 +230,8 @@ class SupportVectorMachine(LinearForecaster):
         return search.fit(z, target, groups=parents).best_estimator_
 
 
-class _Sample:
-    """Particles to learn from: features, labels, -1 slow / 1 fast / 0 random, and parents."""
+class _Drawn:
+    """Particles drawn to learn from: features, labels, -1 slow / 1 fast / 0 random, and parents."""
 
     def __init__(
         self,
@@ -242,7 +243,7 @@ class _Sample:
         self.features, self.labels, self.kind, self.parents = features, labels, kind, parents
 
     @classmethod
-    def join(cls, samples: Sequence[_Sample]) -> _Sample:
+    def join(cls, samples: Sequence[_Drawn]) -> _Drawn:
         """All of them as one."""
         fields = ("features", "labels", "kind", "parents")
         return cls(*(np.concatenate([getattr(s, f) for s in samples]) for f in fields))

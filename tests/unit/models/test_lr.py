@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from glasscast.errors import InputError, ModelError, SettingsError
+from glasscast.errors import InputError, ModelError
 from glasscast.models import lr as module
 from glasscast.models.lr import LinearSettings, ShellAveragedRegression
-from glasscast.models.registry import REGISTRY, build, load_model, model_class, settings_class
+from glasscast.models.registry import load_model
 from glasscast.structure.descriptors.shells import RadialShells, ShellDescriptors
 from tests.conftest import labelled
 from tests.steps import KilledError
@@ -197,12 +197,3 @@ def test_a_damaged_model_is_refused(liquids, tmp_path):
         load_model(tmp_path)
     with pytest.raises(InputError, match="holds no model"):
         load_model(tmp_path / "nowhere")
-
-
-def test_every_registered_model_can_be_built_and_misspelt_names_get_a_hint():
-    for name in REGISTRY:
-        settings = settings_class(name)()
-        assert build(settings).name == name
-        assert model_class(name).__doc__
-    with pytest.raises(SettingsError, match="there is no model 'lrr'; did you mean 'lr'"):
-        settings_class("lrr")

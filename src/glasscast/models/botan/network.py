@@ -12,9 +12,7 @@ from glasscast.models.botan.settings import InteractionSettings
 from glasscast.networks.batch import GraphBatch
 from glasscast.networks.edge_update import edge_update
 from glasscast.networks.normalisation import feature_norm
-
-#: Forecasts in normalised units: (N, T) of the nodes, (E, T) of the edges or None.
-Outputs = tuple[Tensor, Tensor | None]
+from glasscast.training.objectives import Outputs
 
 
 class Perceptron(nn.Module):
