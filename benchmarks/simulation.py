@@ -42,9 +42,7 @@ def pipeline() -> int:
     """Velocities, runs with samples at label times, all targets; gives the particle-steps."""
     result = run_isoconfigurational(
         LIQUID,
-        START.positions,
-        START.types,
-        START.box,
+        START,
         TEMPERATURE,
         TIMES,
         RUNS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.liquid.box import minimum_image, wrap
 from glasscast.liquid.definition import load_liquid
 from glasscast.simulation.equilibrium_positions import find_inherent
@@ -15,7 +16,8 @@ pytestmark = [pytest.mark.realdata, pytest.mark.lammps]
 
 
 def minimum(liquid, positions, types, box):
-    return find_inherent(liquid, positions, types, box, InherentSettings(), load_engine())
+    snapshot = Configuration(name="real", positions=wrap(positions, box), types=types, box=box)
+    return find_inherent(liquid, snapshot, InherentSettings(), load_engine())
 
 
 @pytest.fixture(scope="module")

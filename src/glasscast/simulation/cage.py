@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
 from glasscast.liquid.box import FloatArray, check_cutoff, wrap
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.engine import Confined, Engine, IntArray
+from glasscast.simulation.engine import Confined, Engine
 from glasscast.simulation.settings import CageSettings
 
 _BLOCKS = 8
@@ -56,9 +57,7 @@ class CageState:
 
 def find_cage(
     liquid: Liquid,
-    positions: FloatArray,
-    types: IntArray,
-    box: FloatArray,
+    snapshot: Configuration,
     temperature: float,
     seed: Sequence[int],
     settings: CageSettings,
@@ -68,7 +67,7 @@ def find_cage(
 
     Parameters
     ----------
-    positions : (N, d) thermal snapshot; types : (N,); box : (d,).
+    snapshot : thermal.
     temperature : of the Metropolis rule, that of the simulation.
     seed : seed sequence; equal seeds give equal results.
     sampler : engine that samples confined liquids.
@@ -80,8 +79,8 @@ def find_cage(
     SettingsError : for a temperature that is not positive, or not the liquid's own.
     """
     liquid.check_temperature(temperature)
-    check_cage(liquid, box, settings)
-    start = wrap(positions, box)
+    check_cage(liquid, snapshot.box, settings)
+    start, box = snapshot.positions, snapshot.box
     confined = Confined(
         temperature=temperature,
         radius=_radius(liquid, settings),
@@ -93,7 +92,7 @@ def find_cage(
     )
     samples = max(1, settings.cycles // settings.stride)
     blocks = [len(b) for b in np.array_split(np.arange(samples), min(_BLOCKS, samples))]
-    with sampler.open(liquid, types, box) as system:
+    with sampler.open(liquid, snapshot.types, box) as system:
         system.place(start[None])
         found = list(system.sample(confined, blocks))
     means = [mean.displacement[0] for mean in found]
@@ -106,7 +105,7 @@ def find_cage(
         standard_error=np.sqrt(np.sum(spread**2, axis=1) / len(blocks)),
         acceptance=float(np.average([mean.acceptance[0] for mean in found], weights=blocks)),
         step=float(found[-1].step[0]),
-        energy=float(liquid.energies(cage, types, box).mean()),
+        energy=float(liquid.energies(cage, snapshot.types, box).mean()),
     )
 
 

@@ -7,20 +7,18 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, ShapeError
-from glasscast.liquid.box import FloatArray, check_cutoff, wrap
+from glasscast.liquid.box import check_cutoff
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.cage import check_cage
-from glasscast.simulation.engine import IntArray
 from glasscast.simulation.settings import CageSettings
 
 
 def check_snapshot(
     source: Path | str,
     liquid: Liquid,
-    positions: FloatArray,
-    types: IntArray,
-    box: FloatArray,
+    snapshot: Configuration,
     cage: CageSettings | None = None,
 ) -> None:
     """Refuse a snapshot that no simulation of the liquid can start from.
@@ -35,6 +33,7 @@ def check_snapshot(
     InputError : for another dimension, unknown species, a box too small for the potential or the
         cage, or overlapping particles.
     """
+    types, box = snapshot.types, snapshot.box
     try:
         if len(box) != liquid.dimension:
             raise ShapeError(f"has {len(box)} dimensions, {liquid.name} {liquid.dimension}")
@@ -44,7 +43,7 @@ def check_snapshot(
             check_cage(liquid, box, cage)
     except ShapeError as error:
         raise InputError(source, str(error)) from None
-    inside = wrap(positions, box)
+    inside = snapshot.positions
     tree = cKDTree(inside, boxsize=box)
     pairs = tree.query_pairs(float(liquid.core.max()), output_type="ndarray")
     if len(pairs):

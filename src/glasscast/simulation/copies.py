@@ -91,23 +91,12 @@ class CopyPlan:
 
     def run(self, snapshot: Configuration) -> FloatArray:
         """Positions of the copies: (copies, N, d), wrapped."""
-        liquid, box = self.liquid.liquid(), snapshot.box
+        liquid = self.liquid.liquid()
         steps = steps_of([self.time], self.engine.time_step(liquid))
         seed = [self.seed, int(snapshot.fingerprint()[:12], 16)]
-        start = wrap(snapshot.positions, box)
-        runs = nve_runs(
-            liquid,
-            start,
-            snapshot.types,
-            box,
-            self.temperature,
-            steps,
-            self.copies,
-            seed,
-            self.engine,
-        )
+        runs = nve_runs(liquid, snapshot, self.temperature, steps, self.copies, seed, self.engine)
         ends = [reading.positions for _, index, reading in runs if index > 0]
-        return wrap(np.concatenate(ends), box)
+        return wrap(np.concatenate(ends), snapshot.box)
 
 
 def copies_of(
@@ -134,7 +123,6 @@ def copies_of(
     """
     given = StatePoint.stated(liquid, temperature)
     plan = CopyPlan.make(snapshot.name, snapshot.metadata, given, copies, time, engine, seed)
-    state = (snapshot.positions, snapshot.types, snapshot.box)
-    check_snapshot(snapshot.name, plan.liquid.liquid(), *state, None)
+    check_snapshot(snapshot.name, plan.liquid.liquid(), snapshot)
     plan.check()
     return [snapshot.with_fields(positions=positions) for positions in plan.run(snapshot)]

@@ -17,7 +17,7 @@ from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.checks import check_snapshot
-from glasscast.simulation.engine import Engine, IntArray, require
+from glasscast.simulation.engine import Engine, require
 from glasscast.simulation.registry import marks, sampler_for
 from glasscast.simulation.settings import CageSettings, InherentSettings
 
@@ -52,9 +52,7 @@ class InherentStructure:
 
 def find_inherent(
     liquid: Liquid,
-    positions: FloatArray,
-    types: IntArray,
-    box: FloatArray,
+    snapshot: Configuration,
     settings: InherentSettings,
     engine: Engine,
 ) -> InherentStructure:
@@ -64,10 +62,6 @@ def find_inherent(
     crosses the face of the box. Potentials that jump at the cutoff (``lj-cut``) stall above tight
     tolerances: look at ``converged``.
 
-    Parameters
-    ----------
-    positions : (N, d) wrapped or not; types : (N,); box : (d,).
-
     Returns
     -------
     InherentStructure, its force and energy computed independently of the engine.
@@ -76,7 +70,7 @@ def find_inherent(
     ------
     SimulationError, ShapeError, MissingExtraError : as the engine does.
     """
-    start = wrap(positions, box)
+    start, types, box = snapshot.positions, snapshot.types, snapshot.box
     with engine.open(liquid, types, box) as system:
         system.place(start[None])
         system.minimise(settings.force_tolerance, settings.iterations)
@@ -176,18 +170,17 @@ class EquilibriumPlan:
     def find(self, field: str, snapshot: Configuration) -> tuple[FloatArray, dict[str, Any]]:
         """Positions of one field, and a record of how they were found."""
         liquid = self.liquid.liquid()
-        state = (snapshot.positions, snapshot.types, snapshot.box)
         record: dict[str, Any] = {"liquid": liquid.name}
         if field == "inherent":
             assert self.inherent is not None
-            minimum = find_inherent(liquid, *state, self.inherent, self.engine)
+            minimum = find_inherent(liquid, snapshot, self.inherent, self.engine)
             record["settings"] = self.inherent.model_dump()
             return minimum.positions, record | minimum.record()
         assert self.cage is not None
         assert self.temperature is not None
         seed = [self.seed, int(snapshot.fingerprint()[:12], 16)]
         sampler = sampler_for(self.engine)
-        cage = find_cage(liquid, *state, self.temperature, seed, self.cage, sampler)
+        cage = find_cage(liquid, snapshot, self.temperature, seed, self.cage, sampler)
         record |= {"temperature": self.temperature, "seed": seed}
         record["settings"] = self.cage.model_dump()
         return cage.positions, record | cage.record()
@@ -219,8 +212,7 @@ def completed(
     cage = CageSettings() if "cage" in fields else None
     given = StatePoint.stated(liquid, temperature)
     plan = EquilibriumPlan.make(snapshot.name, snapshot.metadata, given, inherent, cage, engine)
-    state = (snapshot.positions, snapshot.types, snapshot.box)
-    check_snapshot(snapshot.name, plan.liquid.liquid(), *state, cage)
+    check_snapshot(snapshot.name, plan.liquid.liquid(), snapshot, cage)
     plan.check()
     return snapshot.with_fields(**{field: plan.find(field, snapshot)[0] for field in fields})
 

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.targets import TargetAccumulator
 from glasscast.errors import SimulationError
-from glasscast.liquid.box import FloatArray, wrap
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.correlations import (
     mean_squared_displacement,
     self_intermediate_scattering,
 )
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.engine import NVE, Engine, IntArray, Reading, maxwell_boltzmann, steps_of
+from glasscast.simulation.engine import NVE, Engine, Reading, maxwell_boltzmann, steps_of
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,7 @@ class Production:
 
 def run_isoconfigurational(
     liquid: Liquid,
-    positions: FloatArray,
-    types: NDArray[np.int8],
-    box: FloatArray,
+    snapshot: Configuration,
     temperature: float,
     times: Sequence[float],
     runs: int,
@@ -69,7 +68,7 @@ def run_isoconfigurational(
 
     Parameters
     ----------
-    positions : (N, d) equilibrated at ``temperature``.
+    snapshot : equilibrated at ``temperature``.
     times : increasing; each is rounded to a whole number of time steps, and the rounded times
         are what the result holds.
     seed : (seed of the data set, number of the configuration).
@@ -86,9 +85,9 @@ def run_isoconfigurational(
     """
     step = engine.time_step(liquid)
     steps = steps_of(times, step)
-    start = wrap(positions, box)
+    start, types = snapshot.positions, snapshot.types
     realised = np.round(np.array(steps) * step, 10)
-    sums = TargetAccumulator(start, types, box, realised, liquid.sigma)
+    sums = TargetAccumulator(start, types, snapshot.box, realised, liquid.sigma)
     kept = (
         np.empty((runs, len(steps), *start.shape), dtype=np.float32) if keep_trajectories else None
     )
@@ -105,7 +104,7 @@ def run_isoconfigurational(
             progress(done)
 
     for chunk, index, reading in nve_runs(
-        liquid, start, types, box, temperature, steps, runs, seed, engine, progress=count
+        liquid, snapshot, temperature, steps, runs, seed, engine, progress=count
     ):
         energies[chunk, index] = reading.energy
         if index == 0:
@@ -134,9 +133,7 @@ def run_isoconfigurational(
 
 def nve_runs(
     liquid: Liquid,
-    start: FloatArray,
-    types: IntArray,
-    box: FloatArray,
+    snapshot: Configuration,
     temperature: float,
     steps: Sequence[int],
     runs: int,
@@ -151,7 +148,6 @@ def nve_runs(
 
     Parameters
     ----------
-    start : (N, d), wrapped.
     steps : at which readings are taken after the start.
     seed : run k draws its velocities with the seed sequence ``[*seed, k]``.
     progress : called with the particle-steps of runs that are finished.
@@ -166,16 +162,17 @@ def nve_runs(
     SimulationError : if a run breaks down, or its energy drifts by more than 1e-2 per particle.
     """
     liquid.check_temperature(temperature)
-    masses, together = liquid.masses[types], engine.capabilities.replicas or runs
-    with engine.open(liquid, types, box) as system:
+    masses, together = liquid.masses[snapshot.types], engine.capabilities.replicas or runs
+    start, dimension = snapshot.positions[None], snapshot.dimension
+    with engine.open(liquid, snapshot.types, snapshot.box) as system:
         for first in range(0, runs, together):
             chunk = range(first, min(first + together, runs))
             generators = (np.random.default_rng([*seed, run]) for run in chunk)
             velocities = np.stack(
-                [maxwell_boltzmann(temperature, masses, len(box), rng) for rng in generators]
+                [maxwell_boltzmann(temperature, masses, dimension, rng) for rng in generators]
             )
             before, energies = system.work, []
-            system.place(np.repeat(start[None], len(chunk), axis=0), velocities)
+            system.place(np.repeat(start, len(chunk), axis=0), velocities)
             for index, reading in enumerate(system.integrate(NVE(), [0, *steps])):
                 energies.append(reading.energy)
                 yield chunk, index, reading

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.neighbours import Neighbours, find_neighbours
 from glasscast.liquid.power_sums import PowerSums
 from glasscast.liquid.tables import Tables
 
-FloatArray = NDArray[np.float64]
 #: Arrays that tell the kernel one interaction; see :func:`kernel_law`.
 KernelLaw = tuple[NDArray[Any], ...]
 

@@ -117,7 +117,7 @@ def _merged(folder: Path, wanted: dict[Entry, dict[str, str]]) -> Iterator[Confi
 def _wanted(entry: Entry, plan: EquilibriumPlan) -> dict[str, str]:
     """Fields that the dataset does not hold from these settings, after a check of the snapshot."""
     c = read_configuration(entry.path, entry.checksum)
-    check_snapshot(entry.path, plan.liquid.liquid(), c.positions, c.types, c.box, plan.cage)
+    check_snapshot(entry.path, plan.liquid.liquid(), c, plan.cage)
     records = c.metadata.get("records", {})
     return {
         field: fingerprint

@@ -116,8 +116,7 @@ def make_copies(
 def _checked(entry: Entry, plan: CopyPlan) -> Configuration:
     """Read a snapshot that the liquid can run from."""
     snapshot = read_configuration(entry.path, entry.checksum)
-    state = (snapshot.positions, snapshot.types, snapshot.box)
-    check_snapshot(entry.path, plan.liquid.liquid(), *state, None)
+    check_snapshot(entry.path, plan.liquid.liquid(), snapshot)
     return snapshot
 
 

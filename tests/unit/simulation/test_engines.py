@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from glasscast.config import checked
+from glasscast.datasets.configuration import Configuration
 from glasscast.errors import InputError, MissingExtraError, SettingsError
 from glasscast.liquid.box import wrap
 from glasscast.liquid.definition import BUILT_IN
@@ -163,9 +164,9 @@ def test_a_protocol_gets_the_same_from_every_engine_and_number_of_replicas():
         results.append(
             run_isoconfigurational(
                 start.liquid,
-                start.positions[0],
-                start.types,
-                start.box,
+                Configuration(
+                    name="shaken", positions=start.positions[0], types=start.types, box=start.box
+                ),
                 0.5,
                 (0.05, 0.2),
                 3,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.errors import SettingsError, SimulationError
 from glasscast.liquid.box import minimum_image, wrap
 from glasscast.liquid.definition import load_liquid
@@ -31,9 +32,7 @@ N = 300
 @dataclass(frozen=True)
 class Made:
     liquid: Liquid
-    positions: np.ndarray
-    types: np.ndarray
-    box: np.ndarray
+    snapshot: Configuration
     equilibrated: Equilibrated
 
 
@@ -41,14 +40,13 @@ class Made:
 def made():
     liquid = load_liquid("ka")
     found = first_snapshot(liquid, N, 1.0, SHORT, [1, 0], LAMMPS)
-    state = found.state
-    return Made(liquid, state.positions[0], liquid.types(N), state.box[0], found)
+    arrays = {"positions": found.state.positions[0], "box": found.state.box[0]}
+    return Made(liquid, Configuration(name="made", types=liquid.types(N), **arrays), found)
 
 
 def run(made, times=(0.05, 0.1, 1.0), runs=4, temperature=1.0, seed=(3, 0), engine=LAMMPS, **more):
-    state = made.positions, made.types, made.box
     return run_isoconfigurational(
-        made.liquid, *state, temperature, times, runs, seed, engine, **more
+        made.liquid, made.snapshot, temperature, times, runs, seed, engine, **more
     )
 
 
@@ -61,7 +59,7 @@ def test_targets_are_the_averages_of_the_trajectories(made):
     np.testing.assert_allclose(fields["propensity"], lengths.mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(fields["tendency"], moved.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(fields["propensity_halves"][0], lengths[::2].mean(0), rtol=1e-5)
-    a = made.types == 0
+    a = made.snapshot.types == 0
     squared = np.mean(np.sum(moved[:, :, a] ** 2, axis=-1), axis=(0, 2))
     np.testing.assert_allclose(result.squared_displacement, squared, rtol=1e-5)
     assert result.particle_steps == 4 * 200 * N
@@ -102,29 +100,32 @@ def test_impossible_temperature_is_refused(made):
 
 def test_kept_trajectories_follow_the_particles_out_of_the_box(made):
     moved = run(made, times=(20.0,), runs=2, keep_trajectories=True).trajectories[0, 0]
-    folded = minimum_image(moved.astype(float), made.box)
+    folded = minimum_image(moved.astype(float), made.snapshot.box)
     assert np.abs(moved).max() > 1
-    np.testing.assert_allclose(minimum_image(moved - folded, made.box), 0, atol=1e-5)
+    np.testing.assert_allclose(minimum_image(moved - folded, made.snapshot.box), 0, atol=1e-5)
 
 
 def test_the_inherent_structure_is_a_nearby_minimum(made):
-    liquid, state = made.liquid, (made.positions, made.types, made.box)
-    result = find_inherent(liquid, *state, InherentSettings(), LAMMPS)
+    liquid, snapshot = made.liquid, made.snapshot
+    result = find_inherent(liquid, snapshot, InherentSettings(), LAMMPS)
     assert result.converged
     assert result.largest_force < 1.1e-8
-    thermal = liquid.energies(*state).mean()
+    thermal = liquid.energies(snapshot.positions, snapshot.types, snapshot.box).mean()
     assert result.energy < thermal - 0.5  # 3/2 T of vibrations at T = 1
-    moved = wrap(made.positions + result.displacement, made.box)
-    np.testing.assert_allclose(minimum_image(moved - result.positions, made.box), 0, atol=1e-12)
+    moved = wrap(made.snapshot.positions + result.displacement, made.snapshot.box)
+    np.testing.assert_allclose(
+        minimum_image(moved - result.positions, made.snapshot.box), 0, atol=1e-12
+    )
     rng = np.random.default_rng(1)
     for _ in range(3):
-        shaken = wrap(result.positions + rng.normal(scale=1e-3, size=(N, 3)), made.box)
-        assert liquid.energies(shaken, made.types, made.box).mean() > result.energy
+        shaken = wrap(result.positions + rng.normal(scale=1e-3, size=(N, 3)), made.snapshot.box)
+        assert (
+            liquid.energies(shaken, made.snapshot.types, made.snapshot.box).mean() > result.energy
+        )
 
 
 def test_a_minimum_that_was_not_reached_says_so(made):
-    settings, state = InherentSettings(iterations=3), (made.positions, made.types, made.box)
-    result = find_inherent(made.liquid, *state, settings, LAMMPS)
+    result = find_inherent(made.liquid, made.snapshot, InherentSettings(iterations=3), LAMMPS)
     assert not result.converged
     assert result.largest_force > 1e-3
 
@@ -143,10 +144,10 @@ def test_equilibration_brings_the_temperature_and_its_evidence(made):
 
 def test_a_chain_goes_on_the_same_from_a_stored_snapshot(made):
     state = made.equilibrated.state
-    arguments = made.liquid, made.types, state, 1.0, 0.5, SHORT, LAMMPS
+    arguments = made.liquid, made.snapshot.types, state, 1.0, 0.5, SHORT, LAMMPS
     one, two = (next_snapshot(*arguments).state for _ in range(2))
     np.testing.assert_array_equal(one.positions, two.positions)
-    moved = minimum_image(one.positions - state.positions, made.box)
+    moved = minimum_image(one.positions - state.positions, made.snapshot.box)
     assert np.abs(moved).max() > 0.05
 
 

@@ -71,7 +71,7 @@ def find_starts(
         for file, found in _files(path, density):
             checksum = sha256_of_file(file)
             for frame, c in enumerate(found):
-                check_snapshot(file, liquid, c.positions, c.types, c.box, cage)
+                check_snapshot(file, liquid, c, cage)
                 starts.append(Start(file, frame, len(found) == 1, checksum, density))
     return tuple(starts)
 

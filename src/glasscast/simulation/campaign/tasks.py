@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.kept import keep, read_kept
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.campaign.plan import Plan
@@ -73,9 +74,13 @@ def measure(plan: Plan, configuration: int, progress: Progress | None = None) ->
     """Make the missing results of a configuration; return the particle-steps it took."""
     work = 0
     state, types = load_snapshot(plan, configuration)
+    positions, box = state.positions[0], state.box[0]
+    snapshot = Configuration(
+        name=plan.name(configuration), positions=positions, types=types, box=box
+    )
     for result in plan.missing(configuration):
         began = time.monotonic()
-        arrays, record, done = _RESULTS[result](plan, configuration, state, types, progress)
+        arrays, record, done = _RESULTS[result](plan, configuration, snapshot, progress)
         record["seconds"] = round(time.monotonic() - began, 3)
         record["particle_steps"] = done
         fingerprint = plan.result_print(configuration, result)
@@ -95,16 +100,13 @@ def load_snapshot(plan: Plan, configuration: int) -> tuple[State, NDArray[np.int
 def _production(
     plan: Plan,
     configuration: int,
-    state: State,
-    types: NDArray[np.int8],
+    snapshot: Configuration,
     progress: Progress | None,
 ) -> tuple[Arrays, dict[str, Any], int]:
     s = plan.settings
     result = run_isoconfigurational(
         plan.liquid,
-        state.positions[0],
-        types,
-        state.box[0],
+        snapshot,
         s.temperature,
         s.times,
         s.runs,
@@ -130,32 +132,26 @@ def _production(
 def _inherent(
     plan: Plan,
     configuration: int,
-    state: State,
-    types: NDArray[np.int8],
+    snapshot: Configuration,
     progress: Progress | None,
 ) -> tuple[Arrays, dict[str, Any], int]:
     settings = plan.settings.inherent
     assert settings is not None
-    result = find_inherent(
-        plan.liquid, state.positions[0], types, state.box[0], settings, plan.engine
-    )
+    result = find_inherent(plan.liquid, snapshot, settings, plan.engine)
     return {"inherent": result.positions}, result.record(), 0
 
 
 def _cage(
     plan: Plan,
     configuration: int,
-    state: State,
-    types: NDArray[np.int8],
+    snapshot: Configuration,
     progress: Progress | None,
 ) -> tuple[Arrays, dict[str, Any], int]:
     s = plan.settings
     assert s.cage is not None
     result = find_cage(
         plan.liquid,
-        state.positions[0],
-        types,
-        state.box[0],
+        snapshot,
         s.temperature,
         [s.seed, configuration],
         s.cage,

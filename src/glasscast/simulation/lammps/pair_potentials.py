@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glasscast.errors import SettingsError
 from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.potentials import Harmonic, LennardJonesCut, LennardJonesForceShifted
-
-FloatArray = NDArray[np.float64]
 
 #: Name of the table file beside an input script.
 TABLE_FILE = "pair.table"
