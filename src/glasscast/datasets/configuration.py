@@ -361,6 +361,14 @@ class Configuration:
         arrays = (self.structure(field), self.types, self.box)
         return sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
+    def checksum(self) -> str:
+        """SHA-256 of everything but the name: all arrays that are present, and the metadata."""
+        found = sha256(json.dumps(self.metadata, sort_keys=True).encode())
+        for key, array in self.arrays():
+            found.update(f"{key} {array.shape} ".encode())
+            found.update(np.ascontiguousarray(array))
+        return found.hexdigest()
+
     def arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:
         """Name and array of every field that is present, in declared order."""
         for key in FIELDS:

@@ -24,7 +24,7 @@ from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.potentials import Potential, Tabulated
 from glasscast.liquid.power_sums import PowerSums
-from glasscast.liquid.tables import PairTable, Rows, Tables, with_tables
+from glasscast.liquid.tables import PairTable, Rows, Tables, table_files, with_tables
 
 #: Liquids that come with the library.
 BUILT_IN = ("ka", "ka-cut", "ka-unshifted", "ka2d", "hard-spheres")
@@ -201,6 +201,17 @@ class LiquidSettings(Settings):
 def is_liquid_file(name_or_path: str | Path) -> bool:
     """Whether this is the path of a liquid file, not the name of a liquid."""
     return Path(name_or_path).suffix in (".yaml", ".yml")
+
+
+def liquid_files(path: Path) -> dict[str, Path]:
+    """List the files that a liquid consists of: its own under '', tables by pair.
+
+    Raises
+    ------
+    InputError : if the liquid's own cannot be read.
+    """
+    pairs = read_mapping(path).get("pairs")
+    return {"": path} | (table_files(pairs, path.parent) if isinstance(pairs, dict) else {})
 
 
 def load_liquid(name_or_path: str | Path) -> Liquid:

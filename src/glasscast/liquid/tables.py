@@ -134,17 +134,23 @@ def with_tables(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     pairs = content.get("pairs")
     if not isinstance(pairs, dict):
         return dict(content)
-    filled, rows = {}, 0
-    for key, pair in pairs.items():
-        if isinstance(pair, dict) and isinstance(pair.get("table"), str):
-            path = folder / pair["table"]
-            table = read_table(path)
-            rows += len(table)
-            if rows > MOST_ROWS_IN_ALL:
-                raise InputError(path, f"brings the rows of all tables above {MOST_ROWS_IN_ALL}")
-            pair = pair | {"table": table}
-        filled[key] = pair
+    filled, rows = dict(pairs), 0
+    for key, path in table_files(pairs, folder).items():
+        table = read_table(path)
+        rows += len(table)
+        if rows > MOST_ROWS_IN_ALL:
+            raise InputError(path, f"brings the rows of all tables above {MOST_ROWS_IN_ALL}")
+        filled[key] = pairs[key] | {"table": table}
     return {**content, "pairs": filled}
+
+
+def table_files(pairs: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+    """Files of the tables that pairs name, by pair; the paths are seen from a folder."""
+    return {
+        key: folder / pair["table"]
+        for key, pair in pairs.items()
+        if isinstance(pair, dict) and isinstance(pair.get("table"), str)
+    }
 
 
 @dataclass(frozen=True, eq=False)

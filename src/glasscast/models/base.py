@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.identity import Identity
 from glasscast.datasets.state_points import StatePoint, merged
 from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
 from glasscast.liquid.interactions import species_name
-from glasscast.models.files import read_record
+from glasscast.models.files import read_record, trained_on
 from glasscast.models.forecast import ModelForecast
+from glasscast.models.identity import fit_identity
 from glasscast.models.selection import SelectionScores
 from glasscast.models.settings import ModelSettings
 from glasscast.runtime import Workspace
@@ -38,6 +40,8 @@ class Model(ABC):
     dimension_ : of the training configurations; set by ``fit``.
     state_points_ : liquids, temperatures, densities, mixtures trained on; set by ``fit``, empty
         where they were not recorded.
+    trained_on_ : name and SHA-256 of all that was read, and the hash of what the fit depended on;
+        set by ``fit``, empty where it was not recorded.
     """
 
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)
@@ -47,6 +51,7 @@ class Model(ABC):
     times_: NDArray[np.float64]
     dimension_: int
     state_points_: tuple[StatePoint, ...] = ()
+    trained_on_: Mapping[str, Any] = {}
 
     def __init__(self, settings: ModelSettings, workspace: Workspace | None = None) -> None:
         self.settings = settings
@@ -85,10 +90,13 @@ class Model(ABC):
             gets none splits it off the training configurations itself.
         seed : of everything random.
         checkpoint : file that holds the state of an unfinished fit; when it exists and belongs
-            to this fit, the work goes on from there, with the identical result.
+            to this fit, the work goes on from there, with the identical result. One of a fit
+            that differs in settings, seed, version or anything read is not taken up; the log
+            says in what.
 
         Raises
         ------
+        InputError : if the checkpoint is none, or a file that the settings name is absent.
         ModelError : if the configurations have no labels, differ in times, or have a dimension
             the model cannot work in.
         """
@@ -101,6 +109,14 @@ class Model(ABC):
         ------
         ModelError : if the model is not fitted, or a species or dimension is new to it.
         """
+
+    def identify(
+        self, train: Sequence[Configuration], validation: Sequence[Configuration], seed: int
+    ) -> Identity:
+        """Say what a fit depends on, and note it for the record of the model; see :meth:`fit`."""
+        identity = fit_identity(self.settings, seed, train, validation)
+        self.trained_on_ = identity.record()
+        return identity
 
     def predict_mean(self, snapshots: Iterable[Configuration], since: float = 0.0) -> ModelForecast:
         """Forecast the first snapshot by the mean over all, thermal copies of it, without pairs.
@@ -190,10 +206,11 @@ class Model(ABC):
             "species": list(self.species_),
             "times": self.times_.tolist(),
             "state_points": [point.record() for point in self.state_points_],
+            "trained_on": dict(self.trained_on_),
         }
 
     def restore_common(self, record: dict[str, Any]) -> None:
-        """Take up what :meth:`common_record` gave; records of old name no state points.
+        """Take up what :meth:`common_record` gave; records of old tell less.
 
         Raises
         ------
@@ -204,6 +221,7 @@ class Model(ABC):
         self.times_ = np.array(record["times"], dtype=np.float64)
         points = record.get("state_points", ())
         self.state_points_ = tuple(StatePoint.from_record(point) for point in points)
+        self.trained_on_ = trained_on(record)
 
     def check_labels(self, configuration: Configuration) -> NDArray[np.float32]:
         """Labels (T, N) of a training configuration, once sure that it suits the others.

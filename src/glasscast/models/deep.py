@@ -15,13 +15,12 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.kept import fingerprint_of
+from glasscast.datasets.identity import Identity
 from glasscast.datasets.splits import fold_indices, parents_of
 from glasscast.errors import InputError, ModelError
 from glasscast.models.base import Model
 from glasscast.models.files import read_weights, write_model
 from glasscast.models.forecast import ModelForecast
-from glasscast.models.identity import fit_identity
 from glasscast.models.settings import NetworkSettings
 from glasscast.networks.batch import GraphBatch, NetworkInput
 from glasscast.progress import task
@@ -34,7 +33,7 @@ from glasscast.training.examples import (
     measure_targets,
 )
 from glasscast.training.loop import Epoch, Trainer, seeded
-from glasscast.training.objectives import Objective, Phase, phase_identity, phase_paths
+from glasscast.training.objectives import Objective, Phase, phase_paths
 from glasscast.training.processes import Processes, find_device
 
 
@@ -109,15 +108,17 @@ class DeepModel(Model):
 
         Raises
         ------
-        ModelError : also if the checkpoint belongs to another fit, or the loss diverges.
+        ModelError : also if the loss diverges.
+        InputError : if the checkpoint is none.
         """
         keep_freed_memory()
+        identity = self.identify(train, validation, seed)
         train, validation = self._set_aside(train, validation, seed)
         self._measure(train, validation)
         with seeded([seed]):
             self.network_ = self.build_network()
         self.initialise(train, validation)
-        best_epoch = self._train(train, validation, seed, checkpoint)
+        best_epoch = self._train(train, validation, seed, identity, checkpoint)
         self.network_.cpu().eval()
         self.provenance_ = {
             "seed": seed,
@@ -164,6 +165,7 @@ class DeepModel(Model):
         train: Sequence[Configuration],
         validation: Sequence[Configuration],
         seed: int,
+        identity: Identity,
         checkpoint: Path | None,
     ) -> int:
         """Go through all phases, the network in place; gives the best epoch of the last."""
@@ -171,7 +173,6 @@ class DeepModel(Model):
         processes = Processes.join(settings.device)
         torch.set_num_threads(max(1, self.workspace.threads // processes.count))
         paths = phase_paths(checkpoint, phases)
-        identity = self._identity(train, validation, seed)
         steps = sum(p.settings.epochs for p in phases) * -(-len(train) // settings.batch_size)
         self.history_ = []
         with task(self.workspace.progress, f"fit {self.name}", steps):
@@ -182,7 +183,7 @@ class DeepModel(Model):
                     phase.settings,
                     seed=seed,
                     processes=processes,
-                    identity=identity | phase_identity(number, phases),
+                    identity=identity.also(phase=number + 1),
                     checkpoint=paths[number],
                     progress=self.workspace.progress,
                 )
@@ -213,16 +214,6 @@ class DeepModel(Model):
         return make_example(
             configuration, inputs, self.settings.target, self.statistics_, self.longest_pair
         )
-
-    def _identity(
-        self, train: Sequence[Configuration], validation: Sequence[Configuration], seed: int
-    ) -> dict[str, Any]:
-        """Tell the checkpoint of a fit from those of others."""
-        return fit_identity(self.settings, seed, train, validation) | {
-            "species": list(self.species_),
-            "times": self.times_.tolist(),
-            "targets": fingerprint_of(self.statistics_.to_json()),
-        }
 
     def predict(self, configuration: Configuration) -> ModelForecast:
         """Forecast every particle, and every pair when the model learned pairs.

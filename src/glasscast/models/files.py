@@ -79,6 +79,23 @@ def state_points(record: Mapping[str, Any]) -> list[StatePoint]:
         raise InputError(RECORD, f"garbles the key 'state_points' ({error!r})") from None
 
 
+def trained_on(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the record of a model says of all that was read; records of old give names.
+
+    Returns
+    -------
+    ``inputs``, each with its ``use``, ``name`` and ``sha256``, and the hash ``identity``; of
+    old ones only ``inputs`` without a checksum.
+    """
+    told = record.get("trained_on", ())
+    if isinstance(told, Mapping) and told:
+        return dict(told)
+    of_old = {"train": told or record.get("provenance", {}).get("trained_on", ())}
+    of_old["validation"] = record.get("provenance", {}).get("validated_on", ())
+    inputs = [{"use": use, "name": str(n)} for use, names in of_old.items() for n in names]
+    return {"inputs": inputs} if inputs else {}
+
+
 def read_weights(folder: Path, record: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """Read the weights that belong to a record.
 

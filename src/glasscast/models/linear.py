@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import monotonic
@@ -12,11 +13,10 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import npz_bytes, read_npz, write_atomically
-from glasscast.datasets.kept import fingerprint_of
+from glasscast.datasets.identity import Identity
 from glasscast.datasets.splits import fold_indices, parents_of
 from glasscast.errors import InputError, ModelError
 from glasscast.liquid.box import FloatArray
-from glasscast.models.identity import fit_identity
 from glasscast.models.linear_forecast import LinearForecaster
 from glasscast.models.ridge import (
     RidgeMoments,
@@ -27,7 +27,7 @@ from glasscast.models.ridge import (
 )
 from glasscast.models.selection import SelectionScores, score_first
 from glasscast.models.settings import RidgeSettings
-from glasscast.progress import track
+from glasscast.progress import log, track
 
 
 class LinearModel(LinearForecaster):
@@ -61,8 +61,11 @@ class LinearModel(LinearForecaster):
         ------
         ModelError : if labels are missing or differ in times, or there is one configuration
             only and more than one penalty to choose from.
+        InputError : if the checkpoint is none.
         """
-        folds = self._fold_moments(train, seed, checkpoint)
+        identity = self.identify(train, validation, seed)
+        state = _FitState(checkpoint, self.settings.checkpoint_seconds, identity)
+        folds = self._fold_moments(train, seed, state)
         shape = (len(self.species_), len(self.times_))
         count = len(self.feature_names())
         self.weights_ = np.zeros((shape[0], count, shape[1]))
@@ -100,9 +103,9 @@ class LinearModel(LinearForecaster):
             self.intercept_[s, t] = (total.y[t] - total.x @ weights) / total.count
 
     def _fold_moments(
-        self, train: Sequence[Configuration], seed: int, checkpoint: Path | None
+        self, train: Sequence[Configuration], seed: int, state: _FitState
     ) -> list[list[RidgeMoments]]:
-        """Moments by species and fold; goes on from the checkpoint when it fits."""
+        """Moments by species and fold; goes on from what is gathered already."""
         parents = parents_of(train)
         count = min(self.settings.folds, len(set(parents)))
         if count < 2 and len(self.settings.penalties) > 1:
@@ -112,14 +115,10 @@ class LinearModel(LinearForecaster):
             )
         members = fold_indices(parents, count, seed) if count > 1 else [list(range(len(train)))]
         fold_of = {index: fold for fold, held in enumerate(members) for index in held}
-        state = _FitState(checkpoint, self.settings.checkpoint_seconds)
-        self.trained_on_, self.state_points_ = [], ()
+        self.state_points_ = ()
         reading = track(self.workspace.progress, f"fit {self.name}", train, len(train))
         for index, configuration in enumerate(reading):
             labels = self.check_labels(configuration)
-            self.trained_on_.append(configuration.name)
-            if index == 0:
-                state.begin(self._fingerprint(train, seed))
             if index < state.done:
                 continue
             features = self.features(configuration)
@@ -134,11 +133,6 @@ class LinearModel(LinearForecaster):
             state.save_sometimes(index + 1)
         self.origin_ = np.stack([state.origins[s] for s in range(len(self.species_))])
         return [[state.sums[s, fold] for fold in range(count)] for s in range(len(self.species_))]
-
-    def _fingerprint(self, train: Sequence[Configuration], seed: int) -> str:
-        """Tell the checkpoint of a fit from those of others."""
-        identity = fit_identity(self.settings, seed, train)
-        return fingerprint_of(identity | {"times": self.times_.tolist()})
 
     def selected(self, test: Iterable[Configuration]) -> list[SelectionScores]:
         """Score the first 1, 2, .. descriptors taken on test configurations, read once.
@@ -221,28 +215,32 @@ class _FitState:
 
     Parameters
     ----------
-    path : of the checkpoint; None keeps none.
+    path : of the checkpoint; None keeps none. One of this very fit is taken up.
     pause : seconds between saves.
+    identity : what the fit depends on.
     """
 
-    def __init__(self, path: Path | None, pause: float) -> None:
-        self.path, self.pause = path, pause
+    def __init__(self, path: Path | None, pause: float, identity: Identity) -> None:
+        self.path, self.pause, self.identity = path, pause, identity
         self.done = 0
         self.sums: dict[tuple[int, int], RidgeMoments] = {}
         self.origins: dict[int, FloatArray] = {}
-        self._fingerprint = ""
         self._saved = monotonic()
+        if path is not None and path.exists():
+            self._take_up(path)
 
-    def begin(self, fingerprint: str) -> None:
-        """Take up the checkpoint, if there is one of this very fit."""
-        self._fingerprint = fingerprint
-        if self.path is None or not self.path.exists():
-            return
+    def _take_up(self, path: Path) -> None:
+        """Go on from a checkpoint, unless this fit differs from the one it is of."""
         try:
-            arrays = read_npz(self.path, ("fingerprint", "done"))
-        except InputError:
-            return  # of no use: start again
-        if str(arrays["fingerprint"]) != fingerprint:
+            arrays = read_npz(path, ("identity", "done"))
+            known = json.loads(str(arrays["identity"]))
+        except (InputError, ValueError) as error:
+            raise InputError(
+                path, f"is not a readable checkpoint ({error})", "delete it to start anew"
+            ) from None
+        change = self.identity.change_since(known)
+        if change:
+            log.warning("%s is of another fit, which starts anew: %s", path, change)
             return
         self.done = int(arrays["done"])
         for key, value in arrays.items():
@@ -270,7 +268,7 @@ class _FitState:
         if self.path is None or monotonic() - self._saved < self.pause:
             return
         arrays: dict[str, NDArray[Any]] = {
-            "fingerprint": np.array(self._fingerprint),
+            "identity": np.array(json.dumps(self.identity.to_json())),
             "done": np.array(done),
         }
         arrays |= {f"origin-{s}": origin for s, origin in self.origins.items()}

@@ -26,7 +26,6 @@ class LinearForecaster(Model):
     origin_ : (S, F) the point at which the descriptors contribute nothing.
     intercept_ : (S, T).
     penalty_ : (S, T) chosen penalties.
-    trained_on_ : names of the training configurations.
     """
 
     #: Arrays that are saved, without the underscore at their ends; float64 in memory.
@@ -35,7 +34,6 @@ class LinearForecaster(Model):
     origin_: FloatArray
     intercept_: FloatArray
     penalty_: FloatArray
-    trained_on_: list[str]
 
     @abstractmethod
     def features(self, configuration: Configuration) -> FloatArray:
@@ -68,14 +66,12 @@ class LinearForecaster(Model):
 
     def record(self) -> dict[str, Any]:
         """Say what is saved as JSON."""
-        own = {"penalty": self.penalty_.tolist(), "trained_on": self.trained_on_}
-        return self.common_record() | own
+        return self.common_record() | {"penalty": self.penalty_.tolist()}
 
     def restore(self, record: dict[str, Any]) -> None:
         """Take up what :meth:`record` gave; KeyError, ValueError or TypeError if it cannot be."""
         self.restore_common(record)
         self.penalty_ = np.array(record["penalty"], dtype=np.float64)
-        self.trained_on_ = list(record["trained_on"])
 
     def save(self, folder: Path) -> None:
         """Write the model; see :meth:`glasscast.models.base.Model.save`."""

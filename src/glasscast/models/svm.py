@@ -118,6 +118,7 @@ class SupportVectorMachine(LinearForecaster):
         ------
         ModelError : also if there is one configuration only and more than one penalty.
         """
+        self.identify(train, validation, seed)
         parents = parents_of(train)
         if len(set(parents)) < 2 and len(self.settings.penalties) > 1:
             raise ModelError(
@@ -126,11 +127,10 @@ class SupportVectorMachine(LinearForecaster):
             )
         rng, quota = np.random.default_rng(seed), -(-self.settings.examples // len(train))
         kept: dict[tuple[int, int], list[_Drawn]] = {}
-        self.trained_on_, self.state_points_ = [], ()
+        self.state_points_ = ()
         reading = track(self.workspace.progress, f"fit {self.name}", train, len(train))
         for parent, configuration in zip(parents, reading, strict=True):
             labels, features = self.check_labels(configuration), self.features(configuration)
-            self.trained_on_.append(configuration.name)
             for s, species in enumerate(self.species_):
                 mine = np.flatnonzero(configuration.types == species)
                 for t in range(len(self.times_)):

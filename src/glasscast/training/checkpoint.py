@@ -12,32 +12,35 @@ from typing import Any
 import torch
 
 from glasscast.datasets.files import write_atomically
-from glasscast.errors import InputError, ModelError
+from glasscast.datasets.identity import Identity
+from glasscast.errors import InputError
+from glasscast.progress import log
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
-def write_checkpoint(path: Path, identity: dict[str, Any], state: dict[str, Any]) -> None:
+def write_checkpoint(path: Path, identity: Identity, state: dict[str, Any]) -> None:
     """Write tensors and plain values.
 
     Parameters
     ----------
-    identity : JSON values that tell this fit from others.
+    identity : what the fit depends on.
     state : tensors, numbers, text, and lists and dicts of them.
     """
     buffer = io.BytesIO()
-    content = {"version": FORMAT_VERSION, "identity": json.dumps(identity), "state": state}
-    torch.save(content, buffer)
+    text = json.dumps(identity.to_json())
+    torch.save({"version": FORMAT_VERSION, "identity": text, "state": state}, buffer)
     write_atomically(path, buffer.getvalue())
 
 
-def read_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
-    """Read the state of this very fit; None if there is no file.
+def read_checkpoint(path: Path, identity: Identity) -> dict[str, Any] | None:
+    """Read the state of this very fit; None if there is none.
+
+    The state of a fit from which this one differs is not taken up; the log says what differs.
 
     Raises
     ------
     InputError : if the file is not a checkpoint or is damaged. Nothing in it is executed.
-    ModelError : if it belongs to another model, species set, data, seed or setting.
     """
     if not path.exists():
         return None
@@ -52,18 +55,8 @@ def read_checkpoint(path: Path, identity: dict[str, Any]) -> dict[str, Any] | No
         raise InputError(
             path, f"is not a readable checkpoint ({error!r:.200})", "delete it to start anew"
         ) from None
-    if version != FORMAT_VERSION:
-        raise InputError(path, f"has checkpoint version {version}, not {FORMAT_VERSION}")
-    for key, wanted in json.loads(json.dumps(identity)).items():
-        if known.get(key) != wanted:
-            raise ModelError(
-                f"{path} is the checkpoint of another fit: its {key} is "
-                f"{_short(known.get(key))}, this fit has {_short(wanted)}; delete it to start "
-                "anew, or choose another file"
-            )
+    change = identity.change_since(known if version == FORMAT_VERSION else None)
+    if change:
+        log.warning("%s is of another fit, which starts anew: %s", path, change)
+        return None
     return state
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 80 else text[:77] + "..."

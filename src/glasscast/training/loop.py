@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from glasscast.datasets.files import write_atomically
+from glasscast.datasets.identity import Identity
 from glasscast.errors import ModelError, SettingsError
 from glasscast.networks.batch import MovableInput, box_symmetries
 from glasscast.progress import Progress, Silent
@@ -69,7 +70,7 @@ class Trainer:
     settings : of training.
     seed : of everything random.
     processes : of the run.
-    identity : JSON values that tell this fit from others, for the checkpoint.
+    identity : what the fit depends on; a checkpoint of another is not taken up.
     checkpoint : file of the state, which the caller deletes; the curve grows beside it as
         ``.csv``.
     progress : advanced by the first process, after each step and by those of earlier sessions.
@@ -88,7 +89,7 @@ class Trainer:
         *,
         seed: int,
         processes: Processes,
-        identity: dict[str, Any],
+        identity: Identity,
         checkpoint: Path | None = None,
         progress: Progress | None = None,
     ) -> None:

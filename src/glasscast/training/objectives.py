@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -91,8 +90,3 @@ def phase_paths(checkpoint: Path | None, phases: Sequence[Phase]) -> list[Path |
         checkpoint.with_name(f"{checkpoint.stem}-phase{k + 1}{checkpoint.suffix}")
         for k in range(len(phases))
     ]
-
-
-def phase_identity(number: int, phases: Sequence[Phase]) -> dict[str, Any]:
-    """Tell the checkpoint of a phase from those of the others."""
-    return {} if len(phases) == 1 else {"phase": number + 1}

@@ -14,6 +14,7 @@ from glasscast.models.files import (
     read_record,
     ready_models,
     state_points,
+    trained_on,
     unknown_name,
 )
 from glasscast.models.registry import reads
@@ -137,13 +138,13 @@ def _describe_dataset(dataset: Dataset, verify: bool) -> list[tuple[str, str]]:
 
 def _describe_model(folder: Path) -> list[tuple[str, str]]:
     record = read_record(folder)
-    trained_on = record.get("provenance", record).get("trained_on", ())
+    uses = [part["use"] for part in trained_on(record).get("inputs", ())]
     return [
         ("model", str(record["model"])),
         ("species", ", ".join(species_name(s) for s in record["species"])),
         ("times", ", ".join(f"{t:g}" for t in record["times"])),
         ("dimension", str(record["dimension"])),
-        ("trained on", f"{len(trained_on)} configurations"),
+        ("trained on", f"{uses.count('train')} configurations"),
         *(("state point", str(point)) for point in state_points(record)),
         *((key, str(value)) for key, value in record["hyperparameters"].items()),
     ]

@@ -14,8 +14,9 @@ import yaml
 from pydantic import BaseModel
 
 from glasscast.datasets.files import remove_partials, write_atomically, write_json
+from glasscast.datasets.identity import Identity
 from glasscast.errors import InputError, SettingsError
-from glasscast.models.identity import by_content
+from glasscast.models.identity import files_of
 from glasscast.models.settings import ModelSettings
 from glasscast.progress import log
 from glasscast.runtime import versions
@@ -41,7 +42,7 @@ def refuse_absent_files(*models: ModelSettings) -> None:
     InputError : naming the first that is not.
     """
     for settings in models:
-        by_content(settings)
+        files_of(settings)
 
 
 class ExperimentFolder:
@@ -54,14 +55,19 @@ class ExperimentFolder:
     ----------
     folder : created when absent.
     experiment : resolved settings; they are written to ``experiment.yaml``.
+    identity : what the outcome depends on; None where all of it is made again in every run.
 
     Raises
     ------
-    SettingsError : if the folder holds another experiment.
+    SettingsError : if the folder holds another experiment, or one finished from other inputs,
+        naming what differs.
+    InputError : if the record of a finished one is damaged.
     """
 
-    def __init__(self, folder: Path, experiment: BaseModel) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, experiment: BaseModel, identity: Identity | None = None
+    ) -> None:
+        self.folder, self.identity = folder, identity
         resolved = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
         path = folder / EXPERIMENT
         kept = path.read_text(encoding="utf-8") if path.exists() else None
@@ -71,10 +77,21 @@ class ExperimentFolder:
                 f"{folder} holds another experiment; choose another folder or delete it",
                 "out",
             )
+        if identity is not None and self.finished:
+            self._refuse_other_inputs(identity)
         if folder.is_dir():
             remove_partials(folder)
         if kept != resolved:
             write_atomically(path, resolved.encode())
+
+    def _refuse_other_inputs(self, identity: Identity) -> None:
+        change = identity.change_since(read_outcome(self.folder).get("identity"))
+        if change:
+            raise SettingsError(
+                f"{self.folder} is finished, but what it was made from is not what it is now: "
+                f"{change}; choose another folder, or delete it to start anew",
+                "out",
+            )
 
     @property
     def finished(self) -> bool:
@@ -83,7 +100,8 @@ class ExperimentFolder:
 
     def finish(self, record: dict[str, Any]) -> None:
         """Write the record that marks the experiment as complete."""
-        write_json(self.folder / OUTCOME, {"versions": versions(), **record})
+        made_from = {} if self.identity is None else {"identity": self.identity.to_json()}
+        write_json(self.folder / OUTCOME, {"versions": versions(), **record, **made_from})
 
     @contextmanager
     def logging(self) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from time import perf_counter
@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 
 from glasscast.datasets.dataset import Dataset, file_stem
-from glasscast.datasets.kept import fingerprint_of, is_kept, keep, read_kept
+from glasscast.datasets.identity import Identity, inputs_of
+from glasscast.datasets.kept import is_kept, keep, read_kept
 from glasscast.datasets.splits import fold_indices
-from glasscast.errors import SettingsError
+from glasscast.errors import InputError, SettingsError
 from glasscast.evaluation.comparison import Cost
 from glasscast.models.forecast import ModelForecast
 from glasscast.models.identity import fit_identity
 from glasscast.models.registry import build
 from glasscast.models.settings import ModelSettings
 from glasscast.progress import log
-from glasscast.runtime import Workspace, __version__, forget_peak, peak_mb
+from glasscast.runtime import Workspace, forget_peak, peak_mb
 from glasscast.workflows.experiments import BenchmarkExperiment, refuse_overlap, with_copies
 
 FORECASTS = "forecasts"
@@ -120,10 +121,11 @@ def carry_out(
     plain_label = label.partition(SIZE_MARK)[0]
     train = fit.trained_on(plain_label)
     sources = {name: fit.forecast_from(name, plain_label) for name in fit.test.names}
-    wanted = _fingerprint(settings, train, sources, seed)
-    missing = [
-        name for name in fit.test.names if not is_kept(forecast_path(out, label, name), wanted)
-    ]
+    identity = fit_identity(settings, seed, train)
+    wanted = {
+        name: identity.also(inputs_of(source, "forecast")) for name, source in sources.items()
+    }
+    missing = [n for n in fit.test.names if not _is_made(forecast_path(out, label, n), wanted[n])]
     if not missing:
         return
     forget_peak()
@@ -143,19 +145,24 @@ def carry_out(
         cost = Cost(model.parameter_count(), fitted, perf_counter() - started, peak_mb())
         keep(
             forecast_path(out, label, name),
-            wanted,
+            wanted[name].fingerprint,
             {"times": forecast.times, "values": forecast.values},
-            {"target": forecast.target, **asdict(cost)},
+            {"target": forecast.target, "identity": wanted[name].to_json(), **asdict(cost)},
         )
 
 
-def _fingerprint(
-    settings: ModelSettings, train: Dataset, sources: Mapping[str, Dataset], seed: int
-) -> str:
-    """Identity of a fit and of what it forecasts: settings, seed, times, and data."""
-    forecast = [entry.checksum for source in sources.values() for entry in source.entries]
-    identity = fit_identity(settings, seed, train)
-    return fingerprint_of(identity | {"version": __version__, "forecast": forecast})
+def _is_made(path: Path, wanted: Identity) -> bool:
+    """Whether a forecast is there, of all that it depends on; the log says what has changed."""
+    if is_kept(path, wanted.fingerprint):
+        return True
+    if path.exists():
+        try:
+            known = read_kept(path).record.get("identity")
+        except InputError as error:
+            log.warning("a forecast is made anew: %s", error)
+        else:
+            log.warning("%s is made anew: %s", path, wanted.change_since(known))
+    return False
 
 
 def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[ModelForecast]:

@@ -9,10 +9,12 @@ from typing import Any
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import write_json
+from glasscast.datasets.identity import inputs_of
 from glasscast.evaluation.smoothness_scores import write_smoothness
 from glasscast.liquid.interactions import species_name
 from glasscast.models.base import Model
 from glasscast.models.files import MODEL
+from glasscast.models.identity import fit_identity
 from glasscast.models.registry import build, load_model
 from glasscast.progress import log
 from glasscast.runtime import Workspace
@@ -39,7 +41,8 @@ def train(
     """Train a model, save it, and score it on the test data if the experiment names any.
 
     What was killed is taken up by the same call, with the identical result; what is finished is
-    read back.
+    read back. Both only while settings, version and all that is read are the same: a killed fit
+    starts anew otherwise, and what is finished is not touched.
 
     Parameters
     ----------
@@ -49,7 +52,8 @@ def train(
 
     Raises
     ------
-    SettingsError : if the folder holds another experiment, or test data was trained on.
+    SettingsError : if the folder holds another experiment, or one finished from other inputs,
+        naming what has changed; if test data was trained on.
     InputError : if a file that the settings name is absent.
     """
     settings = resolved(TrainExperiment, experiment, overrides)
@@ -58,10 +62,6 @@ def train(
 
 
 def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) -> Model:
-    folder = ExperimentFolder(out, experiment)
-    if folder.finished:
-        log.info("%s is finished already", out)
-        return load_model(out / MODEL, workspace)
     refuse_absent_files(experiment.model)
     data = experiment.train.open()
     validation = experiment.validation.open() if experiment.validation else ()
@@ -70,6 +70,11 @@ def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) 
         refuse_overlap(data, test)
     copies = None if experiment.copies is None else experiment.copies.open()
     seen = with_copies(data, copies)
+    identity = fit_identity(experiment.model, experiment.seed, seen, validation)
+    folder = ExperimentFolder(out, experiment, identity.also(inputs_of(test or (), "test")))
+    if folder.finished:
+        log.info("%s is finished already", out)
+        return load_model(out / MODEL, workspace)
     with folder.logging():
         log.info("training %s on %d configurations", experiment.model.name, len(seen))
         model, started = build(experiment.model, workspace), perf_counter()

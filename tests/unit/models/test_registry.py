@@ -60,7 +60,7 @@ def saved(tmp_path_factory):
 
 def test_a_model_is_found_by_its_folder_that_around_it_and_by_name(saved):
     for given in (saved, saved / MODEL, str(saved)):
-        assert load_model(given).trained_on_ == ["relaxed-2d-1"]
+        assert load_model(given).trained_on_["inputs"][0]["name"] == "relaxed-2d-1"
     for name in ready_models():
         assert load_model(name).state_points_
     with pytest.raises(InputError, match=r"^no-such: is neither .* ready: ka-T0.44-eignn-cage"):
