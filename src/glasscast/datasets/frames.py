@@ -123,6 +123,7 @@ class Ensemble:
             name=self.name,
             positions=wrap(self.parent.positions, box),
             types=self.parent.types,
+            ids=self.parent.ids,
             box=box,
             metadata=self.metadata,
             **fields | {key: wrap(fields[key], box) for key in found},

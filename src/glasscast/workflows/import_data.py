@@ -24,7 +24,7 @@ from glasscast.progress import log, track
 from glasscast.runtime import Workspace
 
 #: Raised when the meaning of an imported field changes, so that old imports are made again.
-TARGETS_VERSION = 1
+TARGETS_VERSION = 2
 
 
 def import_data(

@@ -16,7 +16,7 @@ from glasscast.liquid.box import FloatArray
 
 #: Unwrapped coordinates drift; a hundred box sides is no drift any more.
 FARTHEST = 100.0
-_MOST_SPECIES = 127
+_MOST_SPECIES = 128
 
 
 def checked_positions(
@@ -72,7 +72,11 @@ def checked_types(path: Path, key: str, value: Any, size: int, first: int = 0) -
     if array.shape != (size,):
         raise InputError(path, f"'{key}' must have shape ({size},), got {array.shape}")
     lowest, highest = int(array.min()), int(array.max())
-    if lowest < first or highest - first > _MOST_SPECIES:
+    if highest - first >= _MOST_SPECIES:
+        raise InputError(
+            path, f"'{key}' runs up to {highest}; at most {_MOST_SPECIES} species are read"
+        )
+    if lowest < first:
         raise InputError(
             path, f"'{key}' must count species from {first}, got {lowest} to {highest}"
         )
@@ -171,9 +175,53 @@ def species_from_names(path: Path, names: NDArray[Any]) -> NDArray[np.int8]:
             f"has species {', '.join(map(repr, known.tolist()))}",
             "name them A, B, C in the order of the model, or by numbers",
         )
-    if numbers.max() > _MOST_SPECIES:
-        raise InputError(path, f"has the species number {numbers.max()}")
+    if numbers.max() >= _MOST_SPECIES:
+        raise InputError(
+            path,
+            f"has the species number {numbers.max()}; at most {_MOST_SPECIES} species are read",
+        )
     return numbers[where.reshape(-1)].astype(np.int8)
+
+
+def sort_by_ids(
+    path: Path, where: str, numbers: FloatArray
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Order of the rows by id, and the ids in that order.
+
+    Parameters
+    ----------
+    where : the frame, for messages.
+    numbers : (N,) as the file has them.
+
+    Raises
+    ------
+    InputError : unless they are whole numbers, each once.
+    """
+    order = np.argsort(numbers, kind="stable")
+    ids = numbers[order]
+    if not np.array_equal(ids, np.round(ids)):
+        raise InputError(path, f"{where}: 'id' must hold integers")
+    if np.any(np.diff(ids) == 0):
+        raise InputError(path, f"{where}: two particles have the same 'id'")
+    return order, ids.astype(np.int64)
+
+
+def refuse_other_particles(path: Path, frame: Frame, parent: Frame) -> None:
+    """Refuse a frame of other particles than the parent's, where both have ids.
+
+    Raises
+    ------
+    InputError : naming an id that only one of them has.
+    """
+    if frame.ids is None or parent.ids is None or np.array_equal(frame.ids, parent.ids):
+        return
+    new, lost = np.setdiff1d(frame.ids, parent.ids), np.setdiff1d(parent.ids, frame.ids)
+    seen = [f"{ids[0]} {what}" for ids, what in ((new, "is new"), (lost, "is gone")) if len(ids)]
+    raise InputError(
+        path,
+        f"its ids differ from those of the initial configuration: {', '.join(seen)}",
+        "particles must neither leave nor be replaced",
+    )
 
 
 def checked_frame(
@@ -197,9 +245,18 @@ def checked_frame(
     InputError : naming the key.
     """
     checked = checked_positions(path, position_key, positions)
+    species = checked_types(path, "types", types, len(checked), first_species)
+    if species.min() > 0:
+        # Arrays of whole systems: a liquid without its first species is one that counts elsewhere.
+        raise InputError(
+            path,
+            f"'types' must count species from {first_species}, the lowest is "
+            f"{species.min() + first_species}",
+            "renumber them",
+        )
     return Frame(
         positions=checked,
-        types=checked_types(path, "types", types, len(checked), first_species),
+        types=species,
         box=checked_box(path, box, checked.shape[1]),
         absolute=True,
     )

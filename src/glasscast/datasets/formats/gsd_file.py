@@ -1,8 +1,9 @@
 """GSD files of HOOMD-blue and OVITO.
 
 The box is centred on 0; positions are moved to ``[0, L)`` plus whole sides. Image flags are used
-if any frame of the file has them; a file without any is folded. Species follow the names of the
-types (A, B, C or numbers), or their order where names say nothing. ``dimensions`` 2 is obeyed.
+if a frame after the first has them (or the only one); a file without is folded. Species follow
+the names of the types (A, B, C or numbers), or their order where names say nothing. ``dimensions``
+2 is obeyed.
 """
 
 from __future__ import annotations
@@ -47,8 +48,10 @@ def iterate_gsd(path: Path, dimension: int | None = None) -> Iterator[Frame]:
     try:
         with gsd.hoomd.open(str(path), "r") as file:
             count = len(file)
-            # A frame without the chunk has the images of frame 0, or none: one chunk suffices.
-            absolute = any(file.file.chunk_exists(frame=k, name=_IMAGE) for k in range(count))
+            # Writers leave out what equals frame 0, so one later chunk speaks for all frames. A
+            # chunk in frame 0 alone does not: HOOMD writes that whatever it does later.
+            following = range(1, count) if count > 1 else range(count)
+            absolute = any(file.file.chunk_exists(frame=k, name=_IMAGE) for k in following)
             for number in range(count):
                 yield _read_frame(path, file[number], number, absolute, dimension)
     except (RuntimeError, OSError, LookupError, ValueError, TypeError, MemoryError) as error:

@@ -16,6 +16,7 @@ from glasscast.datasets.formats.checks import (
     checked_positions,
     checked_types,
     choose_dimension,
+    sort_by_ids,
 )
 from glasscast.datasets.formats.format import Format, Head
 from glasscast.datasets.frames import Frame
@@ -58,11 +59,8 @@ def iterate_data(path: Path, dimension: int | None = None) -> Iterator[Frame]:
     style = lines[section].partition("#")[2].strip()
     table = _read_rows(path, rows, size)
     kind, first, width = _columns(path, style, table.shape[1])
-    table = table[np.argsort(table[:, 0], kind="stable")]
-    if not np.array_equal(table[:, 0], np.round(table[:, 0])):
-        raise InputError(path, "ids must be integers")
-    if np.any(np.diff(table[:, 0]) == 0):
-        raise InputError(path, "two particles have the same id")
+    order, ids = sort_by_ids(path, "Atoms", table[:, 0])
+    table = table[order]
     positions = checked_positions(path, "Atoms", table[:, first : first + 3]) - lower
     with_images = table.shape[1] == width + 3
     if with_images:
@@ -76,7 +74,7 @@ def iterate_data(path: Path, dimension: int | None = None) -> Iterator[Frame]:
         types=checked_types(path, "Atoms", numbers.astype(np.int64), size, first=1),
         box=sides[:kept],
         absolute=with_images,
-        ids=table[:, 0].astype(np.int64),
+        ids=ids,
     )
 
 

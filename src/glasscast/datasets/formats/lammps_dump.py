@@ -23,6 +23,7 @@ from glasscast.datasets.formats.checks import (
     checked_positions,
     checked_types,
     choose_dimension,
+    sort_by_ids,
     species_from_names,
 )
 from glasscast.datasets.formats.format import Format
@@ -41,6 +42,8 @@ _COORDINATES = {
 _IMAGES = ("ix", "iy", "iz")
 _VELOCITIES = ("vx", "vy", "vz")
 _LONGEST_NAME = "U32"
+#: Boxes of two-dimensional systems are hardly deeper than a particle.
+_DEEPEST_FLAT = 2.0
 
 
 @dataclass
@@ -128,6 +131,8 @@ def _read_frame(
     if len(lines) < header.size:
         raise InputError(path, f"is truncated: {where} has {len(lines)} of {header.size} particles")
     axes, scaled, absolute = _choose_columns(path, columns)
+    if len(axes) == 2 and dimension != 2:
+        _refuse_missing_axis(path, columns, float(header.sides[2]))
     images = _IMAGES[: len(axes)]
     with_images = not absolute and set(images) <= set(columns)
     with_velocities = set(_VELOCITIES[: len(axes)]) <= set(columns)
@@ -137,7 +142,7 @@ def _read_frame(
         *(_VELOCITIES[: len(axes)] if with_velocities else ()),
     )
     table = _numbers(path, lines, columns, wanted, where)
-    order = np.argsort(table[:, 0], kind="stable")
+    order, ids = sort_by_ids(path, where, table[:, 0])
     table = table[order]
     width = len(axes)
     stored, sides = table[:, 1 : 1 + width], header.sides[:width]
@@ -152,20 +157,11 @@ def _read_frame(
         types=_species(path, lines, columns, where)[order],
         box=header.sides[:kept],
         absolute=absolute or with_images,
-        ids=_identifiers(path, table[:, 0], where),
+        ids=ids,
         velocities=velocities,
         step=header.step,
         time=header.time,
     )
-
-
-def _identifiers(path: Path, numbers: FloatArray, where: str) -> NDArray[np.int64]:
-    """Ascending numbers as ids."""
-    if not np.array_equal(numbers, np.round(numbers)):
-        raise InputError(path, f"{where}: 'id' must hold integers")
-    if np.any(np.diff(numbers) == 0):
-        raise InputError(path, f"{where}: two particles have the same 'id'")
-    return numbers.astype(np.int64)
 
 
 def _choose_columns(path: Path, columns: list[str]) -> tuple[tuple[str, ...], bool, bool]:
@@ -180,6 +176,24 @@ def _choose_columns(path: Path, columns: list[str]) -> tuple[tuple[str, ...], bo
     raise InputError(
         path, f"has no coordinates among {' '.join(columns)}", "dump with 'id type xu yu zu'"
     )
+
+
+def _refuse_missing_axis(path: Path, columns: list[str], depth: float) -> None:
+    """Refuse two coordinates of a system that is not flat: z was forgotten, or is of another kind.
+
+    Raises
+    ------
+    InputError : if there is some z column, or the box is deeper than a flat one.
+    """
+    third = sorted({axes[2] for axes in _COORDINATES} & set(columns))
+    if third or depth > _DEEPEST_FLAT:
+        seen = f"the column '{third[0]}' is of another kind" if third else f"Lz is {depth:g}"
+        raise InputError(
+            path,
+            f"has x and y but not the z that belongs to them, and {seen}",
+            "dump with 'id type xu yu zu', or say that it is two-dimensional",
+            "dimension",
+        )
 
 
 def _numbers(

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glasscast.datasets.formats.checks import assemble
+from glasscast.datasets.formats.checks import assemble, refuse_other_particles
 from glasscast.datasets.formats.format import Format, FrameReader, ReadOptions
 from glasscast.datasets.formats.listing import list_files, natural_key, split_of
 from glasscast.datasets.frames import Ensemble, Frame, RunFrame
@@ -200,6 +200,7 @@ class _FrameStream:
                 f"has a frame of (N, d) = {frame.positions.shape}, the initial configuration has "
                 f"{parent.positions.shape}",
             )
+        refuse_other_particles(path, frame, parent)
         if not np.array_equal(frame.types, parent.types):
             particle = int(np.argmax(frame.types != parent.types))
             raise InputError(path, f"particle {particle} has another type than initially")

@@ -4,8 +4,9 @@
 default ``species:S:1:pos:R:3``. Positions are taken from the column ``unwrapped`` where there is
 one, else from ``pos``, shifted by ``image`` (whole box sides) where that exists. ``pos`` alone
 is taken as written: XYZ does not tell whether it is folded, so a folded trajectory needs
-``wrapped``. The clock is ``time=`` or ``step=``; species are letters A, B or numbers. The system
-is two-dimensional if all particles share one z, or if the caller says so.
+``wrapped``. Rows are sorted by the column ``id`` where there is one. The clock is ``time=`` or
+``step=``; species are letters A, B or numbers, of a column ``type`` where ``species`` is X. The
+system is two-dimensional if all particles share one z, or if the caller says so.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from glasscast.datasets.formats.checks import (
     checked_box,
     checked_positions,
     choose_dimension,
+    sort_by_ids,
     species_from_names,
 )
 from glasscast.datasets.formats.format import Format, Head
@@ -32,6 +34,8 @@ from glasscast.liquid.box import FloatArray
 
 _PAIR = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(\S+))""")
 _SPECIES = ("species", "type", "types")
+#: Names that tell the species: letters A, B, ... or numbers.
+_NAMED = re.compile(r"[A-Z]|[0-9]+", re.ASCII)
 _LONGEST_NAME = "U32"
 
 
@@ -91,9 +95,6 @@ def _read_frame(
     pairs = parse_comment(comment)
     where = f"frame {number}"
     columns = _read_properties(path, pairs.get("properties", "species:S:1:pos:R:3"))
-    species = next((key for key in _SPECIES if key in columns), None)
-    if species is None:
-        raise InputError(path, f"{where} has no column 'species'")
     key = "unwrapped" if "unwrapped" in columns else "pos"
     if key not in columns or len(columns[key]) not in (2, 3):
         raise InputError(path, f"{where} has no column 'pos' with 2 or 3 numbers")
@@ -107,15 +108,55 @@ def _read_frame(
         positions = apply_images(positions, images, sides[:width])
     positions = checked_positions(path, f"positions of {where}", positions)
     kept = choose_dimension(path, positions, dimension) if width == 3 else 2
+    _refuse_open_faces(path, pairs, kept)
     time, step = _read_clock(path, pairs)
+    order, ids = slice(None), None
+    if "id" in columns:
+        order, ids = sort_by_ids(path, where, _numbers(path, lines, columns["id"], where)[:, 0])
     return Frame(
-        positions=positions[:, :kept],
-        types=species_from_names(path, _names(lines, columns[species][0])),
+        positions=positions[order, :kept],
+        types=_species(path, lines, columns, where)[order],
         box=checked_box(path, sides[:kept], kept),
         absolute=True,
+        ids=ids,
         step=step,
         time=time,
     )
+
+
+def _species(
+    path: Path, lines: list[str], columns: dict[str, list[int]], where: str
+) -> NDArray[np.int8]:
+    """Species of the first column that tells it: X stands for a type that is no element."""
+    found = [key for key in _SPECIES if key in columns]
+    if not found:
+        raise InputError(path, f"{where} has no column 'species'")
+    for key in found:
+        names = _names(lines, columns[key][0])
+        if np.all(names == "X"):
+            continue
+        if key != found[-1] and not all(_NAMED.fullmatch(name) for name in np.unique(names)):
+            continue
+        return species_from_names(path, names)
+    raise InputError(
+        path, f"{where}: all particles are of the species X", "name them A, B or by numbers"
+    )
+
+
+def _refuse_open_faces(path: Path, pairs: dict[str, str], dimension: int) -> None:
+    """Refuse ``pbc`` that is false along one of the axes.
+
+    Raises
+    ------
+    InputError : for a box that is not periodic.
+    """
+    flags = pairs.get("pbc", "").lower().split()
+    if any(flag in ("f", "false", "0") for flag in flags[:dimension]):
+        raise InputError(
+            path,
+            f"has a box that is not periodic (pbc={' '.join(flags)})",
+            "run it in a periodic one",
+        )
 
 
 def _read_properties(path: Path, text: str) -> dict[str, list[int]]:

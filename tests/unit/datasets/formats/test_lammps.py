@@ -199,7 +199,7 @@ def test_data_without_a_hint_are_atomic(tmp_path, liquid):
         ("30 atoms", "thirty atoms", "damaged header line"),
         ("30 atoms", "31 atoms", "section 'Atoms'|30 of 31"),
         ("ylo yhi", "", "lacks the number of atoms or the box"),
-        ("\n1 1 ", "\n2 1 ", "same id"),
+        ("\n1 1 ", "\n2 1 ", "the same 'id'"),
         ("\n1 1 ", "\n1 0 ", "count species from 1"),
     ],
 )
