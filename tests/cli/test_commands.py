@@ -3,6 +3,7 @@
 import base64
 import csv
 import json
+import shutil
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.ownership import visible
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.models.registry import load_model
 from glasscast.simulation.equilibrium_positions import completed
@@ -49,7 +51,7 @@ def test_import_train_predict_evaluate_info(done, tmp_path):
     assert "1 forecasts" in done("predict", frame, "-m", run, "-o", out)
     assert "propensity_t0p13" in (out / "N400T0.44_2.xyz").read_text().splitlines()[1]
     assert "noise ceiling" in done("evaluate", data, "-m", run, "-o", tmp_path / "scores")
-    assert {file.name for file in (tmp_path / "scores").iterdir()} == {
+    assert {file.name for file in visible(tmp_path / "scores")} == {
         "scores.json", "scores.csv", "scores.md", "smoothness.json", "smoothness.csv",
     }  # fmt: skip
 
@@ -81,10 +83,37 @@ def test_every_forecast_file_holds_a_column_per_time(done, tmp_path, trained):
 
 def test_a_dataset_is_forecast_beside_its_truth(done, tmp_path, liquid, trained):
     done("predict", liquid, "-m", trained, "-o", tmp_path, "--format", "npz", "--no-report")
-    assert sorted(file.name for file in tmp_path.iterdir()) == [f"ka-0{k}.npz" for k in range(1, 5)]
+    assert [file.name for file in visible(tmp_path)] == [f"ka-0{k}.npz" for k in range(1, 5)]
     with np.load(tmp_path / "ka-04.npz") as arrays:
         truth = Dataset.open(liquid)[3].propensity
         np.testing.assert_array_equal(arrays["true_" + COLUMNS[1]], truth[1])
+
+
+def test_forecasts_of_equal_names_are_told_apart_and_all_written(done, tmp_path, liquid, trained):
+    here, there = (shutil.copytree(liquid, tmp_path / k / "data") for k in ("here", "there"))
+    out = tmp_path / "f"
+    call = ("predict", here, there, "-m", trained, "-o", out, "--format", "npz", "--no-report")
+    assert "8 forecasts" in done(*call)
+    wanted = {f"{k}__data__ka-0{n}.npz" for k in ("here", "there") for n in range(1, 5)}
+    assert {file.name for file in visible(out)} == wanted
+    assert "8 forecasts" in done(*call)  # its own folder, the same work
+    assert {file.name for file in visible(out)} == wanted
+
+
+def test_forecasts_replace_no_snapshot_and_no_other_forecasts(
+    done, refused, tmp_path, liquid, trained
+):
+    data = tmp_path / "d"
+    data.mkdir()
+    path, other = snapshot(data / "x.npz"), snapshot(tmp_path / "y.npz")
+    before = path.read_bytes()
+    call = ("predict", "-m", trained, "--format", "npz", "--no-report")
+    refused(*call, path, "-o", data, says=["holds 'x.npz', which this command did not make"])
+    assert path.read_bytes() == before
+    refused(*call, path, path, "-o", tmp_path / "f", says=["several snapshots are named 'x'"])
+    done(*call, path, "-o", tmp_path / "f")
+    refused(*call, other, "-o", tmp_path / "f", says=["for other work, snapshots"])
+    assert [file.name for file in visible(tmp_path / "f")] == ["x.npz"]
 
 
 def test_training_with_test_data_shows_its_scores(done, tmp_path, liquid):

@@ -204,14 +204,14 @@ def test_a_snapshot_unlike_the_training_is_warned_of(done, stocked, liquid, tmp_
     thin = arrays(liquid)
     thin["positions"], thin["box"] = 1.02 * thin["positions"], 1.02 * thin["box"]
     np.savez(tmp_path / "thin.npz", **thin)
-    call = ("predict", "-m", NAME, "--no-report", "-o", tmp_path / "f")
-    printed = done(*call, tmp_path / "thin.npz")
+    call = ("predict", "-m", NAME, "--no-report", "-o")
+    printed = done(*call, tmp_path / "f", tmp_path / "thin.npz")
     assert "warning: " in printed
     assert "thin.npz: density 1.131 (trained on 1.2): the forecast is an extrap" in unwrapped(
         printed
     )
-    assert "warning" not in done(*call, liquid)
-    colder = unwrapped(done(*call, tmp_path / "thin.npz", "--temperature", "0.5"))
+    assert "warning" not in done(*call, tmp_path / "g", liquid)
+    colder = unwrapped(done(*call, tmp_path / "h", tmp_path / "thin.npz", "--temperature", "0.5"))
     assert "T = 0.5 (trained on 0.64)" in colder
 
 

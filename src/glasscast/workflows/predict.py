@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import Dataset, file_stem
+from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.formats.registry import read_snapshot
 from glasscast.datasets.state_points import (
     Quantity,
@@ -38,6 +38,7 @@ from glasscast.simulation.engine import Engine
 from glasscast.simulation.equilibrium_positions import completed
 from glasscast.simulation.registry import EngineChoice, load_engine
 from glasscast.workflows.forecast import Forecast, Forecasts
+from glasscast.workflows.forecast_folder import ForecastFolder, Source, forecast_folder
 
 _DRAWN = 4  # snapshots in the figures of a report
 
@@ -76,7 +77,8 @@ def predict(
     model : fitted, its folder, that of its training, or the name of a ready model.
     snapshots : configurations, files of any readable format, dataset folders.
     out : folder for the forecasts, one file a snapshot and format, each written as soon as it is
-        made; nothing is written without it.
+        made; equal names are told apart by the folders they come from. Nothing is written
+        without it.
     formats : endings of the files: ``xyz``, ``gsd``, ``csv``, ``parquet``, ``npz``.
     joined : write all snapshots of a trajectory or dataset into one file, a frame each.
     species : names to write instead of those of the liquid, such as ``("Ni", "P")``.
@@ -97,49 +99,74 @@ def predict(
     ------
     InputError, ModelError, ShapeError : if a file or snapshot does not suit the model, by its
         dimension or species for example.
-    SettingsError : if equilibrium positions are needed of a liquid or temperature not known.
+    SettingsError : if ``out`` holds anything but these forecasts of an earlier call, two snapshots
+        cannot be told apart, or equilibrium positions are needed of a liquid or temperature not
+        known.
     """
     if report and out is None:
         raise SettingsError("a report needs a folder to be written to", "out")
     given = StatePoint.stated(liquid, temperature, density)
     fitted, moved_by = load_model(model, workspace, device), load_engine(engine)
-    forecasts: list[Forecast] = []
     sources = _sources(snapshots)
-    for source in sources:
-        name, before = source.name, len(forecasts)
-        said: set[str] = set()
-        for snapshot in track(fitted.workspace.progress, name, _opened(source, density), None):
-            try:
-                needs = examine(fitted, snapshot, given, copies > 0)
-                remarks = _say(name, needs, said)
-                whole = [complete(snapshot, needs, moved_by)]
-                if copies:
-                    state = needs.liquid, needs.temperature
-                    whole += copies_of(whole[0], copies, copy_time, moved_by, *state)
-                made = fitted.predict_mean(whole, SEPARATION * copy_time)
-            except (ModelError, ShapeError, SettingsError) as error:
-                raise (error.of(source) if isinstance(source, Path) else error) from None
-            forecast = Forecast.of(made, remarks)
-            if out is not None:
-                for suffix in () if joined else formats:
-                    path = Path(out) / f"{file_stem(snapshot.name)}.{suffix}"
-                    forecast.write(path, species)
-            forecasts.append(forecast)
-        if out is not None and joined:
-            for suffix in formats:
-                path = Path(out) / f"{file_stem(_stem(source))}.{suffix}"
-                Forecasts(forecasts[before:]).write(path, species)
-    if out is not None and report:
-        report_forecasts(Path(out), forecasts, fitted)
+
+    def forecast(folder: ForecastFolder | None) -> Iterator[Forecast]:
+        for number, source in enumerate(sources):
+            said: set[str] = set()
+            made: list[Forecast] = []
+            opened = _opened(source, density)
+            for snapshot in track(fitted.workspace.progress, source.name, opened, None):
+                try:
+                    needs = examine(fitted, snapshot, given, copies > 0)
+                    remarks = _say(source.name, needs, said)
+                    whole = [complete(snapshot, needs, moved_by)]
+                    if copies:
+                        state = needs.liquid, needs.temperature
+                        whole += copies_of(whole[0], copies, copy_time, moved_by, *state)
+                    mean = fitted.predict_mean(whole, SEPARATION * copy_time)
+                except (ModelError, ShapeError, SettingsError) as error:
+                    raise (error.of(source) if isinstance(source, Path) else error) from None
+                made.append(Forecast.of(mean, remarks))
+                if folder is not None:
+                    folder.add(number, len(made) - 1, made[-1])
+            if folder is not None:
+                folder.close(number, made)
+            yield from made
+
+    if out is None:
+        forecasts = list(forecast(None))
+    else:
+        names = [_names(source, density) for source in sources]  # read now, before any work
+        with forecast_folder(
+            Path(out),
+            model,
+            sources,
+            names,
+            formats=formats,
+            joined=joined,
+            species=species,
+            assumed={
+                "liquid": liquid,
+                "temperature": temperature,
+                "density": density,
+                "copies": [copies, copy_time] if copies else None,
+            },
+        ) as folder:
+            forecasts = list(forecast(folder))
+            if report:
+                report_forecasts(Path(out), forecasts, fitted)
     one = isinstance(snapshots, str | Path | Configuration) and len(forecasts) == 1
     return forecasts[0] if one else Forecasts(forecasts)
 
 
-def _stem(source: Path | Configuration | Dataset) -> str:
-    return source.stem if isinstance(source, Path) else source.name
+def _names(source: Source, density: float | None) -> list[str]:
+    if isinstance(source, Path) and Dataset.is_one(source):
+        return Dataset.open(source).names
+    if isinstance(source, Dataset):
+        return source.names
+    return [snapshot.name for snapshot in _opened(source, density)]
 
 
-def _sources(snapshots: Snapshots) -> list[Path | Configuration | Dataset]:
+def _sources(snapshots: Snapshots) -> list[Source]:
     if isinstance(snapshots, str):
         return [Path(snapshots)]
     if isinstance(snapshots, Path | Configuration | Dataset):
@@ -147,9 +174,7 @@ def _sources(snapshots: Snapshots) -> list[Path | Configuration | Dataset]:
     return [Path(each) if isinstance(each, str) else each for each in snapshots]
 
 
-def _opened(
-    source: Path | Configuration | Dataset, density: float | None
-) -> Sequence[Configuration]:
+def _opened(source: Source, density: float | None) -> Sequence[Configuration]:
     if isinstance(source, Path):
         return read(source, density=density)
     return [source] if isinstance(source, Configuration) else source

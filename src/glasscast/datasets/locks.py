@@ -1,0 +1,97 @@
+"""One writer a folder: a lock that ends with its process, and says who holds it.
+
+The lock is the operating system's own (``flock``), so nothing is left to clean up after a kill.
+Where a shared file system does not pass it on between machines (NFS mounted with ``nolock``,
+Lustre without ``flock``), it holds among the processes of one machine at most.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from glasscast.errors import InputError
+from glasscast.progress import log
+
+LOCK, HOLDER = ".glasscast.lock", ".glasscast.holder"
+#: How long a second writer waits, in seconds: the first may be about to end.
+_PATIENCE = 1.0
+
+
+@contextmanager
+def locked(folder: Path, command: str) -> Iterator[None]:
+    """Be the only writer of a folder, made if absent, while the block runs.
+
+    Parameters
+    ----------
+    command : shown to others that want the folder meanwhile.
+
+    Raises
+    ------
+    InputError : if the folder cannot be written, or another process writes into it, naming that.
+    """
+    made = not folder.exists()
+    with _writable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK)
+        try:
+            lock.acquire(timeout=_PATIENCE)
+        except Timeout:
+            raise InputError(
+                folder,
+                f"is being written by {_told(holder(folder))}",
+                "wait for it, or choose another folder",
+                "out",
+            ) from None
+        except NotImplementedError:
+            log.warning("%s: this file system knows no locks; let nobody else write there", folder)
+        here = {"host": socket.gethostname(), "pid": os.getpid(), "command": command}
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        (folder / HOLDER).write_text(json.dumps(here | {"since": since}), encoding="utf-8")
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / HOLDER).unlink(missing_ok=True)
+            if made and {path.name for path in folder.iterdir()} <= {LOCK}:
+                (folder / LOCK).unlink(missing_ok=True)  # refused: as if nobody had come
+                folder.rmdir()
+        lock.release()
+
+
+def holder(folder: Path) -> dict[str, Any] | None:
+    """Tell which process writes into a folder: host, pid, command, since; None if it is unknown.
+
+    What a killed process left is told, too: only the lock itself says whether it is alive.
+    """
+    with suppress(OSError, ValueError):
+        record = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
+        if isinstance(record, dict):
+            return record
+    return None
+
+
+def _told(record: dict[str, Any] | None) -> str:
+    if record is None:
+        return "another process"
+    return (
+        f"'glasscast {record.get('command')}', process {record.get('pid')} on "
+        f"{record.get('host')}, since {record.get('since')}"
+    )
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(folder, f"cannot be written ({reason})", "", "out") from None

@@ -1,0 +1,125 @@
+"""Whose a folder is: a command writes only where nothing lies, or what it made for the same work.
+
+A hidden file names the command and its work. It is written before the work, so a folder that
+cannot be written is refused before it as well.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from glasscast.datasets.files import write_json
+from glasscast.datasets.locks import HOLDER, LOCK, locked
+from glasscast.errors import InputError, SettingsError
+
+OWNER = ".glasscast.json"
+_HIDDEN = (OWNER, LOCK, HOLDER)
+
+
+@contextmanager
+def owned(
+    folder: Path,
+    command: str,
+    work: Mapping[str, Any],
+    recognised: Callable[[Path], bool] = lambda folder: False,
+) -> Iterator[None]:
+    """Write into a folder as its only writer and owner, while the block runs.
+
+    Parameters
+    ----------
+    folder : made if absent.
+    command : that writes.
+    work : what the folder is for, as JSON values; paths resolved. A folder made by the same
+        command for other work is left alone.
+    recognised : whether a folder without the hidden file was made by this command for this work,
+        as version 0.1.0 left it.
+
+    Raises
+    ------
+    SettingsError : if something else lies there; nothing is changed then.
+    InputError : if it cannot be written, or another process writes into it.
+    """
+    record = json.loads(json.dumps({"command": command, "work": dict(work)}, default=str))
+    _check(folder, record, recognised)  # before a lock is put into somebody's folder
+    with locked(folder, command):
+        _check(folder, record, recognised)  # once more: another may have come in between
+        write_json(folder / OWNER, record)
+        try:
+            yield
+        finally:
+            if not visible(folder):  # refused, or failed, before anything was made
+                (folder / OWNER).unlink(missing_ok=True)
+
+
+def disown(folder: Path) -> None:
+    """Take back what :func:`owned` put into a folder; an empty one goes, others stay."""
+    if folder.is_dir():
+        for name in _HIDDEN:
+            (folder / name).unlink(missing_ok=True)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def owner(folder: Path) -> dict[str, Any] | None:
+    """Read which command made a folder, for which work; None where nothing tells.
+
+    Raises
+    ------
+    InputError : if the hidden file is damaged.
+    """
+    path = folder / OWNER
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"is not readable ({error})") from None
+    if not isinstance(record, dict) or not isinstance(record.get("work"), dict):
+        raise InputError(path, "does not say what the folder is for", "choose another folder")
+    return record
+
+
+def visible(folder: Path) -> list[Path]:
+    """Return what lies in a folder, sorted, but for locks, ownership and halves of writes."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.name not in _HIDDEN and not path.name.endswith(".partial")
+    )
+
+
+def place_of(path: Path | str) -> str:
+    """Return a path in a form that tells it apart from others, wherever a command is called."""
+    return str(Path(path).resolve())
+
+
+def _check(folder: Path, record: Mapping[str, Any], recognised: Callable[[Path], bool]) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(folder, "cannot be written (it is a file)", "choose another", "out")
+    if not (lies := visible(folder)):
+        return
+    mend = "choose another folder, or delete it if it is of no more use"
+    found = owner(folder)
+    if found is None:
+        if not recognised(folder):
+            raise SettingsError(
+                f"{folder} holds '{lies[0].name}', which this command did not make; {mend}", "out"
+            )
+    elif found.get("command") != record["command"]:
+        raise SettingsError(
+            f"{folder} was made by 'glasscast {found.get('command')}'; {mend}", "out"
+        )
+    elif found["work"] != record["work"]:
+        before, now = found["work"], record["work"]
+        differs = next(k for k in {**before, **now} if before.get(k) != now.get(k))
+        raise SettingsError(
+            f"{folder} was made by the same command for other work, {differs} "
+            f"{before.get(differs)} instead of {now.get(differs)}; {mend}",
+            "out",
+        )
