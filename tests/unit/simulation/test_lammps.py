@@ -16,9 +16,11 @@ from glasscast.liquid.box import wrap
 from glasscast.liquid.definition import BUILT_IN, LiquidSettings
 from glasscast.simulation.engine import NPT, NVE, NVT, State
 from glasscast.simulation.equilibration import box_of, lattice
+from glasscast.simulation.equilibrium_positions import find_inherent
 from glasscast.simulation.lammps import library
 from glasscast.simulation.lammps.engine import Lammps
 from glasscast.simulation.lammps.settings import LammpsSettings
+from glasscast.simulation.settings import InherentSettings
 from tests.engine_contract import shaken
 from tests.liquids import lennard_jones_rows, soft_liquids, tabulated
 
@@ -72,6 +74,16 @@ def test_lammps_and_numpy_agree_on_tables(spacing):
     """Where the pieces between 500 rows meet, the splines of LAMMPS round off their jerk."""
     liquid = tabulated(lennard_jones_rows(500, spacing), density=0.6)
     assert_as_in_numpy(*shaken_of(liquid), force=1e-9, energy=1e-10)
+
+
+@pytest.mark.lammps
+@pytest.mark.parametrize("name", [*soft_liquids(), "table"])
+def test_a_minimum_of_lammps_is_one_by_our_own_forces(name):
+    table = tabulated(lennard_jones_rows(500), density=0.6)
+    start = shaken_of((soft_liquids() | {"table": table})[name])
+    found = find_inherent(*start, InherentSettings(), LAMMPS)
+    assert found.converged
+    assert found.largest_force < 1.1e-8
 
 
 @pytest.mark.lammps
