@@ -1,6 +1,6 @@
 """Small settings of every registered model, what to ask it with, and what it does not promise.
 
-A model that has no case here is asked all the same, with its default settings and without excuse.
+A model that has no case here is asked all the same, in few epochs and without excuse.
 """
 
 from dataclasses import dataclass, field
@@ -74,7 +74,18 @@ CASES = {
     "eignn-cage": Case("eignn-cage", {"hidden": 8, **TENSORS}),
     "se3-gnn": Case("se3-gnn", {"channels": 3, "radial_cutoff": 1.4, **TENSORS}),
 }
-CASES |= {name: Case(name) for name in REGISTRY if name not in {c.name for c in CASES.values()}}
+
+
+def is_network(name: str) -> bool:
+    """Whether a model is trained by the one loop."""
+    return "training" in settings_class(name).model_fields
+
+
+CASES |= {
+    name: Case(name, {"training": TRAINING} if is_network(name) else {})
+    for name in REGISTRY
+    if name not in {case.name for case in CASES.values()}
+}
 
 _TAUGHT = "learned from random symmetries of the box at each step, as far as they go"
 _VOXELS = "holds where both have the same voxels: tests/unit/models/test_cnn.py"
@@ -103,11 +114,6 @@ def asked(contract: str, networks_only: bool = False) -> list[Any]:
         and (is_network(case.name) or not networks_only)
         for dimension in model_class(case.name).dimensions
     ]
-
-
-def is_network(name: str) -> bool:
-    """Whether a model is trained by the one loop."""
-    return "training" in settings_class(name).model_fields
 
 
 def unfitted(label: str, workspace: Workspace | None = None, **changes: Any) -> Model:

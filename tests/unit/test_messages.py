@@ -60,8 +60,11 @@ def inside(
     """Settings within the value of a key: where they stand in it, their class, what names it."""
     arguments = [a for a in get_args(annotation) if a is not ...]
     origin = getattr(annotation, "__origin__", None)
-    if any(isinstance(a, Choice) for a in (*metadata, *getattr(annotation, "__metadata__", ()))):
-        yield [], settings_class("lr"), {"name": "lr"}
+    marks = (*metadata, *getattr(annotation, "__metadata__", ()))
+    choice = next((mark for mark in marks if isinstance(mark, Choice)), None)
+    if choice is not None:
+        name = choice.default or "lr"
+        yield [], choice.of(name), {"name": name}
     elif isinstance(annotation, type) and issubclass(annotation, Settings):
         form = annotation.model_fields.get("form")
         yield [], annotation, {"form": form.default} if form else {}
