@@ -33,7 +33,7 @@ def import_weights(
     """Turn published network weights into a model that predicts."""
     import glasscast
 
-    glasscast.import_weights(weights, time).save(out)
+    glasscast.import_weights(weights, time, out=out)
     console.print(f"model in {out}", highlight=False)
 
 

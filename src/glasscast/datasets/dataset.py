@@ -76,6 +76,12 @@ def _is_configuration_file(path: Path) -> bool:
         return False
 
 
+def is_unfinished(folder: Path) -> bool:
+    """Whether a folder holds nothing but configurations that wait for their ``dataset.json``."""
+    visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    return all(path.suffix == ".npz" and _is_configuration_file(path) for path in visible)
+
+
 def _entry(folder: Path, record: Mapping[str, Any]) -> Entry:
     """Read an entry of ``dataset.json``; while its file is being replaced there are two versions.
 

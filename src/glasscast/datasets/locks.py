@@ -7,6 +7,7 @@ Lustre without ``flock``), it holds among the processes of one machine at most.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -24,56 +25,65 @@ from glasscast.progress import log
 LOCK, HOLDER = ".glasscast.lock", ".glasscast.holder"
 #: How long a second writer waits, in seconds: the first may be about to end.
 _PATIENCE = 1.0
+_UNABLE = (
+    errno.ENOLCK,
+    errno.EOPNOTSUPP,
+    errno.ENOSYS,
+)  # the file system's, not the folder's fault
 
 
 @contextmanager
-def locked(folder: Path, command: str) -> Iterator[None]:
+def locked(folder: Path, command: str, share: str = "") -> Iterator[None]:
     """Be the only writer of a folder, made if absent, while the block runs.
 
     Parameters
     ----------
     command : shown to others that want the folder meanwhile.
+    share : the block is the only writer of this share; each is locked by itself.
 
     Raises
     ------
     InputError : if the folder cannot be written, or another process writes into it, naming that.
     """
     made = not folder.exists()
+    lock_path, told = folder / f"{LOCK}{share}", folder / f"{HOLDER}{share}"
     with _writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK)
+        lock = FileLock(lock_path)
         try:
             lock.acquire(timeout=_PATIENCE)
         except Timeout:
             raise InputError(
                 folder,
-                f"is being written by {_told(holder(folder))}",
+                f"is being written by {_told(holder(folder, share))}",
                 "wait for it, or choose another folder",
                 "out",
             ) from None
-        except NotImplementedError:
+        except OSError as error:
+            if error.errno not in _UNABLE:
+                raise
             log.warning("%s: this file system knows no locks; let nobody else write there", folder)
         here = {"host": socket.gethostname(), "pid": os.getpid(), "command": command}
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        (folder / HOLDER).write_text(json.dumps(here | {"since": since}), encoding="utf-8")
+        told.write_text(json.dumps(here | {"since": since}), encoding="utf-8")
     try:
         yield
     finally:
         with suppress(OSError):
-            (folder / HOLDER).unlink(missing_ok=True)
-            if made and {path.name for path in folder.iterdir()} <= {LOCK}:
-                (folder / LOCK).unlink(missing_ok=True)  # refused: as if nobody had come
+            told.unlink(missing_ok=True)
+            if made and {path.name for path in folder.iterdir()} <= {lock_path.name}:
+                lock_path.unlink(missing_ok=True)  # refused: as if nobody had come
                 folder.rmdir()
         lock.release()
 
 
-def holder(folder: Path) -> dict[str, Any] | None:
+def holder(folder: Path, share: str = "") -> dict[str, Any] | None:
     """Tell which process writes into a folder: host, pid, command, since; None if it is unknown.
 
     What a killed process left is told, too: only the lock itself says whether it is alive.
     """
     with suppress(OSError, ValueError):
-        record = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
+        record = json.loads((folder / f"{HOLDER}{share}").read_text(encoding="utf-8"))
         if isinstance(record, dict):
             return record
     return None

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from glasscast.datasets.files import write_json
-from glasscast.datasets.locks import HOLDER, LOCK, locked
+from glasscast.datasets.locks import locked
 from glasscast.errors import InputError, SettingsError
 
 OWNER = ".glasscast.json"
-_HIDDEN = (OWNER, LOCK, HOLDER)
+_OURS = ".glasscast."  # the names of ownership and locks begin so
 
 
 @contextmanager
@@ -26,6 +26,7 @@ def owned(
     command: str,
     work: Mapping[str, Any],
     recognised: Callable[[Path], bool] = lambda folder: False,
+    share: str = "",
 ) -> Iterator[None]:
     """Write into a folder as its only writer and owner, while the block runs.
 
@@ -37,6 +38,7 @@ def owned(
         command for other work is left alone.
     recognised : whether a folder without the hidden file was made by this command for this work,
         as version 0.1.0 left it.
+    share : of work that several processes share; each has a lock of its own.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def owned(
     """
     record = json.loads(json.dumps({"command": command, "work": dict(work)}, default=str))
     _check(folder, record, recognised)  # before a lock is put into somebody's folder
-    with locked(folder, command):
+    with locked(folder, command, share):
         _check(folder, record, recognised)  # once more: another may have come in between
         write_json(folder / OWNER, record)
         try:
@@ -58,8 +60,8 @@ def owned(
 def disown(folder: Path) -> None:
     """Take back what :func:`owned` put into a folder; an empty one goes, others stay."""
     if folder.is_dir():
-        for name in _HIDDEN:
-            (folder / name).unlink(missing_ok=True)
+        for path in folder.glob(f"{_OURS}*"):
+            path.unlink(missing_ok=True)
         if not any(folder.iterdir()):
             folder.rmdir()
 
@@ -88,7 +90,7 @@ def visible(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.name not in _HIDDEN and not path.name.endswith(".partial")
+        if not path.name.startswith(_OURS) and not path.name.endswith(".partial")
     )
 
 

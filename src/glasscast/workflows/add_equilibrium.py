@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
-from glasscast.datasets.dataset import Dataset, Entry
+from glasscast.datasets.dataset import Dataset, Entry, locate
 from glasscast.datasets.files import remove_partials
 from glasscast.datasets.kept import is_kept, keep, read_kept
+from glasscast.datasets.locks import locked
+from glasscast.datasets.ownership import disown, owned, visible
 from glasscast.datasets.state_points import StatePoint
 from glasscast.datasets.writer import replace_configurations, settle_replacement
 from glasscast.errors import SettingsError
@@ -57,23 +58,49 @@ def add_equilibrium(
     ------
     InputError : if the folder is no dataset, or a snapshot does not suit the liquid.
     SettingsError : if liquid or temperature are unknown or contradict the metadata, or the engine
-        cannot find them.
+        cannot find them, or if something else lies in the folder for the results.
     SimulationError : if configurations still fail after the retries; the others are kept.
     """
     if inherent is None and cage is None:
         raise SettingsError("nothing to add: ask for the inherent structures, the cages, or both")
-    settle_replacement(folder)
-    dataset = Dataset.open(folder)
-    given = StatePoint.stated(liquid, temperature)
-    plan = EquilibriumPlan.make(
-        dataset.name, dataset.shared, given, inherent, cage, load_engine(engine), seed
-    )
+    Dataset.open(folder)
+    folder = locate(folder)
+    with locked(folder, "equilibrium"):
+        settle_replacement(folder)
+        dataset = Dataset.open(folder)
+        given = StatePoint.stated(liquid, temperature)
+        plan = EquilibriumPlan.make(
+            dataset.name, dataset.shared, given, inherent, cage, load_engine(engine), seed
+        )
+        with owned(folder / RESULTS, "equilibrium", {}, lambda made: _ours(made, dataset)):
+            dataset = _add(folder, dataset, plan, scheduler or Scheduler(), progress)
+        disown(folder / RESULTS)
+        return dataset
+
+
+def _ours(results: Path, dataset: Dataset) -> bool:
+    """Whether a folder holds nothing but results for this dataset."""
+    known = {
+        _result_path(results, entry, field).name
+        for entry in dataset.entries
+        for field in ("inherent", "cage")
+    }
+    return {path.name for path in visible(results)} <= known
+
+
+def _add(
+    folder: Path,
+    dataset: Dataset,
+    plan: EquilibriumPlan,
+    scheduler: Scheduler,
+    progress: Progress | None,
+) -> Dataset:
+    """Find what is missing, then replace the configurations."""
     wanted = {entry: prints for entry in dataset.entries if (prints := _wanted(entry, plan))}
     results = folder / RESULTS
     if results.is_dir():
         remove_partials(results)
     todo = [entry for entry in wanted if _missing(results, entry, wanted[entry])]
-    scheduler = scheduler or Scheduler()
     if todo and scheduler.here:
         plan.check()
     finish(
@@ -86,7 +113,9 @@ def add_equilibrium(
     )
     if wanted:
         dataset = replace_configurations(folder, _merged(results, wanted))
-    shutil.rmtree(results, ignore_errors=True)
+    for entry, prints in wanted.items():
+        for field in prints:
+            _result_path(results, entry, field).unlink(missing_ok=True)
     return dataset
 
 

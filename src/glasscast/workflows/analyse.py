@@ -9,6 +9,7 @@ from pathlib import Path
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import write_json
+from glasscast.datasets.ownership import owned
 from glasscast.evaluation.analysis import Analysis, analyse_configurations
 from glasscast.progress import track
 from glasscast.report.analysis_sections import (
@@ -39,14 +40,24 @@ def analyse(
     Returns
     -------
     The numbers.
+
+    Raises
+    ------
+    SettingsError : if something else than an earlier analysis of it lies in ``out``.
     """
     dataset = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     workspace = workspace or Workspace()
-    configurations = track(workspace.progress, "analyse", dataset, len(dataset))
-    found = analyse_configurations(configurations, len(dataset), dataset.times)
-    if out is not None:
+    if out is None:
+        return _analyse(dataset, workspace)
+    with owned(Path(out), "analyse", {"dataset": dataset.name}):
+        found = _analyse(dataset, workspace)
         _write(found, dataset, Path(out))
-    return found
+        return found
+
+
+def _analyse(dataset: Dataset, workspace: Workspace) -> Analysis:
+    configurations = track(workspace.progress, "analyse", dataset, len(dataset))
+    return analyse_configurations(configurations, len(dataset), dataset.times)
 
 
 def _write(found: Analysis, dataset: Dataset, out: Path) -> None:

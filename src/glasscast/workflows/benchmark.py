@@ -95,7 +95,7 @@ def benchmark(
     settings = resolved(BenchmarkExperiment, experiment, overrides)
     if not title:
         title = Path(experiment).stem if isinstance(experiment, Path | str) else "benchmark"
-    with place(out) as folder:
+    with place(out, "benchmark") as folder:
         result = _benchmark(settings, folder, workspace or Workspace())
         if report and out is not None:
             report_benchmark(folder, settings, result, title=title, command=command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.ownership import owned, place_of
 from glasscast.datasets.state_points import StatePoint
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
@@ -40,16 +41,23 @@ def evaluate(
     split : only this one of the dataset's.
     out : folder for ``scores.json``, ``.csv``, ``.md`` and ``smoothness.json``, ``.csv``; nothing
         is written without it.
+
+    Raises
+    ------
+    SettingsError : if something else than an earlier evaluation of the same lies in ``out``.
     """
     data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     data = data if split is None else data.split(split)
-    table, smoothness = score(load_model(model, workspace, device), data)
-    if out is not None:
-        out = Path(out)
+    fitted = load_model(model, workspace, device)
+    if out is None:
+        return score(fitted, data)[0]
+    out, by = Path(out), fitted.name if isinstance(model, Model) else place_of(model)
+    with owned(out, "evaluate", {"model": by, "dataset": data.name, "split": split}):
+        table, smoothness = score(fitted, data)
         for suffix in ("json", "csv", "md"):
             table.write(out / f"scores.{suffix}")
         write_smoothness(out, smoothness)
-    return table
+        return table
 
 
 def score(model: Model, test: Dataset) -> tuple[ScoreTable, list[SmoothnessScore]]:

@@ -15,6 +15,8 @@ from pydantic import BaseModel
 
 from glasscast.datasets.files import remove_partials, write_atomically, write_json
 from glasscast.datasets.identity import Identity
+from glasscast.datasets.locks import locked
+from glasscast.datasets.ownership import visible
 from glasscast.errors import InputError, SettingsError
 from glasscast.models.identity import files_of
 from glasscast.models.settings import ModelSettings
@@ -25,10 +27,16 @@ EXPERIMENT, OUTCOME, LOG = "experiment.yaml", "run.json", "run.log"
 
 
 @contextmanager
-def place(out: Path | str | None) -> Iterator[Path]:
-    """Give the folder asked for; without one, one that is gone at the end."""
+def place(out: Path | str | None, command: str) -> Iterator[Path]:
+    """Give the folder asked for, to one writer; without one, one that is gone at the end.
+
+    Raises
+    ------
+    InputError : if the folder cannot be written, or another process does so.
+    """
     if out is not None:
-        yield Path(out)
+        with locked(Path(out), command):
+            yield Path(out)
         return
     with TemporaryDirectory(prefix="glasscast-") as folder:
         yield Path(folder)
@@ -59,8 +67,8 @@ class ExperimentFolder:
 
     Raises
     ------
-    SettingsError : if the folder holds another experiment, or one finished from other inputs,
-        naming what differs.
+    SettingsError : if the folder holds anything but this experiment, or one finished from other
+        inputs, naming what differs.
     InputError : if the record of a finished one is damaged.
     """
 
@@ -71,12 +79,12 @@ class ExperimentFolder:
         resolved = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
         path = folder / EXPERIMENT
         kept = path.read_text(encoding="utf-8") if path.exists() else None
-        begun = folder.is_dir() and any(other != path for other in folder.iterdir())
-        if kept not in (None, resolved) and begun:
-            raise SettingsError(
-                f"{folder} holds another experiment; choose another folder or delete it",
-                "out",
+        others = [p for p in visible(folder) if p != path] if folder.is_dir() else []
+        if kept != resolved and others:
+            what = (
+                "another experiment" if kept else f"'{others[0].name}', which is of no experiment"
             )
+            raise SettingsError(f"{folder} holds {what}; choose another folder or delete it", "out")
         if identity is not None and self.finished:
             self._refuse_other_inputs(identity)
         if folder.is_dir():

@@ -12,6 +12,7 @@ import numpy as np
 from glasscast.config import read
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import write_atomically
+from glasscast.datasets.ownership import owned, place_of
 from glasscast.datasets.state_points import StatePoint, merged
 from glasscast.errors import InputError
 from glasscast.evaluation.score_table import read_scores
@@ -59,6 +60,7 @@ def export(
     ------
     InputError : if it is not finished, is none of ``glasscast train``, or has no scores; if
         its records do not tell the state point and its data cannot be read any more.
+    SettingsError : if something else than an earlier export of it lies in ``out``.
     """
     source = training / MODEL
     if not (source / RECORD).is_file():
@@ -85,9 +87,10 @@ def export(
             "notes": list(notes),
         },
     }
-    write_atomically(out / CARD, card_text(out.resolve().name, record).encode())
-    write_model(out, record, weights)
-    load_model(out)
+    with owned(out, "export", {"training": place_of(training)}):
+        write_atomically(out / CARD, card_text(out.resolve().name, record).encode())
+        write_model(out, record, weights)
+        load_model(out)
     return record
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from glasscast.config import checked
-from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.dataset import Dataset, is_unfinished
 from glasscast.datasets.files import sha256, sha256_of_file
 from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.registry import read_ensembles
 from glasscast.datasets.frames import Ensemble
+from glasscast.datasets.ownership import owned, place_of
 from glasscast.datasets.state_points import StatePoint, resolve
 from glasscast.datasets.targets import reduce_ensemble
 from glasscast.datasets.writer import DatasetWriter
@@ -58,7 +59,8 @@ def import_data(
     ------
     InputError : naming the first file that cannot be used or that says another liquid or
         temperature.
-    SettingsError : for an unknown liquid or an impossible temperature.
+    SettingsError : for an unknown liquid or an impossible temperature, or if something else than
+        an earlier import of the same source lies in ``out``.
     """
     source, out = Path(source), Path(out)
     stated = StatePoint.stated(liquid, temperature)
@@ -66,11 +68,23 @@ def import_data(
         options = checked(ReadOptions, options or {})
     identity = options.model_dump(exclude_unset=True) | _identity(stated)
     workspace = workspace or Workspace()
-    writer = DatasetWriter(out, name)
+    with owned(out, "import", {"source": place_of(source)}, is_unfinished):
+        ensembles = read_ensembles(source, format_name, options)
+        tracked = track(workspace.progress, f"import {source.name}", ensembles, None)
+        return _write(DatasetWriter(out, name), tracked, stated, identity, workspace)
+
+
+def _write(
+    writer: DatasetWriter,
+    ensembles: Iterable[Ensemble],
+    stated: StatePoint,
+    identity: Mapping[str, Any],
+    workspace: Workspace,
+) -> Dataset:
+    """Reduce and write each ensemble that is not there yet, then the manifest."""
     splits: dict[str, list[str]] = {}
     nominal: FloatArray | None = None
-    ensembles = read_ensembles(source, format_name, options)
-    for read in track(workspace.progress, f"import {source.name}", ensembles, None):
+    for read in ensembles:
         ensemble = _completed(read, stated)
         if "split" in ensemble.metadata:
             splits.setdefault(str(ensemble.metadata["split"]), []).append(ensemble.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from glasscast.datasets.files import sha256_of_file
+from glasscast.datasets.ownership import owned, place_of
 from glasscast.errors import SettingsError
 from glasscast.models.botan.model import Botan, NodeTargeting
 from glasscast.models.botan.published import is_deepmind
@@ -16,7 +17,11 @@ from glasscast.runtime import Workspace
 
 
 def import_weights(
-    path: Path, time: float | None = None, workspace: Workspace | None = None
+    path: Path,
+    time: float | None = None,
+    workspace: Workspace | None = None,
+    *,
+    out: Path | str | None = None,
 ) -> DeepModel:
     """Read published weights as a model that predicts.
 
@@ -27,6 +32,7 @@ def import_weights(
     time : at which the weights of the first two forecast; the files do not say. BOTAN's
         edge-pretrained ones were trained at t = 13, their node output is untrained. The ten
         times of EIGNN are known.
+    out : folder for the model; nothing is written without it.
 
     Returns
     -------
@@ -36,8 +42,18 @@ def import_weights(
     Raises
     ------
     InputError : if the file is none of them, is damaged, or holds Python objects.
-    SettingsError : if the time is needed and absent, or given and known.
+    SettingsError : if the time is needed and absent, or given and known, or if something else
+        than an earlier import of the same lies in ``out``.
     """
+    if out is None:
+        return _read(path, time, workspace)
+    with owned(Path(out), "import-weights", {"weights": place_of(path), "time": time}):
+        model = _read(path, time, workspace)
+        model.save(Path(out))
+        return model
+
+
+def _read(path: Path, time: float | None, workspace: Workspace | None) -> DeepModel:
     raw = read_foreign(path)
     model: DeepModel
     if is_eignn(raw):

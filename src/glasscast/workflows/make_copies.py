@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from glasscast.datasets.configuration import Configuration
@@ -10,6 +9,7 @@ from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.dataset import Dataset, Entry, qualified
 from glasscast.datasets.files import remove_partials
 from glasscast.datasets.kept import is_kept, keep, read_kept
+from glasscast.datasets.ownership import disown, owned, place_of
 from glasscast.datasets.state_points import StatePoint
 from glasscast.datasets.writer import SHARED_METADATA, DatasetWriter
 from glasscast.errors import SettingsError
@@ -61,7 +61,8 @@ def make_copies(
     Raises
     ------
     InputError : if a folder is no dataset, or a snapshot does not suit the liquid.
-    SettingsError : if liquid or temperature are unknown, or no label is late enough.
+    SettingsError : if liquid or temperature are unknown, no label is late enough, or something
+        else than an earlier call for the same copies lies in ``out``.
     SimulationError : if runs still fail after the retries; the others are kept.
     """
     dataset = Dataset.open(source)
@@ -79,6 +80,29 @@ def make_copies(
             "later; shorten their time",
             "time",
         )
+    work = {"source": place_of(source), "time": time, "seed": seed}
+    with owned(out, "thermal-copies", work, _unfinished):
+        return _make(dataset, out, plan, copies, late, scheduler or Scheduler(), progress)
+
+
+def _unfinished(out: Path) -> bool:
+    """Whether copies are being made here, by a version that did not say for which work."""
+    made = [path for path in out.iterdir() if not path.name.startswith(".")]
+    return (out / RESULTS).is_dir() and all(
+        path.name == RESULTS or (path.suffix == ".npz" and "-copy-" in path.stem) for path in made
+    )
+
+
+def _make(
+    dataset: Dataset,
+    out: Path,
+    plan: CopyPlan,
+    copies: int,
+    late: list[float],
+    scheduler: Scheduler,
+    progress: Progress | None,
+) -> Dataset:
+    """Make the runs that are missing, then the dataset of their ends."""
     results = out / RESULTS
     prints = {entry: plan.fingerprint(_checked(entry, plan)) for entry in dataset.entries}
     writer, before = DatasetWriter(out), DatasetWriter(out)
@@ -90,7 +114,7 @@ def make_copies(
             before.has(*_name_and_mark(entry, number, prints[entry])) for number in range(copies)
         )
 
-    todo, scheduler = [e for e in dataset.entries if not done(e)], scheduler or Scheduler()
+    todo = [e for e in dataset.entries if not done(e)]
     if todo and scheduler.here:
         plan.check()
     finish(
@@ -109,7 +133,9 @@ def make_copies(
                 parent = qualified(dataset.name, entry.parent)
                 writer.add(_copy(snapshot, name, parent, positions, plan), mark)
     result = writer.finish()
-    shutil.rmtree(results, ignore_errors=True)
+    for entry in dataset.entries:
+        _result_path(results, entry).unlink(missing_ok=True)
+    disown(results)
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from glasscast.datasets.configuration import FIELDS, Configuration
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import remove_partials
 from glasscast.datasets.kept import read_kept
+from glasscast.datasets.ownership import owned
 from glasscast.datasets.precision import compacted
 from glasscast.datasets.published import find_set
 from glasscast.datasets.writer import DatasetWriter
@@ -19,6 +21,9 @@ from glasscast.simulation.campaign.plan import RESULTS, SNAPSHOTS, Plan
 from glasscast.simulation.campaign.run import carry_out
 from glasscast.simulation.executors import Scheduler
 from glasscast.simulation.settings import SimulationSettings
+
+#: Settings that say which liquid a folder is about; another is another work.
+_STATE = ("name", "liquid", "temperature", "density", "pressure", "particles", "seed", "starts")
 
 
 def simulate(
@@ -48,16 +53,36 @@ def simulate(
     Raises
     ------
     SimulationError : if tasks still fail after the retries; the others are finished first.
-    InputError : if the folder cannot be written.
+    SettingsError : if something else than an earlier call for this state lies in ``out``.
+    InputError : if the folder cannot be written, or another process does so.
     """
     plan = Plan.make(settings, Path(out))
+    work = {"simulation": settings.model_dump(mode="json", include=set(_STATE))}
+    share = f"{shard[0]}-{shard[1]}" if shard[1] > 1 else ""
+    with owned(plan.folder, "simulate", work, lambda made: _state_of(made) == work, share):
+        return _simulate(plan, shard, scheduler or Scheduler(), progress or Silent())
+
+
+def _state_of(folder: Path) -> dict[str, Any] | None:
+    """Read for what a folder was made, from the inputs in it; None if they do not tell."""
+    try:
+        text = (folder / "inputs" / "settings.json").read_text(encoding="utf-8")
+        record = json.loads(text)
+        return {"simulation": {key: record.get(key) for key in _STATE}}
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _simulate(
+    plan: Plan, shard: tuple[int, int], scheduler: Scheduler, progress: Progress
+) -> Dataset | None:
     mine = list(plan.shard(shard))
     if shard[1] == 1:  # else another shard may be writing just now
         for folder in (SNAPSHOTS, RESULTS):
             if (plan.folder / folder).is_dir():
                 remove_partials(plan.folder / folder)
     write_inputs(plan)
-    carry_out(plan, mine, scheduler or Scheduler(), progress or Silent())
+    carry_out(plan, mine, scheduler, progress)
     if any(plan.missing(c) for c in range(plan.configurations)):
         return None
     return collect(plan)

@@ -57,7 +57,7 @@ def train(
     InputError : if a file that the settings name is absent.
     """
     settings = resolved(TrainExperiment, experiment, overrides)
-    with place(out) as folder:
+    with place(out, "train") as folder:
         return _train(settings, folder, workspace)
 
 

@@ -69,7 +69,7 @@ def transfer(
     InputError : if a file that the settings name is absent.
     """
     settings = resolved(TransferExperiment, experiment, overrides)
-    with place(out) as folder:
+    with place(out, "transfer") as folder:
         return _transfer(settings, folder, workspace or Workspace())
 
 
