@@ -68,9 +68,9 @@ def trap(path: Path, created: Path) -> Path:
 
 
 def contents(folder: Path, pattern: str = "*") -> dict[str, str]:
-    """Hash every file below a folder; hidden ones count too."""
+    """Hash every file below a folder, hidden ones too, but for whose it is and its lock."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob(pattern))
-        if path.is_file()
+        if path.is_file() and not path.name.startswith(".glasscast.")
     }
