@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from tests.cli.material import LR, botan_folder, contents, experiment
 
@@ -152,6 +153,71 @@ def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path, liquid, count):
             "experiment.yaml", "model", "run.json", "run.log",
         ]  # fmt: skip
     print(f"training: {count} kills in {work[1]:.2f} s of work left {left} configurations done")
+
+
+@pytest.mark.slow
+def test_a_killed_benchmark_goes_on_to_the_same_scores(tmp_path, liquid):
+    path = tmp_path / "b.yaml"
+    models = {"LR(0)": LR | {"checkpoint_seconds": 0}, "LR(1)": LR | {"order": 1}}
+    path.write_text(yaml.safe_dump({"data": {"datasets": [str(liquid)]}, "models": models}))
+
+    def job(folder: Path) -> Job:
+        call = ("--set", "folds=2", "--threads", "1")
+        return Job(folder, "report.html", "benchmark", path, "-o", folder, *call)
+
+    work = job(tmp_path / "whole").finish()
+    scores, forecasts = contents(tmp_path / "whole", "scores.*"), values(tmp_path / "whole")
+    assert len(scores) == 4
+    assert len(forecasts) == 8
+    left = []
+    for number, (moment, delay) in enumerate(moments(4, *work, seed=3)):
+        folder = tmp_path / f"killed-{number}"
+        job(folder).kill(moment, delay)
+        left.append(len(values(folder)))
+        assert values(folder).items() <= forecasts.items()
+        job(folder).finish()
+        assert values(folder) == forecasts
+        assert contents(folder, "scores.*") == scores
+    assert len(set(left)) > 1, left
+
+
+def values(folder: Path) -> dict[str, bytes]:
+    """What is forecast, without the times it took, which differ between equal runs."""
+    found = {}
+    for path in sorted((folder / "forecasts").rglob("[!.]*.npz")):
+        with np.load(path) as arrays:
+            found[f"{path.parent.name}/{path.name}"] = arrays["values"].tobytes()
+    return found
+
+
+@pytest.mark.slow
+def test_a_killed_prediction_goes_on_to_the_same_bytes(tmp_path, liquid, trained):
+    def job(folder: Path) -> Job:
+        formats = [word for suffix in ("npz", "xyz") for word in ("--format", suffix)]
+        call = ("predict", liquid, "-m", trained, "-o", folder, *formats, "--no-report")
+        return Job(folder, "ka-04.xyz", *call, "--threads", "1")
+
+    work = job(tmp_path / "whole").finish()
+    whole = contents(tmp_path / "whole")
+    assert len(whole) == 8
+    for number, (moment, delay) in enumerate(moments(4, *work, seed=4)):
+        folder = tmp_path / f"killed-{number}"
+        job(folder).kill(moment, delay)
+        assert partly_equal(contents(folder), whole)
+        job(folder).finish()
+        assert partly_equal(contents(folder), whole)
+        assert contents(folder).keys() >= whole.keys()
+
+
+def test_what_is_asked_twice_is_the_same_to_the_bit(done, tmp_path, liquid, trained):
+    """Commands that keep nothing of their own on the way make the same files once more."""
+    for folder in ("first", "second"):
+        out = tmp_path / folder
+        formats = [word for suffix in ("npz", "xyz", "gsd") for word in ("--format", suffix)]
+        done("predict", liquid, "-m", trained, "-o", out / "predict", *formats, "--no-report")
+        done("evaluate", liquid, "-m", trained, "-o", out / "evaluate")
+    assert len(contents(tmp_path / "first")) == 4 * 3 + 5
+    assert contents(tmp_path / "first") == contents(tmp_path / "second")
 
 
 def checkpointed(path: Path) -> int:
