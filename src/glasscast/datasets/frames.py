@@ -30,6 +30,7 @@ class Frame:
     velocities : (N, d), where the file has them.
     step : number of the integration step, if the file tells.
     time : in LJ units, if the file tells.
+    noted : whether ``step`` is only a note, which a run that begins there need not go on from.
     """
 
     positions: FloatArray
@@ -40,6 +41,7 @@ class Frame:
     velocities: FloatArray | None = None
     step: int | None = None
     time: float | None = None
+    noted: bool = False
 
     def clock(self, timestep: float | None) -> float | None:
         """Time of the frame: its own, or step times ``timestep``; None if unknown."""

@@ -5,9 +5,9 @@ Kob-Andersen particle has diffused about 3 sigma along each axis, so in a box of
 truly pass 7.5. Two signs are robust; both are taken relative to the median displacement of the
 run, so that a drifting system raises no alarm:
 
-* **A folded frame.** Every particle lies within one box side along each axis, and yet some
-  particle moved past half a side. Coordinates that were followed across the faces spread beyond
-  one box side as soon as anything has moved.
+* **A folded frame.** Every particle lies within one box side along each axis, by itself or counted
+  from its start in the box, and yet some particle moved past half a side. Coordinates that were
+  followed across the faces spread beyond one box side as soon as anything has moved, however late.
 * **A second peak.** The distribution of true displacements falls off; lost images make a second
   peak one box side away, as wide as the first. With q the 98 % quantile of the minimum-image
   components (in box sides), more components past 1 - q than between 1/2 and 1 - q cannot come
@@ -30,7 +30,7 @@ import numpy as np
 
 from glasscast.datasets.frames import RunFrame
 from glasscast.errors import InputError
-from glasscast.liquid.box import FloatArray, minimum_image
+from glasscast.liquid.box import FloatArray, minimum_image, wrap
 
 _BULK_QUANTILE = 0.98
 _MERGED = 0.25  # in box sides: beyond it the two peaks overlap
@@ -114,7 +114,9 @@ def _count(tally: _Tally, frame: RunFrame, start: FloatArray, box: FloatArray) -
     far = length > 0.5
     if not far.any():
         return
-    folded = bool(np.all(np.ptp(frame.positions, axis=0) <= box * (1 + 1e-9)))
+    # Folded into some window of a box side, or into the box with the images of the start added.
+    ends = frame.positions, wrap(start, box) + moved * box
+    folded = any(np.all(np.ptp(end, axis=0) <= box * (1 + 1e-9)) for end in ends)
     bulk = float(np.quantile(np.abs(relative - np.round(relative)), _BULK_QUANTILE))
     if folded:
         lost = far

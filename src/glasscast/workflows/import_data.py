@@ -86,6 +86,8 @@ def _write(
     nominal: FloatArray | None = None
     for read in ensembles:
         ensemble = _completed(read, stated)
+        for remark in ensemble.metadata.get("remarks", ()):
+            log.warning("%s: %s", ensemble.name, remark)
         if "split" in ensemble.metadata:
             splits.setdefault(str(ensemble.metadata["split"]), []).append(ensemble.name)
         # Times that mark each configuration's own relaxation are filed under the first's.

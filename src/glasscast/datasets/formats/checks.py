@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.datasets.common_motion import refuse_common_motion
 from glasscast.datasets.frames import Ensemble, Frame, RunFrame
 from glasscast.datasets.images import find_lost_images, refuse_ambiguous_images
 from glasscast.errors import InputError
@@ -271,6 +272,7 @@ def assemble(
     times: Sequence[float] = (),
     frames: Callable[[], Iterator[RunFrame]] | None = None,
     wrapped: bool = False,
+    related: bool = False,
     labels: Mapping[str, NDArray[Any]] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Ensemble:
@@ -280,12 +282,13 @@ def assemble(
     ----------
     position_key : what the file calls its initial positions.
     frames : their positions may have any dtype.
+    related : whether the frames are known to start from the parent.
     Other parameters are those of :class:`~glasscast.datasets.frames.Ensemble`.
 
     Raises
     ------
     InputError : now for the snapshot; while streaming for frames of another shape, that are not
-        finite, stray, lost their images, or when there is none at all.
+        finite, stray, lost their images, do not belong to the parent, or when there is none at all.
     """
     path = sources[0]
     refuse_strays(path, position_key, parent.positions, parent.box)
@@ -294,7 +297,8 @@ def assemble(
         if frames is None:
             return iter(())
         guard = refuse_ambiguous_images if wrapped else find_lost_images
-        return guard(_checked_frames(frames(), parent, path), parent.positions, parent.box)
+        followed = guard(_checked_frames(frames(), parent, path), parent.positions, parent.box)
+        return refuse_common_motion(followed, parent.positions, parent.box, wrapped, related)
 
     return Ensemble(
         name=name,

@@ -37,7 +37,7 @@ _AXES = ("xlo", "ylo", "zlo")
 
 
 def iterate_data(path: Path, dimension: int | None = None) -> Iterator[Frame]:
-    """Read a data file as a single frame without a clock.
+    """Read a data file as a single frame, with the step that its first line may note.
 
     Parameters
     ----------
@@ -75,7 +75,15 @@ def iterate_data(path: Path, dimension: int | None = None) -> Iterator[Frame]:
         box=sides[:kept],
         absolute=with_images,
         ids=ids,
+        step=_noted_step(lines[0]),
+        noted=True,
     )
+
+
+def _noted_step(title: str) -> int | None:
+    """Return the step at which LAMMPS wrote the file, which it notes in the first line."""
+    match = re.search(r"\btimestep = (\d+)", title)
+    return int(match[1]) if match else None
 
 
 def _read_header(path: Path, lines: list[str]) -> tuple[int, FloatArray, FloatArray]:

@@ -9,10 +9,12 @@ One folder a configuration, one file a trajectory::
         run2.dump
 
 Without ``initial.*`` the parent is frame 0 of the trajectories, which must agree. All
-trajectories hold frames at the same times. Times count from the clock of the parent, or from 0
-if the parent has no clock (a data file); the clock is the time the file states, or its step
-times ``timestep``. Frames at time 0 must show the parent. A single file is a configuration with
-one trajectory.
+trajectories hold frames at the same times. Times count from the clock of a trajectory's frame
+that shows the parent, else from the clock of the parent (of a data file: the step it notes, if
+the trajectories go on from there), else from 0; the clock is the time the file states, or its
+step times ``timestep``. Frames at time 0 must show the parent; without any, all runs must not be
+displaced alike (:mod:`glasscast.datasets.common_motion`). Of several frames in ``initial.*`` the
+last is taken. A single file is a configuration with one trajectory.
 
 Frames are folded (``Ensemble.wrapped``) when the file says that it stores folded coordinates
 without image flags; the option ``wrapped`` overrules the file. If a trajectory holds the parent
@@ -39,6 +41,10 @@ FramesOf = Callable[[Path], FrameReader]
 #: Text files keep about six digits of a coordinate, GSD single precision.
 _SAME = 1e-3
 _SAME_TIME = 1e-6
+#: In box sides: nothing that moved less is mistaken for another image.
+_NEAR = 0.25
+#: The first time of runs that start at 0, in spans from the first to the last.
+_LONGEST_WAIT = 10.0
 
 
 def read_trajectories(
@@ -74,13 +80,17 @@ class _Layout:
     read_initial: FrameReader
     runs: tuple[Path, ...]
 
-    def parent(self) -> Frame:
-        """Read the snapshot that all trajectories start from."""
+    def parent(self) -> tuple[Frame, int]:
+        """Read the snapshot that all trajectories start from, and of how many it is the last."""
         path = self.initial or self.runs[0]
-        frame = next(self.read_initial(path, self.options.dimension), None)
-        if frame is None:
+        last, count = None, 0
+        for frame in self.read_initial(path, self.options.dimension):
+            last, count = frame, count + 1
+            if self.initial is None:
+                break
+        if last is None:
             raise InputError(path, "holds no frame")
-        return frame
+        return last, count
 
     def frames(self, run: int) -> Iterator[Frame]:
         """Read the frames of a trajectory."""
@@ -109,8 +119,13 @@ def _find_configurations(
 
 
 def _read_ensemble(layout: _Layout, name: str, format_name: str) -> Ensemble:
-    parent, wrapped = layout.parent(), layout.options.wrapped
-    times, absolute = _read_times(layout, parent)
+    (parent, count), wrapped = layout.parent(), layout.options.wrapped
+    times, absolute, shown = _read_times(layout, parent)
+    remarks = []
+    if count > 1 and layout.initial is not None:
+        remarks.append(f"{layout.initial.name} holds {count} frames, the last is the parent")
+    if not shown:
+        remarks += _remarks_on_start(layout, parent, times)
     sources = ([layout.initial] if layout.initial else []) + list(layout.runs)
     return assemble(
         name=name,
@@ -118,40 +133,121 @@ def _read_ensemble(layout: _Layout, name: str, format_name: str) -> Ensemble:
         parent=parent,
         position_key="positions of the initial frame",
         times=times,
-        frames=_FrameStream(layout, times, check_images=wrapped is None and absolute),
+        frames=_FrameStream(layout, times, absolute),
         wrapped=not absolute if wrapped is None else wrapped,
+        related=shown,
         metadata={"format": format_name, "source": [file.name for file in sources]}
+        | ({"remarks": remarks} if remarks else {})
         | split_of(sources[0]),
     )
 
 
-def _read_times(layout: _Layout, parent: Frame) -> tuple[list[float], bool]:
-    """Read the times of the first trajectory, and whether it is followed across the faces."""
+def _remarks_on_start(layout: _Layout, parent: Frame, times: Sequence[float]) -> list[str]:
+    """Tell what is taken on trust where no frame shows the parent.
+
+    Raises
+    ------
+    InputError : if the clock of the parent cannot have been 0.
+    """
+    remarks = []
+    if len(layout.runs) == 1:
+        remarks.append("one trajectory without frame 0: whether it began here cannot be told")
+    timestep = layout.options.timestep
+    first = next(layout.frames(0)).clock(timestep)
+    if parent.clock(timestep) is None:
+        if times[0] > _LONGEST_WAIT * (times[-1] - times[0]) and len(times) > 1:
+            raise InputError(
+                layout.initial or layout.runs[0],
+                f"does not tell its clock, and the trajectories go on from {times[0]:g} to "
+                f"{times[-1]:g}",
+                "write frame 0 into them, or the step of the parent into its file",
+            )
+        remarks.append("the parent has no clock, its time is taken as 0")
+    elif parent.noted and first is not None:
+        began = first - times[0]
+        remarks.append(f"the trajectories are taken to begin at the time {began:g} of their clock")
+    return remarks
+
+
+def _read_times(layout: _Layout, parent: Frame) -> tuple[list[float], bool, bool]:
+    """Read the times of the first trajectory, whether it is absolute, whether it has frame 0."""
     path = layout.runs[0]
-    times, absolute = [], True
-    for frame in layout.frames(0):
-        elapsed = _elapsed(path, frame, parent, layout.options.timestep)
+    times, absolute, shown = [], True, False
+    for elapsed, frame in _timed(layout, 0, parent):
         absolute &= frame.absolute
+        shown |= elapsed == 0
         if elapsed > 0:
             times.append(elapsed)
     if not times:
         raise InputError(path, "holds no trajectory: it has no frame after the initial one")
-    return times, absolute
+    return times, absolute, shown
 
 
-def _elapsed(path: Path, frame: Frame, parent: Frame, timestep: float | None) -> float:
-    clock = frame.clock(timestep)
-    if clock is None:
-        raise InputError(
-            path,
-            "does not tell the time of its frames",
-            "give the time of one step"
-            if frame.step is not None
-            else "write time= into each frame",
-            "timestep" if frame.step is not None else "",
-        )
-    elapsed = clock - (parent.clock(timestep) or 0.0)
-    if elapsed < -_SAME_TIME:
+def _timed(layout: _Layout, run: int, parent: Frame) -> Iterator[tuple[float, Frame]]:
+    """Frames of a trajectory with the time since the parent; one written twice counts once.
+
+    Raises
+    ------
+    InputError : if a frame has no clock, or lies before the parent or the frame before it.
+    """
+    path, timestep = layout.runs[run], layout.options.timestep
+    origin: float | None = None
+    last: tuple[float, Frame] | None = None
+    for frame in layout.frames(run):
+        clock = frame.clock(timestep)
+        if clock is None:
+            raise _clockless(path, frame)
+        if origin is None:
+            origin = _origin(clock, frame, parent, timestep)
+        elapsed = _elapsed(path, clock, origin)
+        if last is not None and elapsed <= last[0] * (1 + _SAME_TIME):
+            if elapsed >= last[0] * (1 - _SAME_TIME) and _shows(frame, last[1]):
+                continue  # a run that goes on from a restart writes its first frame again
+            raise InputError(
+                path,
+                f"its clock goes from {last[0]:g} to {elapsed:g}",
+                "a file holds one trajectory: split those that were joined",
+            )
+        last = elapsed, frame
+        yield elapsed, frame
+
+
+def _origin(clock: float, first: Frame, parent: Frame, timestep: float | None) -> float:
+    """Clock of a trajectory when it left the parent: of its frame 0, else the parent's, else 0.
+
+    The clock of runs may have been set back after the parent was written. The step that a data
+    file notes is what runs go on from only if they were read from a restart: LAMMPS begins at 0
+    after ``read_data``. First frames before the noted step give that away.
+    """
+    own = parent.clock(timestep)
+    if own is not None and abs(clock - own) <= _SAME_TIME * abs(clock):
+        return own
+    if _shows(first, parent):
+        return clock
+    return 0.0 if own is None or (parent.noted and clock < own) else own
+
+
+def _shows(frame: Frame, other: Frame) -> bool:
+    """Whether two frames show the same configuration, in whatever images."""
+    if frame.positions.shape != other.positions.shape:
+        return False
+    moved = minimum_image(frame.positions - other.positions, other.box)
+    return bool(np.all(np.abs(moved) <= _SAME))
+
+
+def _clockless(path: Path, frame: Frame) -> InputError:
+    stepped = frame.step is not None
+    return InputError(
+        path,
+        "does not tell the time of its frames",
+        "give the time of one step" if stepped else "write time= into each frame",
+        "timestep" if stepped else "",
+    )
+
+
+def _elapsed(path: Path, clock: float, origin: float) -> float:
+    elapsed = clock - origin
+    if elapsed < -_SAME_TIME * max(abs(clock), 1.0):
         raise InputError(
             path,
             f"has a frame {-elapsed:g} before the initial configuration",
@@ -166,19 +262,18 @@ class _FrameStream:
 
     layout: _Layout
     times: Sequence[float]
-    check_images: bool
+    absolute: bool
 
     def __call__(self) -> Iterator[RunFrame]:
-        parent = self.layout.parent()
+        parent, _ = self.layout.parent()
         for run, path in enumerate(self.layout.runs):
             yield from self._stream_run(run, path, parent)
 
     def _stream_run(self, run: int, path: Path, parent: Frame) -> Iterator[RunFrame]:
-        shift: FloatArray | float = 0.0
+        shift: FloatArray | float | None = None
         row = 0
-        for frame in self.layout.frames(run):
+        for elapsed, frame in _timed(self.layout, run, parent):
             self._check(path, frame, parent)
-            elapsed = _elapsed(path, frame, parent, self.layout.options.timestep)
             if elapsed == 0:
                 shift = _images_between(path, frame, parent)
                 continue
@@ -186,12 +281,19 @@ class _FrameStream:
                 elapsed, self.times[row], rtol=_SAME_TIME, atol=0
             ):
                 raise _other_times(path, elapsed, self.times)
+            if shift is None:
+                shift = 0.0 if self._folded else _images_after(path, frame, parent)
             yield RunFrame(row, run, frame.positions - shift, path)
             row += 1
         if row < len(self.times):
             raise InputError(
                 path, f"ends after {row} of {len(self.times)} times", "the run did not finish"
             )
+
+    @property
+    def _folded(self) -> bool:
+        wrapped = self.layout.options.wrapped
+        return not self.absolute if wrapped is None else wrapped
 
     def _check(self, path: Path, frame: Frame, parent: Frame) -> None:
         if frame.positions.shape != parent.positions.shape:
@@ -210,7 +312,7 @@ class _FrameStream:
                 f"the box changes from {parent.box.tolist()} to {frame.box.tolist()}",
                 "run trajectories at constant volume",
             )
-        if self.check_images and not frame.absolute:
+        if self.layout.options.wrapped is None and self.absolute and not frame.absolute:
             raise InputError(
                 path,
                 "stores folded coordinates, other trajectories do not",
@@ -237,6 +339,31 @@ def _images_between(path: Path, frame: Frame, parent: Frame) -> FloatArray:
             "all trajectories of a folder must share it",
         )
     return parent.box * np.round(moved / parent.box)
+
+
+def _images_after(path: Path, frame: Frame, parent: Frame) -> FloatArray | float:
+    """Whole box sides between a parent and the first frame after it, (N, d).
+
+    A folded parent and absolute runs are related by the nearest image while nothing has moved far.
+
+    Raises
+    ------
+    InputError : if a particle of a folded parent may have passed a face before or after it.
+    """
+    if parent.absolute:
+        return 0.0
+    moved = frame.positions - parent.positions
+    near = np.abs(minimum_image(moved, parent.box)) / parent.box
+    if near.max() < _NEAR:
+        return parent.box * np.round(moved / parent.box)
+    if np.all(np.abs(moved) <= parent.box / 2):
+        return 0.0
+    raise InputError(
+        path,
+        "holds absolute positions, the initial configuration is folded into the box, and no frame "
+        "at time 0 relates them",
+        "write frame 0 into the trajectories, or image flags into the initial configuration",
+    )
 
 
 def _other_times(path: Path, elapsed: float, times: Sequence[float]) -> InputError:

@@ -127,11 +127,13 @@ def swap_last(text, old, new):
     [
         (lambda s: swap_last(s, "time=10.0", "time=11.0"), "frame at time 11; the first .* 1, 10"),
         (lambda s: s[: s.rindex("60\n")], "ends after 1 of 2 times"),
-        (lambda s: s + s[s.rindex("60\n") :], "frame at time 10; the first"),
+        (lambda s: s + s[s.rindex("60\n") :].replace("A 0.", "A 1."), "goes from 10 to 10; a file"),
+        (lambda s: s + s, "goes from 10 to 0; a file holds one trajectory"),
         (lambda s: swap_last(s, "\nA ", "\nB "), "another type than initially"),
         (lambda s: swap_last(s, 'Lattice="6.0', 'Lattice="6.1'), "the box changes"),
         (lambda s: s.replace("A 0.01", "A 0.31", 1), "particle 0 is .* sigma away"),
-        (lambda s: s.replace("time=0", "time=-1"), "before the initial configuration"),
+        (lambda s: s.replace("time=0", "time=-1"), "frame at time 2; the first"),
+        (lambda s: swap_last(s, "time=10.0", "time=-1"), "before the initial configuration"),
         (lambda s: s.replace("time=0", ""), "write time= into each frame"),
     ],
 )
