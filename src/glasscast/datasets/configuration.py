@@ -366,7 +366,7 @@ class Configuration:
         found = sha256(json.dumps(self.metadata, sort_keys=True).encode())
         for key, array in self.arrays():
             found.update(f"{key} {array.shape} ".encode())
-            found.update(np.ascontiguousarray(array))
+            found.update(array.tobytes())
         return found.hexdigest()
 
     def arrays(self) -> Iterator[tuple[str, NDArray[Any]]]:

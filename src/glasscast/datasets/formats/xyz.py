@@ -110,7 +110,7 @@ def _read_frame(
     kept = choose_dimension(path, positions, dimension) if width == 3 else 2
     _refuse_open_faces(path, pairs, kept)
     time, step = _read_clock(path, pairs)
-    order, ids = slice(None), None
+    order, ids = np.arange(len(positions)), None
     if "id" in columns:
         order, ids = sort_by_ids(path, where, _numbers(path, lines, columns["id"], where)[:, 0])
     return Frame(
