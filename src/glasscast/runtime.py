@@ -6,6 +6,7 @@ import ctypes
 import math
 import os
 import platform
+import signal
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -28,6 +29,7 @@ __version__ = version("glasscast")
 #: Packages whose version can change a number.
 _PACKAGES = ("numpy", "scipy", "torch", "vesin", "sphericart", "matplotlib", "plotly")
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # names of mallopt's parameters in glibc
+_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
@@ -134,6 +136,15 @@ def peak_mb() -> float:
         return int(line.split()[1]) / 1024
     except (OSError, StopIteration):
         return math.nan
+
+
+def end_with_parent() -> None:
+    """Let this process be killed when the one that forked it ends; does nothing outside Linux.
+
+    For what becomes another program, which cannot watch its parent.
+    """
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
 
 
 @cache

@@ -12,6 +12,7 @@ import yaml
 
 from glasscast.config import read
 from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.ownership import visible
 from glasscast.models.registry import load_model
 from glasscast.runtime import Workspace
 from glasscast.workflows.experiments import TrainExperiment
@@ -215,7 +216,7 @@ def no_room(monkeypatch, after: int) -> None:
     monkeypatch.setattr(os, "fsync", fsync)
 
 
-@pytest.mark.parametrize("after", [0, 1, 2])
+@pytest.mark.parametrize("after", [0, 1, 3])
 def test_a_full_disk_during_import_leaves_nothing_half_written(
     refused, done, tmp_path, monkeypatch, after
 ):
@@ -223,7 +224,7 @@ def test_a_full_disk_during_import_leaves_nothing_half_written(
     with monkeypatch.context() as patch:
         no_room(patch, after)
         refused("import", source, out, says=[out, "cannot be written (No space left on device)"])
-    assert len(list(out.iterdir())) == after
+    assert len(visible(out) if out.exists() else []) == max(after - 1, 0)  # whose it is comes first
     refused("info", out, says=[out])
     assert "2 configurations" in done("import", source, out)
     assert "2 configurations" in done("import", source, tmp_path / "whole", "--name", "out")
@@ -255,9 +256,9 @@ def test_a_full_disk_during_prediction_leaves_nothing_half_written(
     with monkeypatch.context() as patch:
         no_room(patch, 0)
         refused(*call, says=[out, "cannot be written"])
-    assert not out.exists() or not list(out.iterdir())
+    assert not out.exists()
     done(*call)
-    assert [file.name for file in out.iterdir()] == [f"x.{suffix}"]
+    assert [file.name for file in visible(out)] == [f"x.{suffix}"]
 
 
 @pytest.mark.parametrize(
@@ -308,7 +309,7 @@ def test_a_refused_training_leaves_its_folder_free(refused, tmp_path, liquid):
     path, run = tmp_path / "e.yaml", tmp_path / "run"
     experiment(path, liquid, model={"name": "nt-gnn", "initial_weights": "absent.npz"})
     refused("train", path, "-o", run, says=[tmp_path / "absent.npz", "'initial_weights' names it"])
-    assert [p.name for p in run.iterdir()] == ["experiment.yaml"]
+    assert [p.name for p in visible(run)] == ["experiment.yaml"]
     train(read(TrainExperiment, experiment(path, liquid)), run, workspace=Workspace(1))
     assert (run / "run.json").exists()
 

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from glasscast.cli import data, models
+from glasscast.cli.interruption import HOW_TO_GO_ON, Interrupted, interruptible
 from glasscast.errors import GlasscastError
 
 app = typer.Typer(
@@ -67,14 +68,15 @@ def main() -> None:
     # other work a training step then takes 50 times as long, with this 3 times. Read at loading.
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     try:
-        app()
+        with interruptible():
+            app()
     except GlasscastError as error:
         text = _plain(error) + _flag(error.parameter)
         Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {text}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; the same command goes on from here")
-        sys.exit(130)
+    except Interrupted as stop:
+        Console(stderr=True, soft_wrap=True).print(HOW_TO_GO_ON)
+        sys.exit(stop.code)
 
 
 def _flag(parameter: str) -> str:

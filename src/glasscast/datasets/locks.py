@@ -25,11 +25,12 @@ from glasscast.progress import log
 LOCK, HOLDER = ".glasscast.lock", ".glasscast.holder"
 #: How long a second writer waits, in seconds: the first may be about to end.
 _PATIENCE = 1.0
+# The file system's fault, not the folder's.
 _UNABLE = (
     errno.ENOLCK,
     errno.EOPNOTSUPP,
     errno.ENOSYS,
-)  # the file system's, not the folder's fault
+)
 
 
 @contextmanager
@@ -63,10 +64,9 @@ def locked(folder: Path, command: str, share: str = "") -> Iterator[None]:
             if error.errno not in _UNABLE:
                 raise
             log.warning("%s: this file system knows no locks; let nobody else write there", folder)
-        here = {"host": socket.gethostname(), "pid": os.getpid(), "command": command}
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        told.write_text(json.dumps(here | {"since": since}), encoding="utf-8")
     try:
+        with _writable(folder):
+            told.write_text(json.dumps(_here(command)), encoding="utf-8")
         yield
     finally:
         with suppress(OSError):
@@ -75,6 +75,16 @@ def locked(folder: Path, command: str, share: str = "") -> Iterator[None]:
                 lock_path.unlink(missing_ok=True)  # refused: as if nobody had come
                 folder.rmdir()
         lock.release()
+
+
+def _here(command: str) -> dict[str, Any]:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "command": command,
+        "since": since,
+    }
 
 
 def holder(folder: Path, share: str = "") -> dict[str, Any] | None:

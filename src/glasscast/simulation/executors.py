@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shlex
+import signal
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Any, TypeVar
 
 from glasscast.errors import GlasscastError, MissingExtraError, SettingsError, SimulationError
@@ -115,15 +119,36 @@ class Scheduler:
         elif self.kind == "processes":
             # spawned, not forked: a forked child would inherit the threads of numerical libraries
             context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(self.workers, mp_context=context) as pool:
+            others = set(multiprocessing.active_children())
+            with ProcessPoolExecutor(
+                self.workers, mp_context=context, initializer=_end_with_parent
+            ) as pool:
                 try:
                     yield pool
                 except BaseException:
                     pool.shutdown(wait=False, cancel_futures=True)
+                    for worker in set(multiprocessing.active_children()) - others:
+                        worker.kill()  # what it has finished lies on disk
                     raise
         else:
             with _dask_client(self) as client:
                 yield client.get_executor(retries=2)
+
+
+def _end_with_parent() -> None:
+    """Let a worker end as soon as the process that started it, even if that was killed.
+
+    Ctrl-C reaches all processes of a terminal; it is for the parent to heed.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        Thread(target=_outlive, args=(parent,), daemon=True).start()
+
+
+def _outlive(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 class InlineExecutor(Executor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,22 @@ LENNARD_JONES_POWERS = (-12, -6, 0, 1, 2, 4)
 _FAST = {"reassoc", "contract", "arcp", "nsz"}  # lets sums over neighbours use vector units
 
 
-@njit(cache=True, fastmath=_FAST, inline="always")
+def compiled(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function, and keep the code where there is a place for it.
+
+    numba knows none in a read-only installation of somebody without a home.
+    """
+
+    def apply(function: Callable[..., Any]) -> Any:
+        try:
+            return njit(cache=True, **options)(function)
+        except RuntimeError:
+            return njit(**options)(function)
+
+    return apply
+
+
+@compiled(fastmath=_FAST, inline="always")
 def _lennard_jones(squared: float, c: Any) -> Any:
     inverse = 1.0 / squared
     sixth = inverse * inverse * inverse
@@ -24,7 +40,7 @@ def _lennard_jones(squared: float, c: Any) -> Any:
     )
 
 
-@njit(cache=True)
+@compiled()
 def _integer_power(base: float, exponent: int) -> float:
     result = 1.0
     while exponent > 0:
@@ -35,7 +51,7 @@ def _integer_power(base: float, exponent: int) -> float:
     return result
 
 
-@njit(cache=True, fastmath=_FAST)
+@compiled(fastmath=_FAST)
 def _change_lennard_jones(
     old: Any, new: Any, x: Any, box: Any, near: Any, c: Any, cut: float
 ) -> float:
@@ -57,7 +73,7 @@ def _change_lennard_jones(
     return total
 
 
-@njit(cache=True)
+@compiled()
 def _power_sum(squared: float, c: Any, powers: Any) -> Any:
     """Horner's rule in 1/r, from the most negative power on."""
     distance = np.sqrt(squared)
@@ -69,7 +85,7 @@ def _power_sum(squared: float, c: Any, powers: Any) -> Any:
     return total * _integer_power(distance if last > 0 else inverse, abs(last))
 
 
-@njit(cache=True)
+@compiled()
 def _tabulated(squared: float, rows: Any, pieces: Any, guide: Any, place: Any, bins: float) -> Any:
     """Polynomial from the row before the distance on; infinite inside the first row."""
     distance = np.sqrt(squared)
@@ -86,7 +102,7 @@ def _tabulated(squared: float, rows: Any, pieces: Any, guide: Any, place: Any, b
     return total
 
 
-@njit(cache=True)
+@compiled()
 def _squared(old: Any, new: Any, x: Any, box: Any, j: int) -> Any:
     """Squared distances of a particle from another before and after its move."""
     # the image is the same before and after: no particle leaves its sphere
@@ -99,7 +115,7 @@ def _squared(old: Any, new: Any, x: Any, box: Any, j: int) -> Any:
     return before, after
 
 
-@njit(cache=True)
+@compiled()
 def _change_power_sum(
     old: Any, new: Any, x: Any, box: Any, near: Any, c: Any, cut: float, powers: Any
 ) -> float:
@@ -114,7 +130,7 @@ def _change_power_sum(
     return total
 
 
-@njit(cache=True)
+@compiled()
 def _change_tabulated(
     old: Any,
     new: Any,
@@ -139,7 +155,7 @@ def _change_tabulated(
     return total
 
 
-@njit(cache=True, inline="always")
+@compiled(inline="always")
 def energy_change(
     i: int, old: Any, new: Any, x: Any, types: Any, box: Any, offsets: Any, pairs: Any, law: Any
 ) -> float:
@@ -159,7 +175,7 @@ def energy_change(
     return change
 
 
-@njit(cache=True)
+@compiled(nogil=True)
 def sweep(
     rng: Any,
     cycles: int,

@@ -17,6 +17,7 @@ import numpy as np
 from glasscast.errors import MissingExtraError, SettingsError, SimulationError
 from glasscast.liquid.box import FloatArray, wrap
 from glasscast.liquid.interactions import Liquid
+from glasscast.runtime import end_with_parent
 from glasscast.simulation.engine import (
     Confined,
     Ensemble,
@@ -157,6 +158,7 @@ class ExecutableSystem(AbstractContextManager["ExecutableSystem"]):
             capture_output=True,
             text=True,
             check=False,
+            preexec_fn=end_with_parent,
         )
         if result.returncode:
             output = (result.stdout + result.stderr).splitlines()
