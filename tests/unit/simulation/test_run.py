@@ -271,7 +271,9 @@ def test_imported_starts_take_the_place_of_equilibration(reference, tmp_path):
         types=first.types.astype(int) + 1,
     )
     content = {k: v for k, v in TINY.items() if k not in ("equilibration", "particles", "cage")}
-    dataset = simulate(settings_of(content | {"starts": starts, "inherent": None}), tmp_path)
+    dataset = simulate(
+        settings_of(content | {"starts": starts, "inherent": None}), tmp_path / "out"
+    )
     np.testing.assert_allclose(dataset[0].positions, first.positions)
     assert dataset[1].types.tolist() == first.types.tolist()
     np.testing.assert_allclose(dataset[1].box, first.box)
