@@ -12,9 +12,7 @@ import yaml
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.writer import DatasetWriter, replace_configurations
-from glasscast.workflows.experiments import Data
 from tests.deep import liquid, tiny
-from tests.liquids import lennard_jones_rows
 
 SIDE = 3  # of the cubes of particles
 NAMES = ("c0", "c1", "c2", "held", "scored")
@@ -61,7 +59,8 @@ class World:
 
     def write_table(self, strength: float = 1.0) -> None:
         """Write the table that all its pairs share."""
-        rows = lennard_jones_rows(120)["AA"] * [1.0, strength, strength]
+        r = np.linspace(0.2, 2.0, 60)
+        rows = np.column_stack([r, strength * (2 - r) ** 2, 2 * strength * (2 - r)])
         np.savetxt(self.folder / "AA.table", rows)
 
     def write_start(self, seed: int = 0) -> None:
@@ -85,17 +84,13 @@ class World:
         before = next(c for c in Dataset.open(folder) if c.name == name)
         self.amend(folder, name, propensity=before.propensity * [[1.5], [0.5]])
 
-    def asked(self, split: str, **changes: Any) -> Data:
-        """Settings that choose one split of the data."""
-        return Data(datasets=(self.data,), split=split, **changes)
-
     def linear(self, **changes: Any) -> dict[str, Any]:
         """Settings of a regression that reads the liquid."""
         return {
             "name": "structural",
             "structure": "cage",
             "liquid": str(self.folder / "own.yaml"),
-            "penalties": [0.1, 1.0],
+            "penalties": [1.0],
             "folds": 2,
             "checkpoint_seconds": 0,
         } | changes
@@ -116,7 +111,6 @@ class World:
         """Settings of a network that reads the liquid."""
         return {
             "name": "eignn-inh",
-            "structure": "cage",
             "energy": "cage",
             "cutoff": 1.4,
             "hidden": 4,

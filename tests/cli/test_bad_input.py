@@ -375,7 +375,10 @@ def test_a_run_folder_of_another_experiment_is_kept(refused, tmp_path, liquid, t
     copy = shutil.copytree(trained, tmp_path / "copy")
     before = contents(copy)
     path = experiment(tmp_path / "e.yaml", liquid)
-    says = [copy, "holds another experiment; choose another folder or delete it (--out)"]
+    says = [
+        copy,
+        "another experiment: 'seed' was 0, is 1; choose another folder or delete it (--out)",
+    ]
     refused("train", path, "-o", copy, "--set", "seed=1", says=says)
     assert contents(copy) == before
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,12 +13,13 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from glasscast.config import read_mapping
 from glasscast.datasets.files import remove_partials, write_atomically, write_json
-from glasscast.datasets.identity import Identity
+from glasscast.datasets.identity import Identity, changed_values
 from glasscast.datasets.locks import locked
 from glasscast.datasets.ownership import visible
 from glasscast.errors import InputError, SettingsError
-from glasscast.models.identity import files_of
+from glasscast.models.identity import NO_MATTER, files_of, flat
 from glasscast.models.settings import ModelSettings
 from glasscast.progress import log
 from glasscast.runtime import versions
@@ -76,21 +77,31 @@ class ExperimentFolder:
         self, folder: Path, experiment: BaseModel, identity: Identity | None = None
     ) -> None:
         self.folder, self.identity = folder, identity
-        resolved = yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False)
-        path = folder / EXPERIMENT
-        kept = path.read_text(encoding="utf-8") if path.exists() else None
+        path, wanted = folder / EXPERIMENT, experiment.model_dump(mode="json")
         others = [p for p in visible(folder) if p != path] if folder.is_dir() else []
-        if kept != resolved and others:
-            what = (
-                "another experiment" if kept else f"'{others[0].name}', which is of no experiment"
-            )
-            raise SettingsError(f"{folder} holds {what}; choose another folder or delete it", "out")
+        if others:
+            self._refuse_another(path, others[0], wanted)
         if identity is not None and self.finished:
             self._refuse_other_inputs(identity)
         if folder.is_dir():
             remove_partials(folder)
-        if kept != resolved:
-            write_atomically(path, resolved.encode())
+        write_atomically(path, yaml.safe_dump(wanted, sort_keys=False).encode())
+
+    def _refuse_another(self, path: Path, other: Path, wanted: Mapping[str, Any]) -> None:
+        """Refuse a folder of another experiment, or of none; where it is done does not matter."""
+        what = f"'{other.name}', which is of no experiment"
+        if path.exists():
+            kept, now = (
+                {k: v for k, v in flat(record).items() if k.split(".")[-1] not in NO_MATTER}
+                for record in (read_mapping(path), wanted)
+            )
+            change = changed_values(kept, now)
+            if not change:
+                return
+            what = f"another experiment: {change[0]}"
+        raise SettingsError(
+            f"{self.folder} holds {what}; choose another folder or delete it", "out"
+        )
 
     def _refuse_other_inputs(self, identity: Identity) -> None:
         change = identity.change_since(read_outcome(self.folder).get("identity"))
