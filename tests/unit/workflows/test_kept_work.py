@@ -121,15 +121,16 @@ def asked(request, tmp_path) -> Asked:
 
 
 def cells(*kinds: str, without: tuple[str, ...] = ()):
-    """Every change against what is kept of some kinds of model."""
+    """Every change against what is kept of a kind of model: of any, where none is named."""
+    reads = {change: ["linear", "deep"] for change in CHANGES} | {"initial weights": ["deep"]}
     found = [
         (kind, change)
-        for kind in kinds
         for change in CHANGES
-        if change not in without and (kind, change) != ("linear", "initial weights")
+        for kind in (reads[change] if kinds else reads[change][:1])
+        if change not in without and kind in (kinds or ("linear", "deep"))
     ]
-    labels = [" - ".join(cell) for cell in found]
     values = [(cell, CHANGES[cell[1]]) for cell in found]
+    labels = [" - ".join(cell) for cell in found]
     return pytest.mark.parametrize(("asked", "change"), values, indirect=["asked"], ids=labels)
 
 
@@ -184,7 +185,7 @@ def trained(asked: Asked, out: Path, steps: Steps | None = None) -> Model:
     return train(experiment, out, workspace=Workspace(1, progress=steps or Steps()))
 
 
-@cells("linear", "deep", without=("split",))
+@cells(without=("split",))
 def test_a_finished_training_is_read_back_unchanged_or_refused(asked, change, monkeypatch):
     out = asked.world.folder / "run"
     made, before = trained(asked, out), contents(out)
@@ -232,7 +233,7 @@ def forecasts(folder: Path) -> dict[str, np.ndarray]:
     return {path.name: read_kept(path).arrays["values"] for path in sorted(folder.rglob("*.npz"))}
 
 
-@cells("linear", "deep", without=("split",))
+@cells(without=("split",))
 def test_kept_forecasts_are_made_anew_where_anything_has_changed(
     asked, change, caplog, monkeypatch
 ):
