@@ -239,7 +239,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(reference, tmp_path):
 @pytest.mark.lammps
 @pytest.mark.slow
 def test_kills_at_random_moments_leave_no_trace(reference, tmp_path, rng):
-    """Each a moment after one more file is there; eleven files are to be made."""
+    """Each a moment after two more files are there; twelve are to be made."""
     settings, folder = tmp_path / "settings.yaml", tmp_path / "out"
     settings.write_text(json.dumps(TINY))
     finished: dict[Path, int] = {}
@@ -248,14 +248,14 @@ def test_kills_at_random_moments_leave_no_trace(reference, tmp_path, rng):
         return [*folder.glob("snapshots/*.npz"), *folder.glob("parts/*.npz")]
 
     kills = 0
-    while len(made()) < 9:
+    while len(made()) < 8:
         process, before = start_run(folder, settings, 2), len(made())
         pause = rng.uniform(0, 0.05)
-        assert kill_when(process, lambda before=before: len(made()) > before, pause)
+        assert kill_when(process, lambda before=before: len(made()) > before + 1, pause)
         assert all(f.stat().st_mtime_ns == when for f, when in finished.items())
         finished = {f: f.stat().st_mtime_ns for f in made()}
         kills += 1
-    assert kills >= 3
+    assert kills >= 2
     simulate(settings_of(TINY), folder)
     assert contents(folder) == contents(reference)
 
