@@ -56,7 +56,7 @@ def import_(
     """Turn files of any known format into a dataset with all dynamic targets."""
     import glasscast
 
-    with workspace_for(threads) as workspace:
+    with workspace_for(threads, out) as workspace:
         dataset = glasscast.import_data(
             source,
             out,
@@ -92,7 +92,7 @@ def fetch(
     if name is None:
         _show_rows(workflow.overview(), unbroken=("name", "size", "goes to"))
         return
-    with workspace_for(1) as workspace:
+    with workspace_for(1, out) as workspace:
         found = workflow.fetch(
             name, out, members=members or (), source=source, progress=workspace.progress
         )
@@ -118,7 +118,7 @@ def simulate(
     from glasscast.simulation.settings import SimulationSettings
     from glasscast.workflows.simulate import simulate as workflow
 
-    with workspace_for(1) as workspace:
+    with workspace_for(1, out) as workspace:
         dataset = workflow(
             read(SimulationSettings, simulation, overrides or []),
             out,
@@ -162,7 +162,7 @@ def equilibrium(
     sampling = {k: v for k, v in (("radius", radius), ("cycles", cycles)) if v is not None}
     if (sampling and not cage) or (tolerance and not inherent):
         raise SettingsError("--radius and --cycles need --cage, --force-tolerance --inherent")
-    with workspace_for(1) as workspace:
+    with workspace_for(1, dataset) as workspace:
         changed = add_equilibrium(
             dataset,
             checked(settings.InherentSettings, tolerance) if inherent else None,
@@ -201,7 +201,7 @@ def thermal_copies(
     """Make more snapshots of the same structures to train on, by short runs from each."""
     from glasscast.workflows.make_copies import make_copies
 
-    with workspace_for(1) as workspace:
+    with workspace_for(1, out) as workspace:
         made = make_copies(
             dataset,
             out,
@@ -225,7 +225,7 @@ def analyse(
     """Look at data: equilibration, relaxation, noise ceiling, directions of motion; one report."""
     import glasscast
 
-    with workspace_for(threads) as workspace:
+    with workspace_for(threads, out) as workspace:
         glasscast.analyse(dataset, out, workspace=workspace)
     console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
 

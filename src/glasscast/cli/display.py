@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -20,8 +22,11 @@ from rich.progress import (
 )
 from rich.text import Text
 
-#: Steps from which on a task shows its share and rate: nobody reads so many as a number.
-_MANY = 1_000_000
+from glasscast.cli.tally import MANY, Tally, told
+from glasscast.datasets.locks import tell
+
+#: Seconds between two notes in the folder of the work, for who looks from outside.
+_NOTES = 10.0
 
 
 class _Lines(logging.Formatter):
@@ -38,7 +43,7 @@ class _Steps(ProgressColumn):
     def render(self, task: Task) -> Text:
         if task.total is None:
             return Text(f"{task.completed:.0f}")
-        if task.total < _MANY:
+        if task.total < MANY:
             return Text(f"{task.completed:.0f}/{task.total:.0f}")
         rate = f", {task.speed / 1e6:.2f} M/s" if task.speed else ""
         return Text(f"{task.percentage:.0f} %{rate}")
@@ -68,8 +73,15 @@ class TerminalProgress:
 
 
 @contextmanager
-def progress_display(console: Console) -> Iterator[TerminalProgress]:
-    """Show bars with the time left, and the log above them, while the block runs."""
+def progress_display(console: Console, folder: Path | None = None) -> Iterator[Tally]:
+    """Show bars with the time left, and the log above them, while the block runs.
+
+    Where the output is no terminal a line comes now and then instead.
+
+    Parameters
+    ----------
+    folder : that is worked on; gets notes that ``info`` shows.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -79,11 +91,14 @@ def progress_display(console: Console) -> Iterator[TerminalProgress]:
         TextColumn("{task.fields[note]}"),
     )
     log = logging.getLogger("glasscast")
-    with Progress(*columns, console=console, transient=True) as bars:
+    with Progress(*columns, console=console, transient=True) as bars, ExitStack() as stack:
         handler = RichHandler(console=bars.console, show_path=False, show_level=False)
         handler.setFormatter(_Lines("%(message)s"))
         log.addHandler(handler)
-        try:
-            yield TerminalProgress(bars)
-        finally:
-            log.removeHandler(handler)
+        stack.callback(log.removeHandler, handler)
+        tally = Tally(TerminalProgress(bars))
+        if not console.is_terminal:
+            stack.enter_context(told(tally, log.info))
+        if folder is not None:
+            stack.enter_context(told(tally, partial(tell, folder), _NOTES))
+        yield tally

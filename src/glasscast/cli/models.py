@@ -48,7 +48,7 @@ def train(
     from glasscast.evaluation.score_table import read_scores
     from glasscast.models.files import MODEL
 
-    with workspace_for(threads) as workspace:
+    with workspace_for(threads, out) as workspace:
         glasscast.train(experiment, out, overrides=overrides or (), workspace=workspace)
     console.print(f"model in {out / MODEL}", highlight=False, soft_wrap=True)
     if (out / "scores.json").exists():
@@ -93,7 +93,7 @@ def predict(
     """Forecast every particle of snapshots; OVITO colours the files by their columns."""
     import glasscast
 
-    with workspace_for(threads) as workspace:
+    with workspace_for(threads, out) as workspace:
         forecasts = glasscast.predict(
             model,
             snapshots,
@@ -149,7 +149,7 @@ def evaluate(
     """Score a model against measured dynamics, beside the noise ceiling."""
     import glasscast
 
-    with workspace_for(threads) as workspace:
+    with workspace_for(threads, out) as workspace:
         table = glasscast.evaluate(
             model, dataset, split=split, out=out, device=device, workspace=workspace
         )
@@ -165,7 +165,7 @@ def benchmark(
     """Compare models on the same configurations, folds and seeds; one table, one report."""
     import glasscast
 
-    with workspace_for(threads) as workspace:
+    with workspace_for(threads, out) as workspace:
         result = glasscast.benchmark(
             experiment,
             out,
@@ -186,7 +186,7 @@ def transfer(
     """Train at some state points, score at all; one table, one report."""
     import glasscast
 
-    with workspace_for(threads) as workspace:
+    with workspace_for(threads, out) as workspace:
         table = glasscast.transfer(experiment, out, overrides=overrides or (), workspace=workspace)
     show(table)
     console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
@@ -196,7 +196,7 @@ def demo(out: Out = Path("demo"), threads: Threads = 0) -> None:
     """Train on the bundled sample, forecast unseen configurations, write a report."""
     import glasscast
 
-    with workspace_for(threads) as workspace:
+    with workspace_for(threads, out) as workspace:
         result = glasscast.demo(out, command=command_line(), workspace=workspace)
     show(result.scores)
     console.print(f"open {out / 'report.html'} in a browser", highlight=False, soft_wrap=True)

@@ -62,13 +62,13 @@ Overrides = Annotated[
 
 
 @contextmanager
-def workspace_for(threads: int) -> Iterator[Workspace]:
-    """Threads and a progress display for one command."""
+def workspace_for(threads: int, folder: Path | None = None) -> Iterator[Workspace]:
+    """Threads and a progress display for one command, which writes into a folder if any."""
     from glasscast.cli.display import progress_display
     from glasscast.runtime import Workspace
 
     logging.getLogger("glasscast").setLevel(logging.INFO)
-    with progress_display(console) as progress:
+    with progress_display(console, folder) as progress:
         yield Workspace(threads or os.cpu_count() or 1, progress=progress)
 
 

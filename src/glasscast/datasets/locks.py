@@ -19,6 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from glasscast.datasets.files import write_json
 from glasscast.errors import InputError
 from glasscast.progress import log
 
@@ -92,8 +93,36 @@ def holder(folder: Path, share: str = "") -> dict[str, Any] | None:
 
     What a killed process left is told, too: only the lock itself says whether it is alive.
     """
+    return _read(folder / f"{HOLDER}{share}")
+
+
+def tell(folder: Path, progress: str) -> None:
+    """Let others read how far the work in a folder is that this process holds, if it does."""
+    for path in folder.glob(f"{HOLDER}*"):
+        record = _read(path)
+        if record is not None and record.get("pid") == os.getpid():
+            with suppress(InputError):  # news, not a result
+                write_json(path, record | {"progress": progress})
+
+
+def at_work(folder: Path) -> list[str]:
+    """Say who writes into a folder just now, since when, and how far that is; a line each."""
+    lines = []
+    for path in sorted(folder.glob(f"{HOLDER}*")):
+        lock = FileLock(folder / path.name.replace(HOLDER, LOCK))
+        try:
+            with lock.acquire(timeout=0):
+                continue  # nobody holds it: a killed process left the file
+        except (Timeout, OSError):
+            record = _read(path)
+            done = f": {record['progress']}" if record and "progress" in record else ""
+            lines.append(f"{_told(record)}{done}")
+    return lines
+
+
+def _read(path: Path) -> dict[str, Any] | None:
     with suppress(OSError, ValueError):
-        record = json.loads((folder / f"{HOLDER}{share}").read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(record, dict):
             return record
     return None

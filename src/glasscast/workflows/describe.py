@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from glasscast.datasets.dataset import MANIFEST, Dataset
+from glasscast.datasets.locks import at_work
 from glasscast.liquid.interactions import species_name
 from glasscast.models.files import (
     CARD,
@@ -86,7 +87,7 @@ def _headline(record: dict[str, Any]) -> str:
 
 
 def describe(path: Path, verify: bool = False) -> list[tuple[str, str]]:
-    """Facts about a dataset, a model, a training, or a file of snapshots.
+    """Facts about a dataset, a model, a training, a file of snapshots, or work that goes on.
 
     Parameters
     ----------
@@ -101,8 +102,11 @@ def describe(path: Path, verify: bool = False) -> list[tuple[str, str]]:
     ------
     InputError : if the path is none of these or damaged.
     """
+    busy = [("at work", line) for line in at_work(path)] if path.is_dir() else []
+    if busy and not (path / MANIFEST).exists():
+        return busy
     if (path / MANIFEST).exists():
-        return _describe_dataset(Dataset.open(path), verify)
+        return [*busy, *_describe_dataset(Dataset.open(path), verify)]
     if (inner_folder(path) / RECORD).exists():
         return _describe_model(inner_folder(path))
     if path.is_dir():
