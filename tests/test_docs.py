@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 import typer
 
+import glasscast
 from glasscast.cli import app
 from glasscast.config import read
 from glasscast.models.registry import REGISTRY
+from glasscast.simulation.registry import ENTRY_POINTS
 from glasscast.simulation.settings import CageSettings, InherentSettings
 from glasscast.workflows.experiments import BenchmarkExperiment, TrainExperiment, TransferExperiment
-from tests.test_architecture import LAYERS
+from tests.test_architecture import LAYERS, module_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -48,6 +50,18 @@ def test_links_within_the_repository_lead_somewhere(page):
 def test_the_house_is_described_as_it_stands():
     rows = re.findall(r"^\| (`[^|]*) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
     assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(LAYERS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_modules_and_files_that_are_named_exist(page):
+    text = page.read_text()
+    for name in {*re.findall(r"`(glasscast(?:\.\w+)+)", text)} - {ENTRY_POINTS}:
+        found = module_of(name)
+        last = name.rpartition(".")[2]
+        assert found is not None or hasattr(glasscast, last), name
+        assert found is None or last == found.stem or last in found.read_text(), name
+    for path in re.findall(r"`((?:src|tests|examples|benchmarks)/[\w./-]+)`", text):
+        assert (ROOT / path).exists(), path
 
 
 #: Command -> its options, as Typer has them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from glasscast.liquid.correlations import (
     self_intermediate_scattering,
 )
 from glasscast.liquid.interactions import Liquid
+from glasscast.progress import Progress
 from glasscast.simulation.engine import NVE, Engine, Reading, maxwell_boltzmann, steps_of
 
 
@@ -58,7 +59,7 @@ def run_isoconfigurational(
     engine: Engine,
     *,
     keep_trajectories: bool = False,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Production:
     r"""Run R trajectories from one configuration and average what happens to each particle.
 
@@ -72,7 +73,7 @@ def run_isoconfigurational(
     times : increasing; each is rounded to a whole number of time steps, and the rounded times
         are what the result holds.
     seed : (seed of the data set, number of the configuration).
-    progress : called with the particle-steps of each finished run.
+    progress : advanced by the particle-steps of each finished run.
 
     Returns
     -------
@@ -95,16 +96,8 @@ def run_isoconfigurational(
     scattering, squared = np.zeros(len(steps)), np.zeros(len(steps))
     energies = np.empty((runs, len(steps) + 1))
     state = np.empty((runs, len(steps), 2))
-    work = 0
-
-    def count(done: int) -> None:
-        nonlocal work
-        work += done
-        if progress is not None:
-            progress(done)
-
     for chunk, index, reading in nve_runs(
-        liquid, snapshot, temperature, steps, runs, seed, engine, progress=count
+        liquid, snapshot, temperature, steps, runs, seed, engine, progress=progress
     ):
         energies[chunk, index] = reading.energy
         if index == 0:
@@ -127,7 +120,7 @@ def run_isoconfigurational(
         temperature=float(state[..., 0].mean()),
         pressure=float(state[..., 1].mean()),
         trajectories=kept,
-        particle_steps=work,
+        particle_steps=runs * steps[-1] * snapshot.size,
     )
 
 
@@ -140,7 +133,7 @@ def nve_runs(
     seed: Sequence[int],
     engine: Engine,
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[tuple[range, int, Reading]]:
     """Integrate runs with fresh velocities from one configuration, thermostat off.
 
@@ -150,7 +143,7 @@ def nve_runs(
     ----------
     steps : at which readings are taken after the start.
     seed : run k draws its velocities with the seed sequence ``[*seed, k]``.
-    progress : called with the particle-steps of runs that are finished.
+    progress : advanced by the particle-steps of runs that are finished.
 
     Yields
     ------
@@ -178,7 +171,7 @@ def nve_runs(
                 yield chunk, index, reading
             _check_energies(np.array(energies), chunk)
             if progress is not None:
-                progress(system.work - before)
+                progress.advance(steps=system.work - before)
 
 
 def _check_energies(energies: FloatArray, runs: range) -> None:

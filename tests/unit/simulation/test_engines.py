@@ -26,6 +26,7 @@ from glasscast.workflows.add_equilibrium import add_equilibrium
 from glasscast.workflows.make_copies import make_copies
 from glasscast.workflows.simulate import simulate
 from tests.engine_contract import CONTRACT, ROUNDING, readings_are_what_the_particles_tell, shaken
+from tests.steps import Steps
 from tests.verlet import Verlet, VerletSettings, VerletSystem
 
 LMP = shutil.which(str(Path(sys.executable).with_name("lmp")))
@@ -160,7 +161,7 @@ def test_a_protocol_gets_the_same_from_every_engine_and_number_of_replicas():
     start = shaken()
     counted, results = [], []
     for engine in (lammps(), OneByOne(), TwoByTwo(), Verlet()):
-        done = []
+        done = Steps()
         results.append(
             run_isoconfigurational(
                 start.liquid,
@@ -173,10 +174,10 @@ def test_a_protocol_gets_the_same_from_every_engine_and_number_of_replicas():
                 (1, 0),
                 engine,
                 keep_trajectories=True,
-                progress=done.append,
+                progress=done,
             )
         )
-        counted.append(done)
+        counted.append(done.taken)
     each = 40 * len(start.types)
     assert counted == [[each] * 3, [each] * 3, [2 * each, each], [3 * each]]
     one, *others = results[1:]

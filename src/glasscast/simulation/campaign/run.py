@@ -67,7 +67,7 @@ class _Pass:
                     future = self.executor.submit(make_snapshot, self.plan, c)
                 elif isinstance(self.executor, InlineExecutor):
                     # only a task of this process can report from within
-                    future = self.executor.submit(measure, self.plan, c, self._advance)
+                    future = self.executor.submit(measure, self.plan, c, self.progress)
                 else:
                     future = self.executor.submit(measure, self.plan, c)
                 self.pending[future] = (kind, c)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.kept import keep, read_kept
+from glasscast.progress import Progress
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.campaign.plan import Plan
 from glasscast.simulation.engine import State
@@ -20,7 +20,6 @@ from glasscast.simulation.isoconfigurational import run_isoconfigurational
 from glasscast.simulation.registry import sampler_for
 
 Arrays = dict[str, NDArray[Any]]
-Progress = Callable[[int], None]
 
 
 def make_snapshot(plan: Plan, configuration: int) -> int:
