@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.formats.lammps_dump import iterate_dump
 from glasscast.errors import MissingExtraError, SettingsError, SimulationError
 from glasscast.liquid.box import wrap
@@ -80,8 +81,9 @@ def test_lammps_and_numpy_agree_on_tables(spacing):
 @pytest.mark.parametrize("name", [*soft_liquids(), "table"])
 def test_a_minimum_of_lammps_is_one_by_our_own_forces(name):
     table = tabulated(lennard_jones_rows(500), density=0.6)
-    start = shaken_of((soft_liquids() | {"table": table})[name])
-    found = find_inherent(*start, InherentSettings(), LAMMPS)
+    liquid, positions, types, box = shaken_of((soft_liquids() | {"table": table})[name])
+    snapshot = Configuration(name="shaken", positions=positions, types=types, box=box)
+    found = find_inherent(liquid, snapshot, InherentSettings(), LAMMPS)
     assert found.converged
     assert found.largest_force < 1.1e-8
 
