@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from filelock import FileLock, Timeout
-
 from glasscast.datasets.catalogue import in_bytes
 from glasscast.datasets.files import UNREADABLE_ARCHIVE, sha256_of_file, write_json
+from glasscast.datasets.locks import locked
 from glasscast.datasets.members import matches, safe_name
 from glasscast.datasets.sources import SourceFile
 from glasscast.errors import InputError
@@ -31,7 +30,6 @@ from glasscast.progress import Progress
 SUMS, RECORD = "SHA256SUMS", "fetched.json"
 #: Bytes that a file may have whose size is not published.
 LARGEST = 10**9
-_LOCK = ".fetch.lock"
 _BLOCK = 1 << 20
 _ZIPS = (".npz", ".pt", ".pth")  # archives of their own, with a CRC-32 for everything in them
 _EXPANDED = 1 << 32  # bytes that one of these may expand to
@@ -223,22 +221,8 @@ def open_store(folder: Path) -> Iterator[Store]:
     ------
     InputError : if it cannot be written, or another process holds it.
     """
-    with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / _LOCK, timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise InputError(
-                folder,
-                "is being written by another fetch",
-                "wait for it, or choose another folder",
-                "out",
-            ) from None
-    try:
+    with locked(folder, "fetch"):
         yield Store(folder)
-    finally:
-        lock.release()
 
 
 def _check(part: Path, path: Path, expected: Expected) -> str:

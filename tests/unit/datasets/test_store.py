@@ -142,7 +142,7 @@ def test_room_is_asked_for_before_anything_is_written(store):
 
 def test_two_fetches_do_not_write_one_folder(store):
     with (
-        pytest.raises(InputError, match="is being written by another fetch"),
+        pytest.raises(InputError, match="is being written by 'glasscast fetch', process"),
         open_store(store.folder),
     ):
         pass
