@@ -20,6 +20,8 @@ from glasscast.workflows.train import train
 from tests.cli.material import LR, botan_arrays, botan_folder, contents, experiment, snapshot, trap
 
 BOTAN = "isoconfig_N120T0.44_1_tc01.npz"
+#: Positions of a flat system.
+FLAT = np.random.default_rng(0).random((400, 2)) * 30
 
 
 def without(key):
@@ -93,7 +95,7 @@ def test_a_truncated_archive_is_named(refused, tmp_path, trained, kept):
         ({"box": np.array([0.0, 1, 1])}, "'box' sides must be positive"),
         ({"box": np.array(["a"])}, "'box' must be one or 3 numbers"),
         ({"types": np.zeros(400)}, "'types' must hold integers"),
-        ({"positions": np.zeros((400, 2)), "box": np.full(2, 30.0)}, "has 2 dimensions"),
+        ({"positions": FLAT, "box": np.full(2, 30.0)}, "has 2 dimensions"),
     ],
 )
 def test_a_snapshot_that_cannot_be_forecast_is_named(refused, tmp_path, trained, changes, says):

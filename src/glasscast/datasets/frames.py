@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,8 @@ class Frame:
     velocities : (N, d), where the file has them.
     step : number of the integration step, if the file tells.
     time : in LJ units, if the file tells.
+    species : what the file calls the species, in their order, where names do not tell it.
+    units : style of the units, where the file names it.
     noted : whether ``step`` is only a note, which a run that begins there need not go on from.
     """
 
@@ -41,6 +43,8 @@ class Frame:
     velocities: FloatArray | None = None
     step: int | None = None
     time: float | None = None
+    species: tuple[str, ...] = ()
+    units: str | None = None
     noted: bool = False
 
     def clock(self, timestep: float | None) -> float | None:
@@ -97,6 +101,13 @@ class Ensemble:
     wrapped: bool = False
     labels: dict[str, NDArray[Any]] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    def remarked(self, remarks: Sequence[str]) -> Ensemble:
+        """Return the ensemble with further remarks in its metadata."""
+        if not remarks:
+            return self
+        told = [*self.metadata.get("remarks", ()), *remarks]
+        return replace(self, metadata=self.metadata | {"remarks": told})
 
     def snapshot(self) -> Configuration:
         """Return the parent, folded into its box, with its equilibrium positions.

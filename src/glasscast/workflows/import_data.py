@@ -53,7 +53,8 @@ def import_data(
     options : what the files do not tell, such as ``{"timestep": 0.005}``; see
         :class:`~glasscast.datasets.formats.format.ReadOptions`.
     liquid, temperature : of files that do not tell, as trajectories of one's own; a built-in name
-        or the path of a YAML file, and the temperature in LJ units.
+        or the path of a YAML file, and the temperature in LJ units, or in the units of the files
+        where ``options`` scale these.
 
     Raises
     ------
@@ -120,6 +121,9 @@ def _identity(stated: StatePoint) -> dict[str, Any]:
 def _completed(ensemble: Ensemble, stated: StatePoint) -> Ensemble:
     """Add what is stated to the metadata, after a check that nothing contradicts it."""
     source, metadata = ensemble.sources[0], dict(ensemble.metadata)
+    if "units" in metadata and stated.temperature is not None:
+        reduced = stated.temperature / metadata["units"]["temperature"]
+        stated = replace(stated, temperature=reduced)
     try:
         point = resolve(StatePoint.from_metadata(metadata), stated).point
         if stated.liquid is not None:

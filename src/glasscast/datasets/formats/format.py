@@ -29,6 +29,9 @@ class ReadOptions(Settings):
     dimension : overrules what the files show.
     tags : tag -> time of published files; the tables of their sets where it is absent.
     density : number density, for files without a box.
+    units : style of the units of files that do not name it, as LAMMPS calls it.
+    sigma, epsilon, mass : diameter, energy and mass of the liquid in the units of the files, which
+        are scaled by them to reduced ones; ``timestep`` is then in their unit of time.
     """
 
     timestep: float | None = Field(default=None, gt=0)
@@ -36,8 +39,14 @@ class ReadOptions(Settings):
     dimension: Literal[2, 3] | None = None
     tags: dict[int, float] | None = None
     density: float | None = Field(default=None, gt=0)
+    units: Literal["lj", "metal", "real", "si", "cgs", "micro", "nano", "electron"] | None = None
+    sigma: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    epsilon: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    mass: float | None = Field(default=None, gt=0, allow_inf_nan=False)
 
 
+#: Options of all formats that ensembles are made of frame by frame.
+TRAJECTORY_OPTIONS = ("timestep", "wrapped", "dimension", "units", "sigma", "epsilon", "mass")
 #: Reads all frames of a file; the second argument is the dimension, None to look.
 FrameReader = Callable[[Path, int | None], Iterator[Frame]]
 #: Reads the ensembles below a folder or in a file.

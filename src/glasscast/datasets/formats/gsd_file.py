@@ -23,7 +23,7 @@ from glasscast.datasets.formats.checks import (
     choose_dimension,
     species_from_names,
 )
-from glasscast.datasets.formats.format import Format
+from glasscast.datasets.formats.format import TRAJECTORY_OPTIONS, Format
 from glasscast.datasets.frames import Frame
 from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError
@@ -78,16 +78,19 @@ def _read_frame(
     if absolute:
         images = np.asarray(particles.image, dtype=np.float64)[:, :kept]
         positions = apply_images(positions, images, sides)
+    types, species = _species(path, particles)
     return Frame(
         positions=positions,
-        types=_species(path, particles),
+        types=types,
         box=sides,
         absolute=absolute,
+        species=species,
         step=int(frame.configuration.step or 0),
     )
 
 
-def _species(path: Path, particles: Any) -> NDArray[np.int8]:
+def _species(path: Path, particles: Any) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+    """Species, and their names where these do not tell them."""
     identifiers = checked_types(path, "particles/typeid", particles.typeid, int(particles.N))
     names = list(particles.types or [])
     if int(identifiers.max()) >= len(names):
@@ -96,8 +99,8 @@ def _species(path: Path, particles: Any) -> NDArray[np.int8]:
         # All names at once: numbers count from 1 or 0 whichever of them occur in this frame.
         species = species_from_names(path, np.array(names))
     except InputError:
-        return identifiers
-    return species[identifiers]
+        return identifiers, tuple(str(name) for name in names)
+    return species[identifiers], ()
 
 
 FORMAT = Format(
@@ -105,6 +108,6 @@ FORMAT = Format(
     description="GSD of HOOMD-blue and OVITO",
     suffixes=(".gsd",),
     detect=lambda head: head.suffix == ".gsd" or head.first.startswith(_MAGIC),
-    options=("timestep", "wrapped", "dimension"),
+    options=TRAJECTORY_OPTIONS,
     frames=iterate_gsd,
 )

@@ -77,6 +77,7 @@ def iterate_data(path: Path, dimension: int | None = None) -> Iterator[Frame]:
         ids=ids,
         step=_noted_step(lines[0]),
         noted=True,
+        units=_noted_units(lines[0]),
     )
 
 
@@ -84,6 +85,12 @@ def _noted_step(title: str) -> int | None:
     """Return the step at which LAMMPS wrote the file, which it notes in the first line."""
     match = re.search(r"\btimestep = (\d+)", title)
     return int(match[1]) if match else None
+
+
+def _noted_units(title: str) -> str | None:
+    """Return the style of the units that LAMMPS notes in the first line."""
+    match = re.search(r"\bunits = (\w+)", title)
+    return match[1] if match else None
 
 
 def _read_header(path: Path, lines: list[str]) -> tuple[int, FloatArray, FloatArray]:

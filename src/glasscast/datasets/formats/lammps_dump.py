@@ -4,7 +4,7 @@ Coordinates are taken from the first of these that is present: ``xu yu zu``, ``x
 ``x y z``, ``xs ys zs``. The last two are folded unless image flags ``ix iy iz`` follow them
 across the faces. Particles are sorted by ``id``, types count from 1 (or ``element`` names A, B).
 Velocities are read from ``vx vy vz`` where these are present. Only periodic, orthorhombic boxes
-and ``units lj`` are read. The system is two-dimensional if all particles share one z or have none,
+are read. The system is two-dimensional if all particles share one z or have none,
 or if the caller says so.
 """
 
@@ -26,7 +26,7 @@ from glasscast.datasets.formats.checks import (
     sort_by_ids,
     species_from_names,
 )
-from glasscast.datasets.formats.format import Format
+from glasscast.datasets.formats.format import TRAJECTORY_OPTIONS, Format
 from glasscast.datasets.frames import Frame
 from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError
@@ -53,6 +53,7 @@ class _Header:
     begun: bool = False
     step: int | None = None
     time: float | None = None
+    units: str | None = None
     size: int = 0
     lower: FloatArray = field(default_factory=lambda: np.empty(0))
     sides: FloatArray = field(default_factory=lambda: np.empty(0))
@@ -75,7 +76,7 @@ def iterate_dump(path: Path, dimension: int | None = None) -> Iterator[Frame]:
             while line := stream.readline():
                 if line.startswith("ITEM: ATOMS"):
                     yield _read_frame(path, stream, line.split()[2:], header, dimension)
-                    header = _Header()
+                    header = _Header(units=header.units)  # told once, in the first frame
                 elif line.strip():
                     _read_item(path, stream, line.strip(), header)
             if header.begun:
@@ -99,8 +100,7 @@ def _read_item(path: Path, stream: TextIO, item: str, header: _Header) -> None:
             header.lower, header.sides = bounds[:, 0], bounds[:, 1] - bounds[:, 0]
         elif item == "ITEM: UNITS":
             units = stream.readline().strip()
-            if units != "lj":
-                raise InputError(path, f"has units '{units}'", "convert to reduced LJ units")
+            header.units = units
         else:
             raise InputError(path, f"is not a LAMMPS dump: unexpected line '{item[:60]}'")
     except (ValueError, IndexError) as error:
@@ -161,6 +161,7 @@ def _read_frame(
         velocities=velocities,
         step=header.step,
         time=header.time,
+        units=header.units,
     )
 
 
@@ -224,6 +225,6 @@ FORMAT = Format(
     description="LAMMPS text dumps",
     suffixes=(".dump", ".lammpstrj", ".lammpsdump", ".dmp"),
     detect=lambda head: head.lines[:1] != [] and head.lines[0].startswith("ITEM:"),
-    options=("timestep", "wrapped", "dimension"),
+    options=TRAJECTORY_OPTIONS,
     frames=iterate_dump,
 )

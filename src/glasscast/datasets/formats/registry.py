@@ -23,6 +23,7 @@ from glasscast.datasets.formats import (
 from glasscast.datasets.formats.checks import assemble
 from glasscast.datasets.formats.format import Format, FrameReader, Head, ReadOptions
 from glasscast.datasets.formats.listing import list_files, name_below, parse_name
+from glasscast.datasets.formats.siblings import match_siblings
 from glasscast.datasets.formats.trajectories import read_trajectories
 from glasscast.datasets.frames import Ensemble, Frame
 from glasscast.datasets.state_points import StatePoint
@@ -75,9 +76,9 @@ def read_ensembles(
             key,
         )
     if chosen.ensembles is not None:
-        yield from chosen.ensembles(path, options)
+        yield from match_siblings(chosen.ensembles(path, options))
     elif chosen.frames is not None and chosen.clocked:
-        yield from read_trajectories(path, chosen, options, frames_of)
+        yield from match_siblings(read_trajectories(path, chosen, options, frames_of))
     else:
         raise InputError(
             path,
@@ -154,6 +155,8 @@ def _snapshots(
     if not frames:
         raise InputError(file, "holds no frame")
     for number, frame in enumerate(frames):
+        if frame.units not in (None, "lj"):
+            raise InputError(file, f"has units '{frame.units}'", "write it in reduced units, lj")
         yield assemble(
             name=name if len(frames) == 1 else f"{name}-{number}",
             sources=[file],

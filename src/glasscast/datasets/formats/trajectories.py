@@ -24,7 +24,7 @@ in another periodic image, its frames are shifted by whole box sides.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ import numpy as np
 from glasscast.datasets.formats.checks import assemble, refuse_other_particles
 from glasscast.datasets.formats.format import Format, FrameReader, ReadOptions
 from glasscast.datasets.formats.listing import list_files, natural_key, split_of
+from glasscast.datasets.formats.units import Factors, find_factors
 from glasscast.datasets.frames import Ensemble, Frame, RunFrame
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray, minimum_image
@@ -56,7 +57,7 @@ def read_trajectories(
     ----------
     path : a trajectory, a folder of trajectories, or a folder of such folders.
     format : of the trajectories.
-    options : ``timestep``, ``wrapped``, ``dimension``.
+    options : those of ``TRAJECTORY_OPTIONS``.
     frames_of : reads the parent, whose file may be of another format.
 
     Raises
@@ -66,7 +67,7 @@ def read_trajectories(
     assert format.frames is not None
     for name, initial, runs in _find_configurations(path, format.suffixes):
         reader = format.frames if initial is None else frames_of(initial)
-        layout = _Layout(format.frames, options, initial, reader, tuple(runs))
+        layout = _Layout(format.frames, options, initial, reader, tuple(runs)).with_factors()
         yield _read_ensemble(layout, name, format.name)
 
 
@@ -79,6 +80,35 @@ class _Layout:
     initial: Path | None
     read_initial: FrameReader
     runs: tuple[Path, ...]
+    factors: Factors | None = None
+
+    def with_factors(self) -> _Layout:
+        """Return the layout with the factors that its files need, as they tell or as is said.
+
+        Raises
+        ------
+        InputError : if units are not reduced and the factors are not given, or units differ.
+        """
+        told = {path: self._told(path) for path in (self.initial, self.runs[0]) if path}
+        named = {path: units for path, units in told.items() if units is not None}
+        if len(set(named.values())) > 1:
+            raise InputError(self.runs[0], f"units differ: {', '.join(named.values())}")
+        path, units = next(iter(named.items()), (self.runs[0], None))
+        factors = find_factors(path, units, self.options)
+        if factors is None or self.options.timestep is None:
+            return replace(self, factors=factors)
+        step = self.options.timestep / factors.time
+        return replace(
+            self, factors=factors, options=self.options.model_copy(update={"timestep": step})
+        )
+
+    def _told(self, path: Path) -> str | None:
+        reader = self.read_initial if path == self.initial else self.read_run
+        first = next(reader(path, self.options.dimension), None)
+        return None if first is None else first.units
+
+    def _reduced(self, frame: Frame) -> Frame:
+        return frame if self.factors is None else self.factors.reduce(frame)
 
     def parent(self) -> tuple[Frame, int]:
         """Read the snapshot that all trajectories start from, and of how many it is the last."""
@@ -90,11 +120,11 @@ class _Layout:
                 break
         if last is None:
             raise InputError(path, "holds no frame")
-        return last, count
+        return self._reduced(last), count
 
     def frames(self, run: int) -> Iterator[Frame]:
         """Read the frames of a trajectory."""
-        return self.read_run(self.runs[run], self.options.dimension)
+        return map(self._reduced, self.read_run(self.runs[run], self.options.dimension))
 
 
 def _find_configurations(
@@ -121,7 +151,7 @@ def _find_configurations(
 def _read_ensemble(layout: _Layout, name: str, format_name: str) -> Ensemble:
     (parent, count), wrapped = layout.parent(), layout.options.wrapped
     times, absolute, shown = _read_times(layout, parent)
-    remarks = []
+    remarks = [layout.factors.describe()] if layout.factors else []
     if count > 1 and layout.initial is not None:
         remarks.append(f"{layout.initial.name} holds {count} frames, the last is the parent")
     if not shown:
@@ -137,6 +167,7 @@ def _read_ensemble(layout: _Layout, name: str, format_name: str) -> Ensemble:
         wrapped=not absolute if wrapped is None else wrapped,
         related=shown,
         metadata={"format": format_name, "source": [file.name for file in sources]}
+        | ({"units": layout.factors.record()} if layout.factors else {})
         | ({"remarks": remarks} if remarks else {})
         | split_of(sources[0]),
     )
@@ -303,6 +334,13 @@ class _FrameStream:
                 f"{parent.positions.shape}",
             )
         refuse_other_particles(path, frame, parent)
+        if frame.species != parent.species:
+            raise InputError(
+                path,
+                f"names the species {', '.join(frame.species)}, the initial configuration "
+                f"{', '.join(parent.species)}",
+                "name them alike, in the same order",
+            )
         if not np.array_equal(frame.types, parent.types):
             particle = int(np.argmax(frame.types != parent.types))
             raise InputError(path, f"particle {particle} has another type than initially")

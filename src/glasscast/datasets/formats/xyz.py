@@ -26,7 +26,7 @@ from glasscast.datasets.formats.checks import (
     sort_by_ids,
     species_from_names,
 )
-from glasscast.datasets.formats.format import Format, Head
+from glasscast.datasets.formats.format import TRAJECTORY_OPTIONS, Format, Head
 from glasscast.datasets.frames import Frame
 from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError
@@ -221,6 +221,6 @@ FORMAT = Format(
     description="extended XYZ",
     suffixes=(".xyz", ".extxyz"),
     detect=_is_xyz,
-    options=("timestep", "wrapped", "dimension"),
+    options=TRAJECTORY_OPTIONS,
     frames=iterate_xyz,
 )
