@@ -18,10 +18,10 @@ from glasscast.models import files
 from glasscast.models.files import model_folder, ready_models
 from glasscast.models.registry import load_model
 from glasscast.runtime import Workspace
+from glasscast.workflows.complete import examine
 from glasscast.workflows.describe import list_models
 from glasscast.workflows.experiments import TrainExperiment
 from glasscast.workflows.export import export
-from glasscast.workflows.predict import examine
 from glasscast.workflows.train import train
 from tests.cli.material import experiment
 

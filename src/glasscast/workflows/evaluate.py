@@ -19,7 +19,7 @@ from glasscast.models.registry import Device, load_model
 from glasscast.progress import track
 from glasscast.runtime import Workspace
 from glasscast.simulation.registry import load_engine
-from glasscast.workflows.predict import complete, examine
+from glasscast.workflows.complete import complete, examine
 
 
 def evaluate(

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.formats.registry import read_snapshot
-from glasscast.datasets.state_points import (
-    Quantity,
-    StatePoint,
-    always_there,
-    departures,
-    resolve,
-)
+from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
-from glasscast.liquid.interactions import species_name
 from glasscast.models.base import Model
 from glasscast.models.registry import Device, load_model
 from glasscast.progress import log, track
@@ -35,8 +27,8 @@ from glasscast.report.sections import (
 from glasscast.runtime import Workspace
 from glasscast.simulation.copies import SEPARATION, copies_of
 from glasscast.simulation.engine import Engine
-from glasscast.simulation.equilibrium_positions import completed
 from glasscast.simulation.registry import EngineChoice, load_engine
+from glasscast.workflows.complete import complete, examine
 from glasscast.workflows.forecast import Forecast, Forecasts
 from glasscast.workflows.forecast_folder import ForecastFolder, Source, forecast_folder
 
@@ -106,34 +98,11 @@ def predict(
     if report and out is None:
         raise SettingsError("a report needs a folder to be written to", "out")
     given = StatePoint.stated(liquid, temperature, density)
-    fitted, moved_by = load_model(model, workspace, device), load_engine(engine)
+    fitted = load_model(model, workspace, device)
+    forecaster = _Forecaster(fitted, load_engine(engine), given, copies, copy_time)
     sources = _sources(snapshots)
-
-    def forecast(folder: ForecastFolder | None) -> Iterator[Forecast]:
-        for number, source in enumerate(sources):
-            said: set[str] = set()
-            made: list[Forecast] = []
-            opened = _opened(source, density)
-            for snapshot in track(fitted.workspace.progress, source.name, opened, None):
-                try:
-                    needs = examine(fitted, snapshot, given, copies > 0)
-                    remarks = _say(source.name, needs, said)
-                    whole = [complete(snapshot, needs, moved_by)]
-                    if copies:
-                        state = needs.liquid, needs.temperature
-                        whole += copies_of(whole[0], copies, copy_time, moved_by, *state)
-                    mean = fitted.predict_mean(whole, SEPARATION * copy_time)
-                except (ModelError, ShapeError, SettingsError) as error:
-                    raise (error.of(source) if isinstance(source, Path) else error) from None
-                made.append(Forecast.of(mean, remarks))
-                if folder is not None:
-                    folder.add(number, len(made) - 1, made[-1])
-            if folder is not None:
-                folder.close(number, made)
-            yield from made
-
     if out is None:
-        forecasts = list(forecast(None))
+        forecasts = list(forecaster.all_of(sources))
     else:
         names = [_names(source, density) for source in sources]  # read now, before any work
         with forecast_folder(
@@ -151,11 +120,69 @@ def predict(
                 "copies": [copies, copy_time] if copies else None,
             },
         ) as folder:
-            forecasts = list(forecast(folder))
+            forecasts = list(forecaster.all_of(sources, folder))
             if report:
                 report_forecasts(Path(out), forecasts, fitted)
     one = isinstance(snapshots, str | Path | Configuration) and len(forecasts) == 1
     return forecasts[0] if one else Forecasts(forecasts)
+
+
+@dataclass(frozen=True)
+class _Forecaster:
+    """A fitted model, and what it takes to forecast snapshots that lack something.
+
+    Parameters
+    ----------
+    engine : that finds equilibrium positions and runs copies.
+    given : by the user, where snapshots do not tell.
+    copies, copy_time : of each snapshot, forecast as well.
+    """
+
+    model: Model
+    engine: Engine
+    given: StatePoint
+    copies: int
+    copy_time: float
+
+    def all_of(
+        self, sources: Sequence[Source], folder: ForecastFolder | None = None
+    ) -> Iterator[Forecast]:
+        """Forecast every snapshot of some sources, and write each as soon as it is made."""
+        density = None if self.given.density is None else self.given.density[0]
+        for number, source in enumerate(sources):
+            said: set[str] = set()
+            made: list[Forecast] = []
+            opened = _opened(source, density)
+            for snapshot in track(self.model.workspace.progress, source.name, opened, None):
+                try:
+                    made.append(self.forecast(snapshot, source.name, said))
+                except (ModelError, ShapeError, SettingsError) as error:
+                    raise (error.of(source) if isinstance(source, Path) else error) from None
+                if folder is not None:
+                    folder.add(number, len(made) - 1, made[-1])
+            if folder is not None:
+                folder.close(number, made)
+            yield from made
+
+    def forecast(self, snapshot: Configuration, place: str, said: set[str]) -> Forecast:
+        """Forecast one snapshot.
+
+        Parameters
+        ----------
+        place : where it comes from, for the remarks.
+        said : remarks on earlier snapshots from there; they are not logged again.
+        """
+        needs = examine(self.model, snapshot, self.given, self.copies > 0)
+        for level, text in needs.remarks:
+            if text not in said:
+                log.log(level, "%s: %s", place, text)
+                said.add(text)
+        whole = [complete(snapshot, needs, self.engine)]
+        if self.copies:
+            state = needs.liquid, needs.temperature
+            whole += copies_of(whole[0], self.copies, self.copy_time, self.engine, *state)
+        mean = self.model.predict_mean(whole, SEPARATION * self.copy_time)
+        return Forecast.of(mean, tuple(f"{place}: {text}" for _, text in needs.remarks))
 
 
 def _names(source: Source, density: float | None) -> list[str]:
@@ -198,115 +225,6 @@ def read(path: Path | str, *, density: float | None = None) -> Sequence[Configur
     if not found:
         raise InputError(path, "holds no snapshot")
     return found
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What a snapshot needs before a model can read it.
-
-    Parameters
-    ----------
-    missing : equilibrium positions that the model reads and the snapshot lacks.
-    liquid : to find them with, or that the model reads; None where it takes none.
-    temperature : to find them with.
-    called : liquid that the snapshot's metadata are to name, where they name none.
-    remarks : level of logging and line: how the snapshot differs from the training, and what is
-        assumed of it.
-    """
-
-    missing: tuple[str, ...]
-    liquid: str | None
-    temperature: float | None
-    called: str | None
-    remarks: tuple[tuple[int, str], ...]
-
-
-def examine(
-    model: Model,
-    snapshot: Configuration,
-    given: StatePoint,
-    copies: bool = False,
-) -> Needs:
-    """Make sure that a model can read a snapshot, and say what that lacks.
-
-    Parameters
-    ----------
-    given : by the user, where the snapshot does not tell. When liquid or temperature are needed
-        and not given either, those the model was trained on are taken, provided there is only one.
-    copies : whether thermal copies are wanted.
-
-    Raises
-    ------
-    ModelError : if its dimension or species are not those the model was trained on.
-    SettingsError : if the liquid or the temperature are needed and nobody tells them, or what is
-        given contradicts the snapshot.
-    """
-    model.check_structure(snapshot)
-    told = StatePoint.of(snapshot)
-    remarks = _differences(model, snapshot, given)
-    settings = model.settings
-    missing = tuple(key for key in settings.equilibrium_positions if getattr(snapshot, key) is None)
-    needs: dict[Quantity, str] = {}
-    if settings.reads_liquid:
-        needs["liquid"] = "the energies that the model reads"
-    if missing:
-        needs["liquid"] = "the equilibrium positions that the model reads"
-    if "cage" in missing:
-        needs["temperature"] = "the cage states that the model reads"
-    if copies:
-        needs |= {"liquid": "the thermal copies", "temperature": "the thermal copies"}
-    try:
-        point, assumed = resolve(told, given, model.state_points_, needs)
-    except SettingsError as error:
-        raise error.of(snapshot.name) from None
-    if assumed:
-        text = f"does not tell; assumed {', '.join(assumed)}, as the model was trained"
-        remarks.append((logging.INFO, text))
-    called = None
-    if told.liquid is None:  # sizes and names of species are then those of the training, too
-        trained = {p.liquid for p in model.state_points_}
-        called = point.liquid or (trained.pop() if len(trained) == 1 else None)
-    return Needs(missing, point.liquid, point.temperature, called, tuple(remarks))
-
-
-def complete(snapshot: Configuration, needs: Needs, engine: Engine) -> Configuration:
-    """Return the snapshot with what it lacked.
-
-    Raises
-    ------
-    SettingsError, InputError : see :func:`glasscast.simulation.equilibrium_positions.completed`.
-    """
-    snapshot = completed(snapshot, needs.missing, engine, needs.liquid, needs.temperature)
-    if needs.called is None:
-        return snapshot
-    return snapshot.with_fields(metadata={**snapshot.metadata, "liquid": needs.called})
-
-
-def _differences(model: Model, snapshot: Configuration, given: StatePoint) -> list[tuple[int, str]]:
-    """Refuse a mixture of fewer species; remark on another state point."""
-    points, state = model.state_points_, StatePoint.of(snapshot)
-    absent = always_there(points) - set(snapshot.species)
-    if absent:
-        mixtures = "; ".join(dict.fromkeys(p.mixture for p in points))
-        raise ModelError(
-            f"{snapshot.name} holds no species {species_name(min(absent))}, the model was trained "
-            f"on {mixtures}"
-        )
-    if given.temperature is not None:
-        state = replace(state, temperature=given.temperature)
-    found = departures(state, points)
-    if not found:
-        return []
-    return [(logging.WARNING, f"{'; '.join(found)}: the forecast is an extrapolation")]
-
-
-def _say(name: str, needs: Needs, said: set[str]) -> tuple[str, ...]:
-    """Log all remarks but those on an earlier frame of the same file; return all."""
-    for level, text in needs.remarks:
-        if text not in said:
-            log.log(level, "%s: %s", name, text)
-            said.add(text)
-    return tuple(f"{name}: {text}" for _, text in needs.remarks)
 
 
 def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Model) -> Path:
