@@ -14,6 +14,7 @@ import yaml
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.ownership import visible
 from glasscast.datasets.writer import DatasetWriter
+from glasscast.evaluation.score_table import read_scores
 from glasscast.models.registry import load_model
 from glasscast.simulation.equilibrium_positions import completed
 from glasscast.simulation.registry import load_engine
@@ -50,7 +51,11 @@ def test_import_train_predict_evaluate_info(done, tmp_path):
     frame = source / "isoconfig_N400T0.44_2_tc01.npz"
     assert "1 forecasts" in done("predict", frame, "-m", run, "-o", out)
     assert "propensity_t0p13" in (out / "N400T0.44_2.xyz").read_text().splitlines()[1]
-    assert "noise ceiling" in done("evaluate", data, "-m", run, "-o", tmp_path / "scores")
+    printed = done("evaluate", data, "-m", run, "-o", tmp_path / "scores")
+    rows = read_scores(tmp_path / "scores" / "scores.json").select(metric="pearson_mean")
+    for row in rows:  # every score beside its noise ceiling
+        lines = [x for x in printed.splitlines() if f"{row.value:.3f} (" in x]
+        assert any(x.rstrip(" │").endswith(f" {row.ceiling:.3f}") for x in lines), printed
     assert {file.name for file in visible(tmp_path / "scores")} == {
         "scores.json", "scores.csv", "scores.md", "smoothness.json", "smoothness.csv",
     }  # fmt: skip
