@@ -307,7 +307,7 @@ def test_initial_weights_are_seen_from_the_file_that_names_them(refused, tmp_pat
 
 
 def test_a_refused_training_leaves_its_folder_free(refused, tmp_path, liquid):
-    """The folder is not taken by settings with which nothing was done."""
+    """Nothing is made of settings with which nothing was done."""
     path, run = tmp_path / "e.yaml", tmp_path / "run"
     experiment(path, liquid, model={"name": "nt-gnn", "initial_weights": "absent.npz"})
     refused("train", path, "-o", run, says=[tmp_path / "absent.npz", "'initial_weights' names it"])
