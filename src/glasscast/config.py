@@ -6,6 +6,7 @@ What the keys mean stands beside what they are for: experiments in ``workflows``
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -36,21 +37,46 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     renamed: ClassVar[Mapping[str, str]] = {}
 
-    def beside(self, folder: Path) -> Self:
-        """Return the settings with all paths in them seen from a folder.
+    def with_paths(self, change: Callable[[Path], Path]) -> Self:
+        """Return the settings with all paths in them changed.
 
-        Settings that hold paths say so by their own ``beside``; all others pass the folder on.
+        Settings that hold paths say so by their own ``with_paths``; all others pass it on.
         """
-        seen = {key: _beside(folder, getattr(self, key)) for key in type(self).model_fields}
+        seen = {key: _with_paths(getattr(self, key), change) for key in type(self).model_fields}
         return self.model_copy(update=seen)
 
+    def beside(self, folder: Path) -> Self:
+        """Return the settings with all paths in them seen from a folder."""
+        return self.with_paths(lambda path: folder / path)
 
-def _beside(folder: Path, value: Any) -> Any:
+    def within(self, folder: Path) -> Self:
+        """Return the settings as a file in a folder has to tell them: ``beside`` undone.
+
+        What shares no more than the root with the folder stays absolute.
+        """
+        return self.beside(Path.cwd()).with_paths(lambda path: _seen_from(folder.resolve(), path))
+
+    def without_folders(self) -> Self:
+        """Return the settings with files and folders by their names alone, for records."""
+        return self.with_paths(lambda path: Path(path.name))
+
+
+def _with_paths(value: Any, change: Callable[[Path], Path]) -> Any:
     if isinstance(value, Settings):
-        return value.beside(folder)
+        return value.with_paths(change)
     if isinstance(value, dict):
-        return {key: _beside(folder, part) for key, part in value.items()}
+        return {key: _with_paths(part, change) for key, part in value.items()}
     return value
+
+
+def _seen_from(folder: Path, path: Path) -> Path:
+    if not path.is_absolute():
+        return path
+    try:
+        common = Path(os.path.commonpath([folder, os.path.abspath(path)]))
+    except ValueError:  # another drive
+        return path
+    return path if common == Path(common.anchor) else Path(os.path.relpath(path, folder))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -37,9 +37,9 @@ class ModelSettings(Settings):
         """Files that these settings name, by key; none unless a model says otherwise."""
         return {}
 
-    def beside(self, folder: Path) -> Self:
-        """Return the settings with the files they name seen from a folder."""
-        return self.model_copy(update={k: str(folder / path) for k, path in self.files.items()})
+    def with_paths(self, change: Callable[[Path], Path]) -> Self:
+        """Return the settings with the files that they name changed."""
+        return self.model_copy(update={k: str(change(path)) for k, path in self.files.items()})
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:

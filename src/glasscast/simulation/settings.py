@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -155,11 +155,11 @@ class SimulationSettings(Settings):
                 raise ValueError("equilibration.between must be positive with fewer chains")
         return self
 
-    def beside(self, folder: Path) -> Self:
-        """Return the settings with starts and what is of one's own seen from a folder."""
-        update: dict[str, Any] = {"engine": self.engine.beside(folder)}
+    def with_paths(self, change: Callable[[Path], Path]) -> Self:
+        """Return the settings with starts, a liquid and an engine of one's own changed."""
+        update: dict[str, Any] = {"engine": self.engine.with_paths(change)}
         if self.starts is not None:
-            update["starts"] = tuple(str(folder / start) for start in self.starts)
+            update["starts"] = tuple(str(change(Path(start))) for start in self.starts)
         if is_liquid_file(self.liquid):
-            update["liquid"] = str(folder / self.liquid)
+            update["liquid"] = str(change(Path(self.liquid)))
         return self.model_copy(update=update)

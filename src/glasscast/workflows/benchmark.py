@@ -203,7 +203,7 @@ def report_benchmark(
     )
     sources = [data.datasets for data in (experiment.data, experiment.test) if data is not None]
     used = {
-        "data sets": [str(path) for path in dict.fromkeys(chain.from_iterable(sources))],
+        "data sets": [path.name for path in dict.fromkeys(chain.from_iterable(sources))],
         "training configurations": len(fits[0].train),
         "scored configurations": sum(len(fit.test) for fit in fits),
     }
@@ -220,7 +220,7 @@ def report_benchmark(
             smoothness_section(result.smoothness, best),
             susceptibility_section(result.susceptibility),
             limit_section(scores, shown),
-            provenance_section(experiment.model_dump(mode="json"), command),
+            provenance_section(experiment.without_folders().model_dump(mode="json"), command),
         ],
         headline(scores, tau_alpha),
     )

@@ -11,9 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from pydantic import BaseModel
 
-from glasscast.config import read_mapping
+from glasscast.config import Settings, read_mapping
 from glasscast.datasets.files import remove_partials, write_atomically, write_json
 from glasscast.datasets.identity import Identity, changed_values
 from glasscast.datasets.locks import locked
@@ -63,7 +62,8 @@ class ExperimentFolder:
     Parameters
     ----------
     folder : created when absent.
-    experiment : resolved settings; they are written to ``experiment.yaml``.
+    experiment : resolved settings; they are written to ``experiment.yaml``, complete, so that the
+        same experiment can be asked for by that file, as it lies.
     identity : what the outcome depends on; None where all of it is made again in every run.
 
     Raises
@@ -74,10 +74,10 @@ class ExperimentFolder:
     """
 
     def __init__(
-        self, folder: Path, experiment: BaseModel, identity: Identity | None = None
+        self, folder: Path, experiment: Settings, identity: Identity | None = None
     ) -> None:
         self.folder, self.identity = folder, identity
-        path, wanted = folder / EXPERIMENT, experiment.model_dump(mode="json")
+        path, wanted = folder / EXPERIMENT, experiment.within(folder).model_dump(mode="json")
         others = [p for p in visible(folder) if p != path] if folder.is_dir() else []
         if others:
             self._refuse_another(path, others[0], wanted)

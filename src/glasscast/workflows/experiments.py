@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -54,12 +54,12 @@ class Data(Settings):
     )
     times: tuple[float, ...] | None = Field(None, description="times to keep; all when absent")
 
-    def beside(self, folder: Path) -> Self:
-        """Return the settings with the dataset folders seen from a folder.
+    def with_paths(self, change: Callable[[Path], Path]) -> Self:
+        """Return the settings with the dataset folders changed.
 
         ``sample`` stays the bundled one where no folder of that name lies there.
         """
-        seen = (p if is_sample(folder, p) else folder / p for p in self.datasets)
+        seen = (p if _is_sample(p, change(p)) else change(p) for p in self.datasets)
         return self.model_copy(update={"datasets": tuple(seen)})
 
     def open(self) -> Dataset:
@@ -78,9 +78,9 @@ class Data(Settings):
         return joined if self.times is None else joined.at_times(self.times)
 
 
-def is_sample(folder: Path, dataset: Path) -> bool:
-    """Whether a dataset, seen from a folder, is the one that comes with the library."""
-    return dataset == Path(SAMPLE) and not (folder / dataset).exists()
+def _is_sample(dataset: Path, seen: Path) -> bool:
+    """Whether a dataset is the one that comes with the library, nothing lying where it is seen."""
+    return dataset == Path(SAMPLE) and not seen.exists()
 
 
 class TrainExperiment(Settings):

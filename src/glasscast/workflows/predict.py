@@ -247,7 +247,9 @@ def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Model) -> 
             particle_section(shown),
             view_section(shown),
             limit_section(forecasts=shown, notes=remarks),
-            provenance_section({"model": model.name, **model.settings.model_dump(mode="json")}),
+            provenance_section(
+                {"model": model.name, **model.settings.without_folders().model_dump(mode="json")}
+            ),
         ],
     )
     return page.write(out)

@@ -171,7 +171,7 @@ def _report(
             data_section(used),
             score_section(table, transfer_figures(table, order)),
             limit_section(table),
-            provenance_section(experiment.model_dump(mode="json")),
+            provenance_section(experiment.without_folders().model_dump(mode="json")),
         ],
         headline(table),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -27,9 +28,13 @@ class LammpsSettings(EngineSettings):
         "begin with ./ or ../ are seen from the settings file",
     )
 
-    def beside(self, folder: Path) -> Self:
-        """Return the settings with an executable of one's own seen from a folder."""
+    def with_paths(self, change: Callable[[Path], Path]) -> Self:
+        """Return the settings with an executable of one's own changed."""
         if self.executable is None:
             return self
-        words = (str(folder / w) if w.startswith(("./", "../")) else w for w in self.executable)
+        words = (str(change(Path(w))) if _is_path(w) else w for w in self.executable)
         return self.model_copy(update={"executable": tuple(words)})
+
+
+def _is_path(word: str) -> bool:
+    return word.startswith(("./", "../")) or Path(word).is_absolute()
