@@ -143,6 +143,19 @@ def test_a_key_of_a_former_version_is_told_its_new_name():
         checked(TransferExperiment, {"states": {}})
 
 
+def test_every_renamed_key_leads_to_one_that_there_is():
+    kinds = [*FILES.values(), *map(settings_class, REGISTRY)]
+    renames = [(kind, old, new) for kind in kinds for old, new in kind.renamed.items()]
+    assert {(old, new) for _, old, new in renames} >= {
+        ("states", "state_points"),
+        ("stages", "phases"),
+        ("preset", "times"),
+    }
+    for kind, old, new in renames:
+        assert new in kind.model_fields, kind
+        assert old not in kind.model_fields, kind
+
+
 SIMULATION = """
 temperature: 1.0
 particles: 100
