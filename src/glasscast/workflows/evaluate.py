@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.ownership import owned, place_of
+from glasscast.datasets.ownership import owned
 from glasscast.datasets.state_points import StatePoint
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
@@ -20,6 +20,7 @@ from glasscast.progress import track
 from glasscast.runtime import Workspace
 from glasscast.simulation.registry import load_engine
 from glasscast.workflows.complete import complete, examine
+from glasscast.workflows.forecast_folder import name_of
 
 
 def evaluate(
@@ -51,7 +52,7 @@ def evaluate(
     fitted = load_model(model, workspace, device)
     if out is None:
         return score(fitted, data)[0]
-    out, by = Path(out), fitted.name if isinstance(model, Model) else place_of(model)
+    out, by = Path(out), name_of(model)
     with owned(out, "evaluate", {"model": by, "dataset": data.name, "split": split}):
         table, smoothness = score(fitted, data)
         for suffix in ("json", "csv", "md"):
