@@ -40,7 +40,8 @@ def import_(
         str | None, typer.Option(help="where the files do not tell: a name or a YAML file")
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(help="in LJ units, where the files do not tell")
+        float | None,
+        typer.Option(help="where the files do not tell; in LJ units, or in those that are scaled"),
     ] = None,
     option: Annotated[
         list[str] | None,
@@ -48,7 +49,8 @@ def import_(
             "--option",
             help="KEY=VALUE, what the files do not tell, repeatable: timestep=0.005 (of a step), "
             "wrapped=true (coordinates are folded), dimension=2, density=1.2 (BOTAN), "
-            "tags={7: 4120} (times of published files)",
+            "tags={7: 4120} (times of published files); sigma=3.405, epsilon, mass and units=metal "
+            "(scale files in other units to reduced ones, timestep is then in theirs)",
         ),
     ] = None,
     threads: Threads = 0,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from glasscast.config import checked
+from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset, is_unfinished
 from glasscast.datasets.files import sha256, sha256_of_file
 from glasscast.datasets.formats.format import ReadOptions
@@ -104,8 +105,24 @@ def _write(
         except ShapeError as error:
             raise InputError(ensemble.sources[0], str(error)) from None
         writer.add(configuration, fingerprint)
-        log.info("imported %s", ensemble.name)
+        log.info("imported %s", _understood(configuration))
     return writer.finish(splits)
+
+
+def _understood(configuration: Configuration) -> str:
+    """Return one line on what a configuration was taken for; the metadata hold the same."""
+    times, metadata = configuration.times, configuration.metadata
+    told = [
+        configuration.name,
+        str(metadata.get("format", "")),
+        f"{metadata['trajectories']} trajectories" if "trajectories" in metadata else "",
+        f"{len(times)} times from {times[0]:g} to {times[-1]:g}"
+        if times is not None and len(times)
+        else "",
+        str(metadata.get("coordinates", "")),
+        f"species {', '.join(metadata['species'])}" if "species" in metadata else "",
+    ]
+    return ", ".join(filter(None, told))
 
 
 def _identity(stated: StatePoint) -> dict[str, Any]:

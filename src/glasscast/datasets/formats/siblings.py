@@ -49,7 +49,9 @@ def _by_name(ensemble: Ensemble, names: tuple[str, ...]) -> Ensemble:
         )
     order = np.array([names.index(name) for name in parent.species], dtype=np.int8)
     return replace(
-        ensemble, parent=replace(parent, types=order[parent.types], species=names)
+        ensemble,
+        parent=replace(parent, types=order[parent.types], species=names),
+        metadata=ensemble.metadata | {"species": list(names)},
     ).remarked([f"species are counted as in the first configuration: {', '.join(names)}"])
 
 

@@ -151,6 +151,7 @@ def _find_configurations(
 def _read_ensemble(layout: _Layout, name: str, format_name: str) -> Ensemble:
     (parent, count), wrapped = layout.parent(), layout.options.wrapped
     times, absolute, shown = _read_times(layout, parent)
+    folded = not absolute if wrapped is None else wrapped
     remarks = [layout.factors.describe()] if layout.factors else []
     if count > 1 and layout.initial is not None:
         remarks.append(f"{layout.initial.name} holds {count} frames, the last is the parent")
@@ -164,9 +165,14 @@ def _read_ensemble(layout: _Layout, name: str, format_name: str) -> Ensemble:
         position_key="positions of the initial frame",
         times=times,
         frames=_FrameStream(layout, times, absolute),
-        wrapped=not absolute if wrapped is None else wrapped,
+        wrapped=folded,
         related=shown,
-        metadata={"format": format_name, "source": [file.name for file in sources]}
+        metadata={
+            "format": format_name,
+            "source": [file.name for file in sources],
+            "coordinates": "folded" if folded else "absolute",
+        }
+        | ({"species": list(parent.species)} if parent.species else {})
         | ({"units": layout.factors.record()} if layout.factors else {})
         | ({"remarks": remarks} if remarks else {})
         | split_of(sources[0]),
