@@ -294,7 +294,7 @@ def assemble(
     path = sources[0]
     refuse_strays(path, position_key, parent.positions, parent.box)
 
-    remarks = inspect_snapshot(path, parent)
+    remarks = inspect_snapshot(path, parent, reduced="liquid" in (metadata or {}))
 
     def stream() -> Iterator[RunFrame]:
         if frames is None:

@@ -21,8 +21,12 @@ _COINCIDENT = 1e-4  # sigma: particles of any liquid are thousands of times fart
 _FEWEST = 10  # particles of which some must have a neighbour
 
 
-def inspect_snapshot(path: Path, frame: Frame) -> list[str]:
-    """Look at a snapshot in reduced units.
+def inspect_snapshot(path: Path, frame: Frame, reduced: bool = False) -> list[str]:
+    """Look at a snapshot.
+
+    Parameters
+    ----------
+    reduced : whether its units are known to be reduced ones, as those of a published format.
 
     Returns
     -------
@@ -32,11 +36,11 @@ def inspect_snapshot(path: Path, frame: Frame) -> list[str]:
     ------
     InputError : for particles in one place, or a liquid without neighbours.
     """
-    _refuse_distances(path, frame.positions, frame.box)
+    _refuse_distances(path, frame.positions, frame.box, reduced)
     return _remarks_on_gaps(frame)
 
 
-def _refuse_distances(path: Path, positions: FloatArray, box: FloatArray) -> None:
+def _refuse_distances(path: Path, positions: FloatArray, box: FloatArray, reduced: bool) -> None:
     size = len(positions)
     if size < 2:
         return
@@ -54,7 +58,7 @@ def _refuse_distances(path: Path, positions: FloatArray, box: FloatArray) -> Non
             "sigma apart",
             "check that the file is of one system, written with enough digits",
         )
-    if size >= _FEWEST and distances[closest] > NEIGHBOURHOOD:
+    if not reduced and size >= _FEWEST and distances[closest] > NEIGHBOURHOOD:
         typical = float(np.median(distances))
         raise InputError(
             path,

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from format_writers import (
     collect,
+    deepmind_record,
     dump_text,
     gsd_frame,
     make_liquid,
     write_dumps,
+    write_pickle,
     write_xyz,
     xyz_text,
 )
@@ -153,3 +155,10 @@ def test_factors_of_consistent_units(tmp_path):
     np.testing.assert_allclose(ensemble.times, liquid.times / 4)
     np.testing.assert_allclose(collect(ensemble), liquid.runs)
     assert reduce_ensemble(ensemble).metadata["units"]["temperature"] == 1.0
+
+
+def test_units_of_a_published_format_are_known(tmp_path):
+    """Its own small test file has particles 3 sigma apart."""
+    liquid = scaled(make_liquid(), 10.0)
+    write_pickle(tmp_path / "a.pickle", deepmind_record(liquid))
+    assert len(list(read_ensembles(tmp_path))) == 1
