@@ -73,8 +73,12 @@ def workspace_for(threads: int, folder: Path | None = None) -> Iterator[Workspac
 
 
 def command_line() -> str:
-    """Return the command as it was typed, quoted for a shell."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """Return the command for a report, quoted for a shell; absolute paths by their names alone."""
+    words = [Path(sys.argv[0]).name]
+    for word in sys.argv[1:]:
+        key, sep, value = word.rpartition("=")
+        words.append(f"{key}{sep}{Path(value).name if Path(value).is_absolute() else value}")
+    return shlex.join(words)
 
 
 def shard_of(text: str) -> tuple[int, int]:

@@ -7,6 +7,7 @@ cannot be written is refused before it as well.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,8 +35,8 @@ def owned(
     ----------
     folder : made if absent.
     command : that writes.
-    work : what the folder is for, as JSON values; paths resolved. A folder made by the same
-        command for other work is left alone.
+    work : what the folder is for, as JSON values; paths by :func:`place_of`. A folder made by the
+        same command for other work is left alone.
     recognised : whether a folder without the hidden file was made by this command for this work,
         as version 0.1.0 left it.
     share : of work that several processes share; each has a lock of its own.
@@ -94,9 +95,13 @@ def visible(folder: Path) -> list[Path]:
     )
 
 
-def place_of(path: Path | str) -> str:
-    """Return a path in a form that tells it apart from others, wherever a command is called."""
-    return str(Path(path).resolve())
+def place_of(path: Path | str, folder: Path) -> str:
+    """Return a path as seen from a folder, which tells it apart wherever a command is called."""
+    here, there = folder.resolve(), Path(path).resolve()
+    try:
+        return os.path.relpath(there, here)
+    except ValueError:  # another drive
+        return there.name
 
 
 def _check(folder: Path, record: Mapping[str, Any], recognised: Callable[[Path], bool]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 from pydantic import (
     AfterValidator,
@@ -18,13 +19,13 @@ from pydantic import (
     model_validator,
 )
 
-from glasscast.config import Settings, checked, parse_mapping, read_mapping
+from glasscast.config import Settings, checked, parse_mapping, read_mapping, read_text
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.potentials import Potential, Tabulated
 from glasscast.liquid.power_sums import PowerSums
-from glasscast.liquid.tables import PairTable, Rows, Tables, table_files, with_tables
+from glasscast.liquid.tables import LONGEST_TABLE, PairTable, Rows, Tables, table_files, with_tables
 
 #: Liquids that come with the library.
 BUILT_IN = ("ka", "ka-cut", "ka-unshifted", "ka2d", "hard-spheres")
@@ -212,6 +213,24 @@ def liquid_files(path: Path) -> dict[str, Path]:
     """
     pairs = read_mapping(path).get("pairs")
     return {"": path} | (table_files(pairs, path.parent) if isinstance(pairs, dict) else {})
+
+
+def side_by_side(path: Path) -> dict[str, bytes]:
+    """Content of the files that a liquid consists of, by names with which they can lie together.
+
+    Raises
+    ------
+    InputError : if one cannot be read.
+    """
+    content, tables = read_mapping(path), liquid_files(path)
+    del tables[""]
+    if not tables:
+        return {path.name: path.read_bytes()}
+    for pair in tables:
+        content["pairs"][pair]["table"] = f"{path.stem}-{pair}.table"
+    text = yaml.safe_dump(content, sort_keys=False)
+    named = {f"{path.stem}-{pair}.table": read_text(f, LONGEST_TABLE) for pair, f in tables.items()}
+    return {name: text.encode() for name, text in {path.name: text, **named}.items()}
 
 
 def load_liquid(name_or_path: str | Path) -> Liquid:

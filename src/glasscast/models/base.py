@@ -15,8 +15,9 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.identity import Identity
 from glasscast.datasets.state_points import StatePoint, merged
 from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
+from glasscast.liquid.definition import side_by_side
 from glasscast.liquid.interactions import species_name
-from glasscast.models.files import read_record, trained_on
+from glasscast.models.files import read_others, read_record, trained_on
 from glasscast.models.forecast import ModelForecast
 from glasscast.models.identity import fit_identity
 from glasscast.models.selection import SelectionScores
@@ -195,13 +196,22 @@ class Model(ABC):
         record, name = read_record(folder), cls.settings_class.model_fields["name"].default
         if record.get("model") != name:
             raise InputError(folder, f"holds a '{record.get('model')}', not a '{name}'")
+        read_others(folder, record)
         return record
+
+    def other_files(self) -> dict[str, bytes]:
+        """Return what is saved because a forecast reads it, besides the weights: a liquid's file.
+
+        The settings of a saved model name files by their names; those that are here lie beside.
+        """
+        liquid = self.settings.files.get("liquid")
+        return {} if liquid is None else side_by_side(liquid)
 
     def common_record(self) -> dict[str, Any]:
         """Return what the record of every saved model begins with, as JSON values."""
         return {
             "model": self.name,
-            "hyperparameters": self.settings.model_dump(mode="json"),
+            "hyperparameters": self.settings.without_folders().model_dump(mode="json"),
             "dimension": self.dimension_,
             "species": list(self.species_),
             "times": self.times_.tolist(),

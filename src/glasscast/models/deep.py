@@ -279,7 +279,8 @@ class DeepModel(Model):
             **self.learned(),
         }
         state = self.network_.state_dict()
-        write_model(folder, record, {key: value.cpu().numpy() for key, value in state.items()})
+        weights = {key: value.cpu().numpy() for key, value in state.items()}
+        write_model(folder, record, weights, self.other_files())
 
     @classmethod
     def load(cls, folder: Path, workspace: Workspace | None = None) -> Self:
@@ -287,7 +288,8 @@ class DeepModel(Model):
         record = cls.read_own_record(folder)
         arrays = read_weights(folder, record)
         try:
-            model = cls(cls.settings_class.from_record(record["hyperparameters"]), workspace)
+            settings = cls.settings_class.from_record(record["hyperparameters"])
+            model = cls(settings.beside(folder), workspace)
             model.restore_common(record)
             model.statistics_ = TargetStatistics.from_json(record["statistics"])
             model.provenance_ = dict(record["provenance"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,11 +83,12 @@ class EquivariantModel(DeepModel):
 
     def learned(self) -> dict[str, Any]:
         """Return the liquid, so that snapshots to forecast need not name theirs."""
-        return {"liquid": self.liquid_}
+        return {"liquid": None if self.liquid_ is None else Path(self.liquid_).name}
 
     def restore(self, record: dict[str, Any]) -> None:
         """Take the liquid from a saved record."""
-        self.liquid_ = None if record["liquid"] is None else str(record["liquid"])
+        named = self.settings.liquid or record["liquid"]
+        self.liquid_ = None if named is None else str(named)
 
     def initialise(
         self, train: Sequence[Configuration], validation: Sequence[Configuration]

@@ -24,12 +24,17 @@ from glasscast.runtime import __version__
 
 FORMAT_VERSION = 1
 RECORD, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
+#: Key of the checksums of further files that a forecast reads.
+_FILES = "files_sha256"
 #: Folder of the model within that of its training.
 MODEL = "model"
 
 
 def write_model(
-    folder: Path, record: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]
+    folder: Path,
+    record: Mapping[str, Any],
+    weights: Mapping[str, NDArray[Any]],
+    others: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write a model so that a reader finds it whole or not at all.
 
@@ -38,11 +43,17 @@ def write_model(
     folder : created when absent.
     record : JSON values: settings, species, times, statistics, provenance.
     weights : named arrays.
+    others : content of further files that a forecast reads, by name.
     """
+    others = others or {}
+    for name, text in others.items():
+        write_atomically(folder / name, text)
     content = save({key: np.ascontiguousarray(value) for key, value in weights.items()})
     write_atomically(folder / WEIGHTS, content)
     header = {"format": "glasscast model", "version": FORMAT_VERSION, "written_by": __version__}
-    write_json(folder / RECORD, {**header, **record, "weights_sha256": sha256(content)})
+    sums = {"weights_sha256": sha256(content)}
+    files = {_FILES: {name: sha256(text) for name, text in others.items()}} if others else {}
+    write_json(folder / RECORD, {**header, **record, **sums, **files})
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -64,6 +75,26 @@ def read_record(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(path, f"is not a model record ({error!r})") from None
     return dict(record)
+
+
+def read_others(folder: Path, record: Mapping[str, Any]) -> dict[str, bytes]:
+    """Read the further files that belong to a record, by name.
+
+    Raises
+    ------
+    InputError : if one is missing, or not that of the record.
+    """
+    found, told = {}, record.get(_FILES, {})
+    if not isinstance(told, Mapping) or any(Path(name).name != name for name in told):
+        raise InputError(folder / RECORD, f"garbles the key '{_FILES}'")
+    for name, checksum in told.items():
+        try:
+            found[name] = (folder / name).read_bytes()
+        except OSError as error:
+            raise InputError(folder / name, f"cannot be read ({error.strerror or error})") from None
+        if sha256(found[name]) != checksum:
+            raise InputError(folder / name, f"does not belong to {RECORD} beside it")
+    return found
 
 
 def state_points(record: Mapping[str, Any]) -> list[StatePoint]:

@@ -77,7 +77,8 @@ class LinearForecaster(Model):
         """Write the model; see :meth:`glasscast.models.base.Model.save`."""
         if not hasattr(self, "weights_"):
             raise ModelError("cannot save a model that is not fitted")
-        write_model(folder, self.record(), {key: getattr(self, f"{key}_") for key in self.arrays})
+        weights = {key: getattr(self, f"{key}_") for key in self.arrays}
+        write_model(folder, self.record(), weights, self.other_files())
 
     @classmethod
     def load(cls, folder: Path, workspace: Workspace | None = None) -> Self:
@@ -85,7 +86,8 @@ class LinearForecaster(Model):
         record = cls.read_own_record(folder)
         arrays = read_weights(folder, record)
         try:
-            model = cls(cls.settings_class.from_record(record["hyperparameters"]), workspace)
+            settings = cls.settings_class.from_record(record["hyperparameters"])
+            model = cls(settings.beside(folder), workspace)
             model.restore(record)
             for key in cls.arrays:
                 setattr(model, f"{key}_", arrays[key].astype(np.float64))

@@ -52,7 +52,8 @@ def evaluate(
     fitted = load_model(model, workspace, device)
     if out is None:
         return score(fitted, data)[0]
-    out, by = Path(out), name_of(model)
+    out = Path(out)
+    by = name_of(model, out)
     with owned(out, "evaluate", {"model": by, "dataset": data.name, "split": split}):
         table, smoothness = score(fitted, data)
         for suffix in ("json", "csv", "md"):

@@ -21,6 +21,7 @@ from glasscast.models.files import (
     CARD,
     MODEL,
     RECORD,
+    read_others,
     read_record,
     read_weights,
     state_points,
@@ -87,9 +88,9 @@ def export(
             "notes": list(notes),
         },
     }
-    with owned(out, "export", {"training": place_of(training)}):
+    with owned(out, "export", {"training": place_of(training, out)}):
         write_atomically(out / CARD, card_text(out.resolve().name, record).encode())
-        write_model(out, record, weights)
+        write_model(out, record, weights, read_others(source, record))
         load_model(out)
     return record
 

@@ -83,16 +83,17 @@ def forecast_folder(
     if joined:
         names = [[s.stem if isinstance(s, Path) else s.name] for s in sources]
     stems = told_apart(sources, names)
-    of = [place_of(s) if isinstance(s, Path) else s.name for s in sources]
-    with owned(folder, "predict", {"model": name_of(model), "snapshots": of, **assumed}):
+    by = name_of(model, folder)
+    of = [place_of(s, folder) if isinstance(s, Path) else s.name for s in sources]
+    with owned(folder, "predict", {"model": by, "snapshots": of, **assumed}):
         yield ForecastFolder(folder, stems, formats, joined, species)
 
 
-def name_of(model: Model | Path | str) -> str:
-    """Tell a model apart from others: by its folder, else by its name."""
+def name_of(model: Model | Path | str, folder: Path) -> str:
+    """Tell a model apart from others: by where it is, seen from a folder, else by its name."""
     if isinstance(model, Model):
         return model.name
-    return place_of(model) if Path(model).exists() else str(model)
+    return place_of(model, folder) if Path(model).exists() else str(model)
 
 
 def told_apart(sources: Sequence[Source], names: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -70,7 +70,7 @@ def import_data(
         options = checked(ReadOptions, options or {})
     identity = options.model_dump(exclude_unset=True) | _identity(stated)
     workspace = workspace or Workspace()
-    with owned(out, "import", {"source": place_of(source)}, is_unfinished):
+    with owned(out, "import", {"source": place_of(source, out)}, is_unfinished):
         ensembles = read_ensembles(source, format_name, options)
         tracked = track(workspace.progress, f"import {source.name}", ensembles, None)
         return _write(DatasetWriter(out, name), tracked, stated, identity, workspace)

@@ -47,7 +47,7 @@ def import_weights(
     """
     if out is None:
         return _read(path, time, workspace)
-    with owned(Path(out), "import-weights", {"weights": place_of(path), "time": time}):
+    with owned(Path(out), "import-weights", {"weights": place_of(path, Path(out)), "time": time}):
         model = _read(path, time, workspace)
         model.save(Path(out))
         return model

@@ -80,7 +80,7 @@ def make_copies(
             "later; shorten their time",
             "time",
         )
-    work = {"source": place_of(source), "time": time, "seed": seed}
+    work = {"source": place_of(source, out), "time": time, "seed": seed}
     with owned(out, "thermal-copies", work, _unfinished):
         return _make(dataset, out, plan, copies, late, scheduler or Scheduler(), progress)
 

@@ -57,7 +57,7 @@ def simulate(
     InputError : if the folder cannot be written, or another process does so.
     """
     plan = Plan.make(settings, Path(out))
-    work = {"simulation": settings.model_dump(mode="json", include=set(_STATE))}
+    work = {"simulation": settings.without_folders().model_dump(mode="json", include=set(_STATE))}
     share = f"{shard[0]}-{shard[1]}" if shard[1] > 1 else ""
     with owned(plan.folder, "simulate", work, lambda made: _state_of(made) == work, share):
         return _simulate(plan, shard, scheduler or Scheduler(), progress or Silent())

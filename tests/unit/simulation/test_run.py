@@ -309,7 +309,7 @@ def test_starts_of_every_kind_give_the_same_runs(reference, tmp_path):
         np.testing.assert_allclose(one.positions, dataset[k].positions, atol=1e-12)
         np.testing.assert_allclose(one.positions, two.positions, atol=1e-12)
         np.testing.assert_allclose(one.propensity, two.propensity, rtol=1e-4)
-    assert parts[2].metadata["equilibration"]["source"] == f"{frames}, frame 1"
+    assert parts[2].metadata["equilibration"]["source"] == f"{frames.name}, frame 1"
     files = {file: file.stat().st_mtime_ns for file in (tmp_path / "b").rglob("*.npz")}
     simulate(
         settings_of(content | {"starts": [str(data), str(frames.parent)]}),

@@ -49,7 +49,7 @@ def write_inputs(plan: Plan) -> None:
     except OSError as error:
         raise InputError(plan.folder, f"cannot be written ({error.strerror})") from None
     texts = {
-        "settings.json": plan.settings.model_dump_json(indent=1),
+        "settings.json": plan.settings.without_folders().model_dump_json(indent=1),
         "liquid.json": plan.liquid_settings.model_dump_json(indent=1),
         "README.txt": _README,
         **plan.engine.input_files(plan.liquid, _steps(plan)),

@@ -167,7 +167,8 @@ def _imported(plan: Plan, configuration: int) -> tuple[Equilibrated, NDArray[np.
     assert plan.starts is not None
     start = plan.starts[configuration]
     found = start.read()
-    source = str(start.path) if start.only else f"{start.path}, frame {start.frame}"
+    name = start.path.name
+    source = {"source": name if start.only else f"{name}, frame {start.frame}"}
     positions = found.positions[None]
     state = State(positions, np.zeros_like(positions), found.box[None])
-    return Equilibrated(state, {"source": source}), found.types
+    return Equilibrated(state, source | {"sha256": start.checksum}), found.types
