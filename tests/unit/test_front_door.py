@@ -12,6 +12,7 @@ import typer
 
 import glasscast as gc
 from glasscast.cli import app
+from glasscast.errors import InputError, SettingsError
 
 ROOT = Path(__file__).parents[2]
 #: Command -> the one call of the front door behind it.
@@ -176,3 +177,20 @@ def test_the_program_says_its_version():
         [sys.executable, "-m", "glasscast", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["glasscast", version("glasscast")]
+
+
+def test_simulations_and_equilibrium_positions_are_asked_for_like_experiments(tmp_path):
+    """By settings, by keys and values, or by a file: what is wrong is said alike, at once."""
+    path = tmp_path / "s.yaml"
+    path.write_text("temperature: 1.0")
+    with pytest.raises(SettingsError, match=r"s.yaml: unknown key 'runes'; did you mean 'runs'"):
+        gc.simulate(path, tmp_path / "out", overrides=["runes=4"])
+    with pytest.raises(SettingsError, match="unknown key 'temprature'; did you mean 'temperature'"):
+        gc.simulate({"temprature": 1.0}, str(tmp_path / "out"))
+    with pytest.raises(SettingsError, match="unknown key 'raduis'; did you mean 'radius'"):
+        gc.add_equilibrium(str(tmp_path), cage={"raduis": 0.4})
+    with pytest.raises(SettingsError, match="nothing to add"):
+        gc.add_equilibrium(tmp_path, inherent=False)
+    with pytest.raises(InputError, match=r"has no dataset\.json"):
+        gc.add_equilibrium(tmp_path, inherent=True)
+    assert not (tmp_path / "out").exists()

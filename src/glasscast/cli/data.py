@@ -116,16 +116,15 @@ def simulate(
     cluster: Cluster = None,
 ) -> None:
     """Make a dataset: equilibrate, isoconfigurational ensembles, inherent and cage states."""
-    from glasscast.config import read
-    from glasscast.simulation.settings import SimulationSettings
-    from glasscast.workflows.simulate import simulate as workflow
+    import glasscast
 
     with workspace_for(1, out) as workspace:
-        dataset = workflow(
-            read(SimulationSettings, simulation, overrides or []),
+        dataset = glasscast.simulate(
+            simulation,
             out,
             scheduler_for(scheduler, workers, address, cluster),
             shard_of(shard),
+            overrides=overrides or (),
             progress=workspace.progress,
         )
     state = "other shards are unfinished" if dataset is None else f"{len(dataset)} configurations"
@@ -156,19 +155,17 @@ def equilibrium(
     cluster: Cluster = None,
 ) -> None:
     """Add equilibrium positions to a dataset: inherent structures, cage states, or both."""
-    from glasscast.config import checked
-    from glasscast.simulation import settings
-    from glasscast.workflows.add_equilibrium import add_equilibrium
+    import glasscast
 
     tolerance = {} if force_tolerance is None else {"force_tolerance": force_tolerance}
     sampling = {k: v for k, v in (("radius", radius), ("cycles", cycles)) if v is not None}
     if (sampling and not cage) or (tolerance and not inherent):
         raise SettingsError("--radius and --cycles need --cage, --force-tolerance --inherent")
     with workspace_for(1, dataset) as workspace:
-        changed = add_equilibrium(
+        changed = glasscast.add_equilibrium(
             dataset,
-            checked(settings.InherentSettings, tolerance) if inherent else None,
-            checked(settings.CageSettings, sampling) if cage else None,
+            tolerance if inherent else None,
+            sampling if cage else None,
             liquid=liquid,
             temperature=temperature,
             seed=seed,
@@ -201,10 +198,10 @@ def thermal_copies(
     cluster: Cluster = None,
 ) -> None:
     """Make more snapshots of the same structures to train on, by short runs from each."""
-    from glasscast.workflows.make_copies import make_copies
+    import glasscast
 
     with workspace_for(1, out) as workspace:
-        made = make_copies(
+        made = glasscast.make_copies(
             dataset,
             out,
             copies=copies,

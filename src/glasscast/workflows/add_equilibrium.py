@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
+from glasscast.config import checked
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.dataset import Dataset, Entry, locate
@@ -22,14 +24,16 @@ from glasscast.simulation.executors import Scheduler, finish
 from glasscast.simulation.registry import EngineChoice, load_engine
 from glasscast.simulation.settings import CageSettings, InherentSettings
 
+Kind = TypeVar("Kind", InherentSettings, CageSettings)
+
 #: Where finished results lie, below the dataset, until all are there.
 RESULTS = "equilibrium"
 
 
 def add_equilibrium(
-    folder: Path,
-    inherent: InherentSettings | None,
-    cage: CageSettings | None,
+    folder: Path | str,
+    inherent: InherentSettings | Mapping[str, Any] | bool | None = None,
+    cage: CageSettings | Mapping[str, Any] | bool | None = None,
     *,
     liquid: str | None = None,
     temperature: float | None = None,
@@ -48,7 +52,8 @@ def add_equilibrium(
     Parameters
     ----------
     folder : of the dataset.
-    inherent, cage : settings; None leaves that field as it is.
+    inherent, cage : settings, or keys and values of them, or True for the defaults; None and
+        False leave that field as it is.
     liquid, temperature : where the dataset's metadata do not tell.
     engine : that minimises; see :func:`glasscast.simulation.registry.load_engine`.
     scheduler : where the work is done; in this process if absent.
@@ -61,16 +66,17 @@ def add_equilibrium(
         cannot find them, or if something else lies in the folder for the results.
     SimulationError : if configurations still fail after the retries; the others are kept.
     """
-    if inherent is None and cage is None:
+    minimum, sampling = _asked(InherentSettings, inherent), _asked(CageSettings, cage)
+    if minimum is None and sampling is None:
         raise SettingsError("nothing to add: ask for the inherent structures, the cages, or both")
     Dataset.open(folder)
-    folder = locate(folder)
+    folder = locate(Path(folder))
     with locked(folder, "equilibrium"):
         settle_replacement(folder)
         dataset = Dataset.open(folder)
         given = StatePoint.stated(liquid, temperature)
         plan = EquilibriumPlan.make(
-            dataset.name, dataset.shared, given, inherent, cage, load_engine(engine), seed
+            dataset.name, dataset.shared, given, minimum, sampling, load_engine(engine), seed
         )
         with owned(folder / RESULTS, "equilibrium", {}, lambda made: _ours(made, dataset)):
             dataset = _add(folder, dataset, plan, scheduler or Scheduler(), progress)
@@ -117,6 +123,13 @@ def _add(
         for field in prints:
             _result_path(results, entry, field).unlink(missing_ok=True)
     return dataset
+
+
+def _asked(kind: type[Kind], given: Kind | Mapping[str, Any] | bool | None) -> Kind | None:
+    """Return settings as a simulation's file takes them: ``true`` means the defaults."""
+    if given is None or isinstance(given, bool):
+        return kind() if given else None
+    return checked(kind, given) if isinstance(given, Mapping) else given
 
 
 def _find(plan: EquilibriumPlan, folder: Path, entry: Entry, wanted: dict[str, str]) -> None:

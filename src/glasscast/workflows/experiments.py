@@ -19,7 +19,7 @@ Kind = TypeVar("Kind", bound=Settings)
 def resolved(
     kind: type[Kind], experiment: Kind | Mapping[str, Any] | Path | str, overrides: Sequence[str]
 ) -> Kind:
-    """Return the settings of an experiment, however it is given.
+    """Return the settings of an experiment or a simulation, however they are given.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def resolved(
     if isinstance(experiment, Path | str):
         return read(kind, Path(experiment), overrides)
     if overrides:
-        raise SettingsError("overrides are for an experiment in a file", "overrides")
+        raise SettingsError("overrides are for settings in a file", "overrides")
     if isinstance(experiment, Mapping):
         return checked(kind, experiment).beside(Path.cwd())
     return experiment

@@ -25,8 +25,8 @@ RESULTS = "parts"
 
 
 def make_copies(
-    source: Path,
-    out: Path,
+    source: Path | str,
+    out: Path | str,
     *,
     copies: int = 10,
     time: float = 5.0,
@@ -65,7 +65,7 @@ def make_copies(
         else than an earlier call for the same copies lies in ``out``.
     SimulationError : if runs still fail after the retries; the others are kept.
     """
-    dataset = Dataset.open(source)
+    dataset, source, out = Dataset.open(source), Path(source), Path(out)
     if out.resolve() == source.resolve():
         raise SettingsError(f"the copies need a folder of their own, not {source}", "out")
     if copies < 1 or not time > 0:

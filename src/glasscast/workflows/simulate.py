@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,19 @@ from glasscast.simulation.campaign.plan import RESULTS, SNAPSHOTS, Plan
 from glasscast.simulation.campaign.run import carry_out
 from glasscast.simulation.executors import Scheduler
 from glasscast.simulation.settings import SimulationSettings
+from glasscast.workflows.experiments import resolved
 
 #: Settings that say which liquid a folder is about; another is another work.
 _STATE = ("name", "liquid", "temperature", "density", "pressure", "particles", "seed", "starts")
 
 
 def simulate(
-    settings: SimulationSettings,
-    out: Path,
+    simulation: SimulationSettings | Mapping[str, Any] | Path | str,
+    out: Path | str,
     scheduler: Scheduler | None = None,
     shard: tuple[int, int] = (0, 1),
+    *,
+    overrides: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Dataset | None:
     """Generate a data set, or go on with one.
@@ -40,10 +44,11 @@ def simulate(
 
     Parameters
     ----------
-    settings : what to generate.
+    simulation : what to generate: settings, keys and values, or a YAML file.
     out : folder for snapshots, results and inputs; made if absent.
     scheduler : where the work is done; in this process if absent.
     shard : (i, n) does only the i-th of n shares of the configurations, for job arrays.
+    overrides : ``key=value`` with dotted keys, on top of a file.
     progress : of the particle-steps done; what existed already is not counted.
 
     Returns
@@ -56,6 +61,7 @@ def simulate(
     SettingsError : if something else than an earlier call for this state lies in ``out``.
     InputError : if the folder cannot be written, or another process does so.
     """
+    settings = resolved(SimulationSettings, simulation, overrides)
     plan = Plan.make(settings, Path(out))
     work = {"simulation": settings.without_folders().model_dump(mode="json", include=set(_STATE))}
     share = f"{shard[0]}-{shard[1]}" if shard[1] > 1 else ""
