@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.common_motion import refuse_common_motion
-from glasscast.datasets.formats.plausibility import inspect_snapshot
 from glasscast.datasets.frames import Ensemble, Frame, RunFrame
 from glasscast.datasets.images import find_lost_images, refuse_ambiguous_images
 from glasscast.errors import InputError
@@ -294,8 +293,6 @@ def assemble(
     path = sources[0]
     refuse_strays(path, position_key, parent.positions, parent.box)
 
-    remarks = inspect_snapshot(path, parent, reduced="liquid" in (metadata or {}))
-
     def stream() -> Iterator[RunFrame]:
         if frames is None:
             return iter(())
@@ -312,7 +309,7 @@ def assemble(
         wrapped=wrapped,
         labels=dict(labels or {}),
         metadata=dict(metadata or {}),
-    ).remarked(remarks)
+    )
 
 
 def _checked_frames(frames: Iterator[RunFrame], parent: Frame, path: Path) -> Iterator[RunFrame]:

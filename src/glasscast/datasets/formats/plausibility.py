@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from glasscast.datasets.frames import Frame
 from glasscast.errors import InputError
@@ -40,8 +41,6 @@ def inspect_snapshot(path: Path, frame: Frame, reduced: bool = False) -> list[st
 
 
 def _refuse_distances(path: Path, positions: FloatArray, box: FloatArray, reduced: bool) -> None:
-    from scipy.spatial import cKDTree  # formats are listed where nothing heavy is loaded
-
     size = len(positions)
     if size < 2:
         return

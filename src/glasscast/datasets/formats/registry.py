@@ -23,6 +23,7 @@ from glasscast.datasets.formats import (
 from glasscast.datasets.formats.checks import assemble
 from glasscast.datasets.formats.format import Format, FrameReader, Head, ReadOptions
 from glasscast.datasets.formats.listing import list_files, name_below, parse_name
+from glasscast.datasets.formats.plausibility import inspect_snapshot
 from glasscast.datasets.formats.siblings import match_siblings
 from glasscast.datasets.formats.trajectories import read_trajectories
 from glasscast.datasets.frames import Ensemble, Frame
@@ -157,6 +158,7 @@ def _snapshots(
     for number, frame in enumerate(frames):
         if frame.units not in (None, "lj"):
             raise InputError(file, f"has units '{frame.units}'", "write it in reduced units, lj")
+        inspect_snapshot(file, frame)
         yield assemble(
             name=name if len(frames) == 1 else f"{name}-{number}",
             sources=[file],

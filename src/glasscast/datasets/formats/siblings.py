@@ -9,6 +9,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from glasscast.datasets.formats.plausibility import inspect_snapshot
 from glasscast.datasets.frames import Ensemble
 from glasscast.errors import InputError
 
@@ -28,7 +29,9 @@ def match_siblings(ensembles: Iterable[Ensemble]) -> Iterator[Ensemble]:
     for ensemble in ensembles:
         first = first or ensemble
         matched = _by_name(ensemble, first.parent.species)
-        remarks = _remarks_on_composition(matched, first)
+        remarks = inspect_snapshot(
+            matched.sources[0], matched.parent, reduced="liquid" in matched.metadata
+        ) + _remarks_on_composition(matched, first)
         text = np.round(matched.parent.positions, 5).tobytes() + matched.parent.types.tobytes()
         twin = seen.setdefault(blake2b(text, digest_size=16).digest(), matched.name)
         if twin != matched.name:
