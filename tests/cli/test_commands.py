@@ -155,7 +155,7 @@ def test_a_benchmark_resumes_without_making_anything_anew(done, tmp_path, liquid
     assert "LR(1)" in printed
     for name in ("report.html", "scores.json", "scores.csv", "scores.md", "scores.tex", "run.json"):
         assert (out / name).stat().st_size > 0
-    one_file_tells_all(out, f"glasscast benchmark {path} -o {out}")
+    one_file_tells_all(out, f"glasscast benchmark {path.name} -o {out.name}")
     forecasts = contents(out / "forecasts")
     assert len(forecasts) == 8
     scores = (out / "scores.json").read_bytes()
