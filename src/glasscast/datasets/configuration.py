@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from html import escape
@@ -12,39 +12,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from glasscast.datasets.fields import (
+    ADDED,
+    EQUILIBRIUM_POSITIONS,
+    FIELDS,
+    LABELS,
+    POSITIONS,
+    REQUIRED,
+    TARGETS,
+    checked_array,
+    finite_rows,
+)
+from glasscast.datasets.metadata import (
+    Equilibrium,
+    EquilibriumField,
+    Metadata,
+    species_names,
+)
+from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import ShapeError
 from glasscast.liquid.box import minimum_image, wrap
-from glasscast.liquid.interactions import species_name
 from glasscast.liquid.neighbours import find_neighbours
 from glasscast.runtime import import_optional
-
-#: Array fields: name -> (shape in symbols, dtype). The one place where they are declared.
-#: N particles, d dimension, T times, E bonds; a leading 2 is a literal.
-FIELDS: dict[str, tuple[tuple[str | int, ...], type[np.generic]]] = {
-    "positions": (("N", "d"), np.float64),
-    "types": (("N",), np.int8),
-    "box": (("d",), np.float64),
-    "ids": (("N",), np.int64),
-    "inherent": (("N", "d"), np.float64),
-    "cage": (("N", "d"), np.float64),
-    "times": (("T",), np.float64),
-    "runs": (("T",), np.int32),
-    "propensity": (("T", "N"), np.float32),
-    "propensity_halves": ((2, "T", "N"), np.float32),
-    "tendency": (("T", "N", "d"), np.float32),
-    "bonds": ((2, "E"), np.int32),
-    "bond_change": (("T", "E"), np.float32),
-    "bond_change_halves": ((2, "T", "E"), np.float32),
-    "bond_breaking": (("T", "N"), np.float32),
-    "neighbour_relative": (("T", "N"), np.float32),
-    "nonaffine": (("T", "N"), np.float32),
-}
-#: The fields that carry one value a particle and time, in the order they are reported.
-TARGETS = ("propensity", "bond_breaking", "neighbour_relative", "nonaffine")
-_REQUIRED = ("positions", "types", "box")
-#: Equilibrium positions, by minimisation and in the cage.
-EQUILIBRIUM_POSITIONS = ("inherent", "cage")
-_POSITIONS = ("positions", *EQUILIBRIUM_POSITIONS)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -75,7 +64,9 @@ class Configuration:
     bond_breaking : (T, N) float32 or None, mean share of first neighbours kept.
     neighbour_relative, nonaffine : (T, N) float32 or None, R_i and D_i of Shiba et al.,
         J. Chem. Phys. 158, 084503 (2023).
-    metadata : JSON values: temperature, density, liquid, trajectories, seeds, source, ...
+    added : arrays ``x_NAME`` of add-ins, (N, ...) or (T, N, ...), carried along.
+    metadata : species, state point, origin, source, ...; a mapping of such keys, or one with
+        ``liquid``, ``temperature`` and ``pressure`` at its top, becomes one.
 
     Raises
     ------
@@ -101,17 +92,18 @@ class Configuration:
     bond_breaking: NDArray[np.float32] | None = None
     neighbour_relative: NDArray[np.float32] | None = None
     nonaffine: NDArray[np.float32] | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
+    added: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    metadata: Metadata = field(default_factory=Metadata)
 
     def __post_init__(self) -> None:
         sizes: dict[str, int] = {}
-        for key, (shape, dtype) in FIELDS.items():
+        for key, spec in FIELDS.items():
             value = getattr(self, key)
             if value is None:
-                if key in _REQUIRED:
+                if key in REQUIRED:
                     raise ShapeError(f"'{key}' is required")
                 continue
-            object.__setattr__(self, key, _checked(key, value, shape, dtype, sizes))
+            object.__setattr__(self, key, checked_array(key, value, spec, sizes))
         if self.dimension not in (2, 3):
             raise ShapeError(f"'positions' must have 2 or 3 columns, got {self.dimension}")
         if np.any(self.box <= 0):
@@ -123,9 +115,7 @@ class Configuration:
             raise ShapeError(
                 f"'ids' must ascend, got {self.ids[row]} before {self.ids[row + 1]}; sort by them"
             )
-        if self.runs is not None and np.any(self.runs < 0):
-            raise ShapeError(f"'runs' are not negative, got {self.runs.tolist()}")
-        for key in _POSITIONS:
+        for key in POSITIONS:
             value = getattr(self, key)
             if value is not None and np.any((value < 0) | (value >= self.box)):
                 bad = int(np.argmax(np.any((value < 0) | (value >= self.box), axis=1)))
@@ -146,10 +136,41 @@ class Configuration:
         for key in ("propensity", "bond_change"):
             if getattr(self, f"{key}_halves") is not None and getattr(self, key) is None:
                 raise ShapeError(f"'{key}_halves' without '{key}'")
-        try:
-            json.dumps(self.metadata)
-        except (TypeError, ValueError) as error:
-            raise ShapeError(f"'metadata' must hold JSON values: {error}") from None
+        self._check_runs()
+        object.__setattr__(self, "added", {k: self._extra(k, v) for k, v in self.added.items()})
+        object.__setattr__(self, "metadata", self._told())
+
+    def _check_runs(self) -> None:
+        if self.runs is None:
+            return
+        if np.any(self.runs < 0):
+            raise ShapeError(f"'runs' are not negative, got {self.runs.tolist()}")
+        for key in LABELS:
+            if np.any(self.known_rows(key) & (self.runs == 0)):
+                raise ShapeError(f"'{key}' has a value where 'runs' says that no run was made")
+
+    def _extra(self, key: str, value: Any) -> NDArray[Any]:
+        array = np.asarray(value)
+        rows = (len(self.times), self.size)
+        if not key.startswith(ADDED) or array.dtype.kind not in "fiub":
+            raise ShapeError(f"'{key}' is not numbers under a name that begins with '{ADDED}'")
+        if array.shape[:1] != rows[1:] and array.shape[:2] != rows:
+            raise ShapeError(f"'{key}' must have shape (N, ...) or (T, N, ...), got {array.shape}")
+        view = array.view()
+        view.flags.writeable = False
+        return view
+
+    def _told(self) -> Metadata:
+        """Metadata, the density and composition of which are always those of the arrays."""
+        told: Metadata | Mapping[str, Any] = self.metadata
+        if not isinstance(told, Metadata):
+            told = Metadata.of(told, tuple(self.times.tolist()))
+        point = told.state_point
+        if point.density is None and not point.composition:
+            return told
+        return told.changed(
+            state_point=StatePoint(point.liquid, point.temperature, pressure=point.pressure)
+        )
 
     @classmethod
     def from_arrays(
@@ -194,14 +215,19 @@ class Configuration:
         species = np.asarray(types)
         if species.dtype.kind == "f" and np.array_equal(species, species.astype(np.int64)):
             species = species.astype(np.int64)
-        told = {"liquid": liquid, "temperature": temperature}
-        metadata = fields.pop("metadata", {}) | {k: v for k, v in told.items() if v is not None}
+        metadata = fields.pop("metadata", Metadata())
+        if not isinstance(metadata, Metadata):
+            metadata = Metadata.of(metadata)
+        told = metadata.state_point
+        stated = replace(
+            told, liquid=liquid or told.liquid, temperature=temperature or told.temperature
+        )
         return cls(
             name=name,
             positions=wrap(points, sides),
             types=species,
             box=sides,
-            metadata=metadata,
+            metadata=metadata.changed(state_point=stated),
             **fields,
         )
 
@@ -215,16 +241,17 @@ class Configuration:
     def facts(self) -> list[tuple[str, str]]:
         """Name and value of what tells a configuration from others, in a few words each."""
         counts = np.bincount(self.types, minlength=1)
-        mixture = " ".join(f"{n} {species_name(s)}" for s, n in enumerate(counts) if n)
+        names = self.species_names
+        mixture = " ".join(f"{n} {names[s]}" for s, n in enumerate(counts) if n)
         shape = " x ".join(f"{side:.5g}" for side in self.box)
         found = [("name", self.name), ("particles", mixture), ("box", shape)]
-        for key in ("liquid", "temperature"):
-            if self.metadata.get(key) is not None:
-                found.append((key, str(self.metadata[key])))
+        point = self.metadata.state_point
+        told = (("liquid", point.liquid), ("temperature", point.temperature))
+        found += [(key, str(value)) for key, value in told if value is not None]
         if len(self.times):
             ends = dict.fromkeys(f"{t:g}" for t in (self.times[0], self.times[-1]))
             found.append(("times", f"{len(self.times)} ({' to '.join(ends)})"))
-        extra = [k for k, _ in self.arrays() if k not in (*_REQUIRED, "times")]
+        extra = [k for k, _ in self.arrays() if k not in (*REQUIRED, "times")]
         return [*found, ("fields", " ".join(extra))] if extra else found
 
     def to_pandas(self) -> Any:
@@ -235,7 +262,7 @@ class Configuration:
         MissingExtraError : without pandas.
         """
         pandas = import_optional("pandas", "to_pandas")
-        columns: dict[str, Any] = {"species": [species_name(s) for s in self.types]}
+        columns: dict[str, Any] = {"species": [self.species_names[s] for s in self.types]}
         columns |= {axis: self.positions[:, k] for k, axis in enumerate("xyz"[: self.dimension])}
         for key in TARGETS:
             values = getattr(self, key)
@@ -327,6 +354,54 @@ class Configuration:
         """Number density N / V."""
         return float(self.size / np.prod(self.box))
 
+    @property
+    def state_point(self) -> StatePoint:
+        """Liquid, temperature and pressure as told, density and composition of the arrays."""
+        density = float(f"{self.density:.8g}")
+        counts = np.bincount(self.types) / max(1, self.size)
+        shares = tuple((round(float(c), 6),) * 2 for c in counts)
+        told = self.metadata.state_point
+        return replace(told, density=(density, density), composition=shares)
+
+    @property
+    def species_names(self) -> tuple[str, ...]:
+        """Names of species 0, 1, ...: as told, else those of the built-in liquid, else A, B, ..."""
+        count = int(self.types.max(initial=0)) + 1
+        told = self.metadata.species
+        if len(told) >= count:
+            return told
+        return species_names(count, self.metadata.state_point.liquid)
+
+    @property
+    def equilibrium(self) -> dict[EquilibriumField, Equilibrium]:
+        """How the equilibrium positions that are present were made."""
+        told, unknown = self.metadata.equilibrium, Equilibrium(by="given")
+        return {
+            key: told.get(key, unknown)
+            for key in EQUILIBRIUM_POSITIONS
+            if getattr(self, key) is not None
+        }
+
+    @property
+    def parent(self) -> str:
+        """Name of the configuration that this one was made from; its own name if of none."""
+        return self.metadata.origin.parent or self.name
+
+    @property
+    def root(self) -> str | None:
+        """First 16 hex digits of the fingerprint of what its family descends from, if known."""
+        origin = self.metadata.origin
+        if origin.root is None and origin.kind == "start":
+            return self.fingerprint()[:16]
+        return origin.root
+
+    def known_rows(self, label: str) -> NDArray[np.bool_]:
+        """Whether a label has values at each time: (T,); False throughout where it is absent."""
+        values = getattr(self, label)
+        if values is None:
+            return np.zeros(len(self.times), dtype=bool)
+        return finite_rows(label, values)
+
     def structure(self, field: str) -> NDArray[np.float64]:
         """Positions (N, d) in one of the fields ``positions``, ``inherent``, ``cage``.
 
@@ -363,8 +438,8 @@ class Configuration:
 
     def checksum(self) -> str:
         """SHA-256 of everything but the name: all arrays that are present, and the metadata."""
-        found = sha256(json.dumps(self.metadata, sort_keys=True).encode())
-        for key, array in self.arrays():
+        found = sha256(json.dumps(self.metadata.to_json(), sort_keys=True).encode())
+        for key, array in (*self.arrays(), *self.added.items()):
             found.update(f"{key} {array.shape} ".encode())
             found.update(array.tobytes())
         return found.hexdigest()
@@ -383,11 +458,17 @@ class Configuration:
     def at_times(self, indices: list[int]) -> Configuration:
         """Return a copy that keeps only the given rows of every time-resolved field."""
         changes: dict[str, Any] = {}
-        for key, (shape, _) in FIELDS.items():
+        for key, spec in FIELDS.items():
             value = getattr(self, key)
-            if value is not None and "T" in shape:
-                changes[key] = np.take(value, indices, axis=shape.index("T"))
-        return replace(self, **changes)
+            if value is not None and spec.in_rows:
+                taken = np.take(value, indices, axis=spec.shape.index("T"))
+                lost = key in LABELS and len(indices) and not self.known_rows(key)[indices].any()
+                changes[key] = None if lost else taken
+        if changes.get("bond_change", self) is None:
+            changes["bonds"] = None
+        rows = (len(self.times), self.size)
+        added = {k: v[indices] if v.shape[:2] == rows else v for k, v in self.added.items()}
+        return replace(self, added=added, **changes)
 
     def time_index(self, time: float) -> int:
         """Row of a time, to one part in a thousand.
@@ -408,38 +489,3 @@ def _numbers(key: str, values: ArrayLike) -> NDArray[np.float64]:
         return np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ShapeError(f"'{key}' must hold numbers ({error})") from None
-
-
-def _checked(
-    key: str,
-    value: Any,
-    shape: tuple[str | int, ...],
-    dtype: type[np.generic],
-    sizes: dict[str, int],
-) -> NDArray[Any]:
-    """Check one array against its declared shape; symbols must agree with earlier fields."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiub":
-        raise ShapeError(f"'{key}' must hold numbers, got dtype {array.dtype}")
-    if array.ndim != len(shape):
-        raise ShapeError(
-            f"'{key}' must have shape ({', '.join(map(str, shape))}), got {array.shape}"
-        )
-    for symbol, got in zip(shape, array.shape, strict=True):
-        want = symbol if isinstance(symbol, int) else sizes.setdefault(symbol, got)
-        if want != got:
-            raise ShapeError(
-                f"'{key}' must have shape ({', '.join(map(str, shape))}) with {symbol} = {want}, "
-                f"got {array.shape}"
-            )
-    if np.issubdtype(dtype, np.integer) and array.dtype.kind == "f":
-        raise ShapeError(f"'{key}' must hold integers, got dtype {array.dtype}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        where = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise ShapeError(f"'{key}' is not finite at index {where}")
-    cast = np.ascontiguousarray(array, dtype=dtype)
-    if np.issubdtype(dtype, np.integer) and not np.array_equal(cast, array):
-        raise ShapeError(f"'{key}' holds values that do not fit {np.dtype(dtype)}")
-    view = cast.view()
-    view.flags.writeable = False
-    return view

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 
+from glasscast.datasets.common import Common, joined
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
-from glasscast.datasets.files import UNREADABLE_ARCHIVE, sha256_of_file
-from glasscast.errors import InputError
+from glasscast.datasets.files import UNREADABLE_ARCHIVE, read_npz, sha256_of_file
+from glasscast.datasets.manifest import EntryRecord, Stages, read_manifest
+from glasscast.datasets.metadata import Kind
+from glasscast.datasets.splits import families
+from glasscast.errors import InputError, ShapeError
 
 MANIFEST = "dataset.json"
 #: Name of the data set that comes with the library.
 SAMPLE = "sample"
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
 class Entry:
     """Where one configuration lies and what its bytes must be.
 
-    ``name`` is unique in the dataset; ``parent`` groups what must not be torn apart by a split.
-    ``kept_times`` are the only times it is read with (all when None), ``stages`` the numbers that
-    stand for them.
+    Parameters
+    ----------
+    name : unique in the dataset.
+    path, checksum, size : of its file.
+    parent : what it was made from, its own name if from none.
+    root : of its family, see :class:`~glasscast.datasets.metadata.Origin`; None: not recorded.
+    kind : see :data:`~glasscast.datasets.metadata.Kind`.
+    stored : its name in the ``dataset.json`` beside the file; its own where that is empty.
+    kept_times : the only times it is read with; None: all.
+    stages : the numbers that stand for them.
     """
 
     name: str
@@ -38,8 +49,40 @@ class Entry:
     checksum: str
     size: int
     parent: str
+    root: str | None = None
+    kind: Kind = "start"
+    stored: str = ""
     kept_times: tuple[float, ...] | None = None
     stages: tuple[float, ...] | None = None
+
+    def read(self) -> Configuration:
+        """Read the file as it is.
+
+        Its dataset may have been changed in place since it was opened: where the file is gone,
+        ``dataset.json`` is read once more.
+
+        Raises
+        ------
+        InputError : as :func:`~glasscast.datasets.configuration_file.read_configuration`.
+        """
+        try:
+            return read_configuration(self.path, self.checksum)
+        except InputError:
+            current = self.current()
+            if current == self:
+                raise
+        return read_configuration(current.path, current.checksum)
+
+    def current(self) -> Entry:
+        """Return the entry; of a file that is gone, with the one that took its place."""
+        path = self.path.parent / MANIFEST
+        if self.path.exists() or not path.exists():
+            return self
+        for record in read_manifest(path).configurations:
+            if record.name == (self.stored or self.name):
+                file, checksum, size = path.parent / record.file, record.sha256, record.bytes
+                return replace(self, path=file, checksum=checksum, size=size)
+        return self
 
 
 def locate(folder: Path) -> Path:
@@ -82,18 +125,6 @@ def is_unfinished(folder: Path) -> bool:
     return all(path.suffix == ".npz" and _is_configuration_file(path) for path in visible)
 
 
-def _entry(folder: Path, record: Mapping[str, Any]) -> Entry:
-    """Read an entry of ``dataset.json``; while its file is being replaced there are two versions.
-
-    See :func:`glasscast.datasets.writer.replace_configurations`.
-    """
-    path, version = folder / record["file"], record
-    successor = record.get("successor")
-    if successor and path.is_file() and sha256_of_file(path) == successor["sha256"]:
-        version = successor
-    return Entry(record["name"], path, version["sha256"], version["bytes"], record["parent"])
-
-
 def qualified(dataset: str, parent: str) -> str:
     """Name of a parent beyond its dataset."""
     return parent if "/" in parent else f"{dataset}/{parent}"
@@ -104,21 +135,20 @@ def file_stem(name: str) -> str:
     return name.replace("/", "__")
 
 
-@dataclass(frozen=True)
-class Dataset(Sequence[Configuration]):
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Common, Sequence[Configuration]):
     """Configurations on disk, read one at a time and checked against their checksums.
 
     Parameters
     ----------
     name : shown in tables.
     entries : what it holds, in order.
-    shared : what all configurations share: times, dimension, species, state point.
     splits : name of a split -> names of its configurations.
+    Other parameters are those of :class:`~glasscast.datasets.common.Common`.
     """
 
     name: str
     entries: tuple[Entry, ...]
-    shared: Mapping[str, Any]
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @staticmethod
@@ -145,43 +175,21 @@ class Dataset(Sequence[Configuration]):
             raise InputError(folder, "is not a folder", "make one with 'glasscast import'")
         if not path.exists():
             raise InputError(folder, *_why_no_manifest(folder))
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(path, f"is not readable JSON ({error})") from None
-        return cls._from_record(folder, path, record)
-
-    @classmethod
-    def _from_record(cls, folder: Path, path: Path, record: Any) -> Dataset:
-        try:
-            if record["format"] != "glasscast dataset":
-                raise InputError(path, f"has the format '{record['format']}'")
-            if record["version"] > FORMAT_VERSION:
-                raise InputError(
-                    path, f"has version {record['version']}", "upgrade glasscast to read it"
-                )
-            entries = tuple(_entry(folder, e) for e in record["configurations"])
-            splits = {key: tuple(names) for key, names in record["splits"].items()}
-            dataset = cls(record["name"], entries, record["state"], splits)
-        except (KeyError, TypeError) as error:
-            raise InputError(path, f"lacks or garbles the key {error}") from None
+        manifest = read_manifest(path)
+        entries = tuple(_entry(folder, manifest.name, each) for each in manifest.configurations)
         for entry in entries:
-            if entry.path.parent != folder:
-                raise InputError(path, f"names a file outside its folder: {entry.path}")
-            if not entry.path.is_file():
-                raise InputError(entry.path, f"is named in {MANIFEST} but missing")
-            if entry.path.stat().st_size != entry.size:
-                raise InputError(
-                    entry.path,
-                    f"has {entry.path.stat().st_size} bytes, not the {entry.size} of {MANIFEST}",
-                    "it was altered or damaged: import or simulate it again",
-                )
-        return dataset
+            _check_size(entry)
+        return cls(
+            name=manifest.name,
+            entries=entries,
+            splits=manifest.splits,
+            **{f.name: getattr(manifest, f.name) for f in fields(Common)},
+        )
 
     def facts(self) -> list[tuple[str, str]]:
         """Name and value of what tells a dataset from others, in a few words each."""
         found = [("name", self.name), ("configurations", str(len(self)))]
-        found += [(k, str(self.shared[k])) for k in ("liquid", "temperature") if self.shared.get(k)]
+        found += [(k, v) for k, v in self.told().items() if k in ("liquid", "temperature")]
         if self.times:
             ends = dict.fromkeys(f"{t:g}" for t in (self.times[0], self.times[-1]))
             found.append(("times", f"{len(self.times)} ({' to '.join(ends)})"))
@@ -207,7 +215,7 @@ class Dataset(Sequence[Configuration]):
         if isinstance(index, slice):
             return self.subset([entry.name for entry in self.entries[index]])
         entry = self.entries[index]
-        configuration = read_configuration(entry.path, entry.checksum)
+        configuration = entry.read()
         if configuration.name != entry.name:  # renamed by a join
             configuration = configuration.with_fields(name=entry.name)
         if entry.kept_times is not None:
@@ -227,8 +235,17 @@ class Dataset(Sequence[Configuration]):
 
     @property
     def times(self) -> list[float]:
-        """Times of the dynamic labels; empty when joined datasets differ in them."""
-        return list(self.shared.get("times", ()))
+        """Times of the labels, or numbers chosen for them; empty where configurations differ."""
+        numbered = any(entry.stages for entry in self.entries)
+        return list(self.stages.values) if self.stages.by == "time" or numbered else []
+
+    def groups(self) -> list[str]:
+        """Family of each configuration; see :func:`~glasscast.datasets.splits.families`."""
+        return families(self.descent())
+
+    def descent(self) -> list[tuple[str, str | None]]:
+        """Parent, named beyond this dataset, and root of the family of each configuration."""
+        return [(qualified(self.name, e.parent), _root(e)) for e in self.entries]
 
     def subset(self, names: Sequence[str]) -> Dataset:
         """Return a view on some configurations, in the order given.
@@ -252,13 +269,19 @@ class Dataset(Sequence[Configuration]):
         """
         if any(entry.stages for entry in self.entries):
             raise InputError(self.name, "has numbered stages", "choose its times before")
-        known = np.array(self.shared.get("times", times))
+        known = np.array(self.times or times)
         for time in times:
             if not np.isclose(known, time, rtol=1e-3, atol=0).any():
                 listed = ", ".join(f"{t:g}" for t in known)
                 raise InputError(self.name, f"has no time {time:g}", f"its times: {listed}")
         entries = tuple(replace(entry, kept_times=tuple(times)) for entry in self.entries)
-        return replace(self, entries=entries, shared={**self.shared, "times": list(times)})
+        return replace(self, entries=entries, stages=self._stages_at(times))
+
+    def _stages_at(self, times: Sequence[float]) -> Stages:
+        known = np.array(self.stages.values)
+        if not len(known):
+            return self.stages
+        return self.stages.taken([int(np.argmin(np.abs(known - time))) for time in times])
 
     def at_stages(self, stages: Sequence[float]) -> Dataset:
         """Return a view whose times go by other numbers.
@@ -275,7 +298,11 @@ class Dataset(Sequence[Configuration]):
                 self.name, f"has {len(self.times)} times for {len(stages)} stages of relaxation"
             )
         entries = tuple(replace(entry, stages=tuple(stages)) for entry in self.entries)
-        return replace(self, entries=entries, shared={**self.shared, "times": list(stages)})
+        spans = tuple((time, time) for time in self.times)
+        numbered = self.stages.model_copy(
+            update={"by": "number", "values": tuple(stages), "times": spans}
+        )
+        return replace(self, entries=entries, stages=numbered)
 
     def split(self, name: str) -> Dataset:
         """Return the configurations of a named split.
@@ -297,6 +324,7 @@ class Dataset(Sequence[Configuration]):
         InputError : naming the first file that differs.
         """
         for entry in self.entries:
+            entry = entry.current()
             if sha256_of_file(entry.path) != entry.checksum:
                 raise InputError(entry.path, f"differs from the checksum in {MANIFEST}")
 
@@ -305,33 +333,79 @@ class Dataset(Sequence[Configuration]):
         """Put datasets one after the other, for example to train on several temperatures.
 
         Names that occur twice are prefixed by their dataset's. So are parents, unless they name
-        their dataset already, as those of thermal copies do. ``shared`` keeps what agrees.
+        their dataset already, as those of thermal copies do. What the datasets differ in is no
+        longer told.
 
         Raises
         ------
-        InputError : if dimensions differ.
+        InputError : if dimension, names of species, units, cutoffs of labels or the kind of
+            equilibrium positions differ.
         """
-        if len(datasets) == 1:
-            return datasets[0]
-        first = datasets[0]
-        for other in datasets[1:]:
-            if other.shared["dimension"] != first.shared["dimension"]:
-                raise InputError(other.name, f"has another dimension than {first.name}")
-        counts: dict[str, int] = {}
-        for name in (name for dataset in datasets for name in dataset.names):
-            counts[name] = counts.get(name, 0) + 1
+        first, *others = datasets
+        if not others:
+            return first
+        common: Common = first
+        for other in others:
+            try:
+                common = joined(common, other, (first.name, other.name))
+            except ShapeError as error:
+                raise InputError(other.name, f"cannot be joined: {error}") from None
+        counts = Counter(name for dataset in datasets for name in dataset.names)
         entries = tuple(
             replace(
                 e,
                 name=f"{dataset.name}/{e.name}" if counts[e.name] > 1 else e.name,
                 parent=qualified(dataset.name, e.parent),
+                stored=e.stored or e.name,
             )
             for dataset in datasets
             for e in dataset.entries
         )
-        shared = {
-            key: value
-            for key, value in first.shared.items()
-            if all(d.shared.get(key) == value for d in datasets)
-        }
-        return Dataset("+".join(d.name for d in datasets), entries, shared)
+        return Dataset(
+            name="+".join(d.name for d in datasets),
+            entries=entries,
+            **{f.name: getattr(common, f.name) for f in fields(Common)},
+        )
+
+
+def _entry(folder: Path, dataset: str, record: EntryRecord) -> Entry:
+    parent = record.parent or record.name
+    return Entry(
+        name=record.name,
+        path=folder / record.file,
+        checksum=record.sha256,
+        size=record.bytes,
+        parent=parent.removeprefix(f"{dataset}/"),
+        root=record.root,
+        kind=record.kind,
+    )
+
+
+def _check_size(entry: Entry) -> None:
+    if not entry.path.is_file():
+        raise InputError(entry.path, f"is named in {MANIFEST} but missing")
+    if (found := entry.path.stat().st_size) != entry.size:
+        raise InputError(
+            entry.path,
+            f"has {found} bytes, not the {entry.size} of {MANIFEST}",
+            "it was altered or damaged: import or simulate it again",
+        )
+
+
+def _root(entry: Entry) -> str | None:
+    """Root of an entry's family; version 1 recorded none, but a snapshot of its own has its own."""
+    if entry.root is not None or entry.kind != "start":
+        return entry.root
+    return _root_of_file(entry.path, entry.checksum)
+
+
+@cache
+def _root_of_file(path: Path, checksum: str) -> str:
+    keys = ("positions", "types", "box")
+    arrays = read_npz(path, keys, only=keys)
+    return Configuration(
+        name=checksum,
+        positions=arrays["positions"],
+        types=arrays["types"],
+        box=arrays["box"],
+    ).fingerprint()[:16]

@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.configuration import EQUILIBRIUM_POSITIONS, Configuration
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.fields import EQUILIBRIUM_POSITIONS
+from glasscast.datasets.metadata import Metadata
 from glasscast.errors import InputError, ShapeError
 from glasscast.liquid.box import FloatArray, wrap
 
@@ -123,7 +125,7 @@ class Ensemble:
         except ShapeError as error:
             raise InputError(self.sources[0], str(error)) from None
 
-    def configuration(self, fields: dict[str, NDArray[Any]]) -> Configuration:
+    def configuration(self, fields: dict[str, Any]) -> Configuration:
         """Return the parent, folded into its box, with some further fields.
 
         Raises
@@ -138,6 +140,6 @@ class Ensemble:
             types=self.parent.types,
             ids=self.parent.ids,
             box=box,
-            metadata=self.metadata,
+            metadata=Metadata.of(self.metadata, tuple(self.times.tolist())),
             **fields | {key: wrap(fields[key], box) for key in found},
         )

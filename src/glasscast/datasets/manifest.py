@@ -7,14 +7,14 @@ says all of itself; here stands what is needed to choose configurations without 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
@@ -23,81 +23,39 @@ from pydantic import (
 )
 
 from glasscast.datasets.files import sha256_of_file
+from glasscast.datasets.metadata import (
+    VERSION,
+    Definitions,
+    Equilibrium,
+    EquilibriumField,
+    Kind,
+    Name,
+    Parent,
+    Record,
+    Root,
+    SpeciesName,
+    TauFrom,
+    Units,
+    WaveNumberFrom,
+    first_problem,
+    plain_name,
+    species_names,
+)
+from glasscast.datasets.splits import families
+from glasscast.datasets.state_points import Range, StatePoint
 from glasscast.errors import InputError
-from glasscast.liquid.definition import BUILT_IN, load_liquid
+from glasscast.liquid.definition import MOST_SPECIES
 from glasscast.runtime import __version__
 
 FORMAT: Final = "glasscast dataset"
-VERSION: Final = 2
-MOST_SPECIES = 128
+WRITTEN_BY: Final = f"glasscast {__version__}"
 #: A manifest of more bytes is no manifest: 100 000 configurations take a third of it.
 MOST_BYTES = 100_000_000
 
 
-def _plain(name: str) -> str:
-    if not name or name.startswith(".") or len(name.encode()) > 120:
-        raise ValueError("a name has 1 to 120 bytes and no leading dot")
-    if any(ord(c) < 32 or c in "/\\" for c in name):
-        raise ValueError("a name holds no slash and no control character")
-    return name
-
-
-def _qualified(name: str) -> str:
-    for part in name.split("/", 1):
-        _plain(part)
-    return name
-
-
-Name = Annotated[str, AfterValidator(_plain)]
-#: A parent of another dataset is named DATASET/NAME.
-Parent = Annotated[str, AfterValidator(_qualified)]
-SpeciesName = Annotated[str, StringConstraints(pattern=r"^[^\s:\"'<>&]{1,40}$")]
+#: A configuration's name, eight digits of a checksum, and an ending.
+FileName = Annotated[str, AfterValidator(partial(plain_name, most=140))]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Root = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
-Range = tuple[float, float]
-Kind = Literal["start", "copy", "reversed", "chain"]
-
-
-class Record(BaseModel):
-    """Base: strict and finite; unknown keys are refused but for ``x_NAME`` of add-ins."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, strict=False)
-
-    @model_validator(mode="after")
-    def _no_unknown_key(self) -> Self:
-        for key in self.model_extra or {}:
-            if not key.startswith("x_"):
-                raise ValueError(f"unknown key '{key}'")
-        return self
-
-
-class StatePointRecord(Record):
-    """Liquid, temperature, pressure, ranges of density and composition; null: not told."""
-
-    liquid: str | None = None
-    temperature: float | None = Field(default=None, gt=0)
-    pressure: float | None = None
-    density: Range | None = None
-    composition: tuple[Range, ...] | None = None
-
-    @model_validator(mode="after")
-    def _ranges(self) -> Self:
-        for low, high in (*(() if self.density is None else (self.density,)),
-                          *(self.composition or ())):  # fmt: skip
-            if not 0 <= low <= high:
-                raise ValueError(f"a range goes from the lowest up, got {low:g}, {high:g}")
-        return self
-
-
-class Units(Record):
-    """One reduced unit in the units of the files that were read."""
-
-    style: str
-    sigma: float = Field(gt=0)
-    epsilon: float = Field(gt=0)
-    mass: float = Field(gt=0)
-    time: float = Field(gt=0)
-    temperature: float = Field(gt=0)
 
 
 class Stages(Record):
@@ -118,12 +76,20 @@ class Stages(Record):
     values: tuple[float, ...] = ()
     times: tuple[Range, ...] | None = None
     q: float | None = Field(default=None, gt=0)
-    q_from: Literal["first peak of S(q)", "2 pi / sigma_AA", "given"] | None = None
+    q_from: WaveNumberFrom | None = None
     species: SpeciesName | None = None
     tau_alpha: float | None = Field(default=None, gt=0)
-    tau_from: Literal["1/e", "fit", "published", "given"] | None = None
+    tau_from: TauFrom | None = None
     scattering: tuple[float, ...] | None = None
     source: tuple[int, ...] | None = None
+
+    def taken(self, rows: Sequence[int]) -> Self:
+        """Return the stages with only some rows."""
+        keys = ("values", "times", "scattering", "source")
+        found = {key: getattr(self, key) for key in keys}
+        return self.model_copy(
+            update={k: tuple(v[row] for row in rows) for k, v in found.items() if v is not None}
+        )
 
     @model_validator(mode="after")
     def _rows(self) -> Self:
@@ -143,33 +109,6 @@ class Stages(Record):
         return self
 
 
-class Definitions(Record):
-    """Cutoffs behind labels, in sigma; null: another's, unknown."""
-
-    bonds: float | None = Field(default=None, gt=0)
-    strain: float | None = Field(default=None, gt=0)
-    bond_breaking: tuple[float, float] | None = None
-
-
-class Equilibrium(Record):
-    """How equilibrium positions were made, seeds apart.
-
-    ``minimisation`` (force_tolerance); ``monte-carlo`` (temperature, radius, cycles); ``runs``
-    (number, time, mean ``at end`` or ``over time``; ``independent``: not the runs behind labels);
-    ``given``: from a file, unknown.
-    """
-
-    by: Literal["minimisation", "monte-carlo", "runs", "given"]
-    force_tolerance: float | None = Field(default=None, gt=0)
-    temperature: float | None = Field(default=None, gt=0)
-    radius: float | None = Field(default=None, gt=0)
-    cycles: int | None = Field(default=None, ge=1)
-    runs: int | None = Field(default=None, ge=1)
-    time: float | None = Field(default=None, gt=0)
-    mean: Literal["at end", "over time"] | None = None
-    independent: bool | None = None
-
-
 class Source(Record):
     """What was understood of an import, a simulation or a join; free but for ``how``."""
 
@@ -185,7 +124,7 @@ class Source(Record):
 class KeptRuns(Record):
     """A file of kept trajectories, in the folder ``trajectories/``."""
 
-    file: Name
+    file: FileName
     bytes: int = Field(ge=0)
     sha256: Digest
 
@@ -204,7 +143,7 @@ class EntryRecord(Record):
     """
 
     name: Name
-    file: Name
+    file: FileName
     bytes: int = Field(ge=0)
     sha256: Digest
     root: Root | None = None
@@ -217,17 +156,17 @@ class Manifest(Record):
     """The content of ``dataset.json``."""
 
     format: Literal["glasscast dataset"] = FORMAT
-    version: Literal[2] = VERSION
-    written_by: str = f"glasscast {__version__}"
+    version: Literal[2] = 2
+    written_by: str = WRITTEN_BY
     name: Name
     dimension: Literal[2, 3]
     species: tuple[SpeciesName, ...] = Field(min_length=1, max_length=MOST_SPECIES)
-    state_point: StatePointRecord
+    state_point: StatePoint
     liquid: dict[str, Any] | None = None
     units: Units | None = None
     stages: Stages
-    definitions: Definitions | None = None
-    equilibrium: dict[Literal["inherent", "cage"], Equilibrium] = Field(default_factory=dict)
+    definitions: Definitions = Definitions()
+    equilibrium: dict[EquilibriumField, Equilibrium] = Field(default_factory=dict)
     splits: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
     sources: tuple[Source, ...] = ()
     configurations: tuple[EntryRecord, ...]
@@ -246,10 +185,25 @@ class Manifest(Record):
                     raise ValueError(f"split '{split}' names '{name}', which is not here")
                 if taken.setdefault(name, split) != split:
                     raise ValueError(f"'{name}' is in the splits '{taken[name]}' and '{split}'")
+        self._refuse_cut_families(taken)
         rows = self.stages.source or ()
         if any(not 0 <= row < len(self.sources) for row in rows):
             raise ValueError("'stages.source' points at no source")
         return self
+
+    def _refuse_cut_families(self, taken: Mapping[str, str]) -> None:
+        """Refuse splits that hold relatives; ``taken``: configuration -> its split."""
+        own = f"{self.name}/"
+        told = [((e.parent or e.name).removeprefix(own), e.root) for e in self.configurations]
+        split_of: dict[str, tuple[str, str]] = {}
+        for entry, family in zip(self.configurations, families(told), strict=True):
+            if entry.name in taken:
+                split, name = split_of.setdefault(family, (taken[entry.name], entry.name))
+                if split != taken[entry.name]:
+                    raise ValueError(
+                        f"the splits '{split}' and '{taken[entry.name]}' share the family of "
+                        f"'{name}' and '{entry.name}'"
+                    )
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values, keys without a value left out where they need not be there."""
@@ -259,13 +213,25 @@ class Manifest(Record):
             for e in record["configurations"]
         ]
         for key in ("stages", "definitions"):
-            if record[key] is not None:
-                record[key] = {k: v for k, v in record[key].items() if v is not None}
+            record[key] = {k: v for k, v in record[key].items() if v is not None}
         record["equilibrium"] = {
             field: {k: v for k, v in how.items() if v is not None}
             for field, how in record["equilibrium"].items()
         }
-        return {k: v for k, v in record.items() if v is not None}
+        return {k: v for k, v in record.items() if v is not None and (k, v) != ("definitions", {})}
+
+
+def manifest_of(path: Path, content: Mapping[str, Any]) -> Manifest:
+    """Check what is to be written.
+
+    Raises
+    ------
+    InputError : naming the file and the key that cannot be.
+    """
+    try:
+        return Manifest(**content)
+    except ValidationError as error:
+        raise InputError(path, first_problem(error)) from None
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -290,7 +256,7 @@ def read_manifest(path: Path) -> Manifest:
             record = upgraded(record, path.parent)
         return Manifest(**record)
     except ValidationError as error:
-        raise InputError(path, _first(error)) from None
+        raise InputError(path, first_problem(error)) from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(path, f"lacks or garbles the key {error}") from None
 
@@ -324,12 +290,13 @@ def upgraded(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     version that lies in the folder is taken.
     """
     state = record["state"]
+    count = max((int(number) for number in state["species"]), default=0) + 1
     density = state.get("density")
     return {
         "written_by": str(record.get("written_by", "glasscast 0.1.0")),
         "name": record["name"],
         "dimension": state["dimension"],
-        "species": species_names(state["species"], state.get("liquid")),
+        "species": species_names(count, state.get("liquid")),
         "state_point": {
             "liquid": state.get("liquid"),
             "temperature": state.get("temperature"),
@@ -346,7 +313,7 @@ def upgraded(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def _entry(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     version, successor = entry, entry.get("successor")
     if successor:
-        file = folder / _plain(entry["file"])
+        file = folder / plain_name(entry["file"], 140)
         if file.is_file() and sha256_of_file(file) == successor["sha256"]:
             version = successor
     of_another = entry["parent"] != entry["name"]
@@ -358,25 +325,3 @@ def _entry(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         "parent": entry["parent"] if of_another else None,
         "kind": "copy" if of_another else "start",
     }
-
-
-def species_names(numbers: Any, liquid: str | None) -> tuple[str, ...]:
-    """Name species that were only numbered: as the built-in liquid does, else A, B, ..."""
-    count = max(int(s) for s in numbers) + 1 if numbers else 1
-    if liquid in BUILT_IN:
-        names = load_liquid(str(liquid)).species
-        if len(names) >= count:
-            return names
-    return tuple(default_species_name(s) for s in range(count))
-
-
-def default_species_name(species: int) -> str:
-    """Letter of a species without a name: 0 -> A, 1 -> B, ...; past Z its number."""
-    return chr(ord("A") + species) if species < 26 else str(species)
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    message = str(first["msg"]).removeprefix("Value error, ")
-    return f"'{where}': {message}" if where else message

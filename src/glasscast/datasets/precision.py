@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from glasscast.datasets.configuration import FIELDS, Configuration
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.fields import FIELDS
 
 #: Field -> share of e(t). They lengthen the error of a label by 1-2 %, that of the pair-distance
 #: change, which takes half of all space, by 4 %.
@@ -50,7 +51,7 @@ def compacted(configuration: Configuration) -> Configuration:
         for key, share in SHARES.items():
             value = getattr(configuration, key)
             if value is not None:
-                changes[key] = _rounded(value, share * error, FIELDS[key][0].index("T"))
+                changes[key] = _rounded(value, share * error, FIELDS[key].shape.index("T"))
     return configuration.with_fields(**changes)
 
 
@@ -59,4 +60,6 @@ def _rounded(value: np.ndarray[Any, Any], limit: np.ndarray[Any, Any], axis: int
     shape = [1] * value.ndim
     shape[axis] = -1
     steps = np.exp2(np.floor(np.log2(np.maximum(limit, 2.0**-23)))).reshape(shape)
-    return (np.round(value / steps) * steps).astype(value.dtype)
+    known = np.isfinite(steps)  # halves tell nothing of a row with a single run
+    rounded = np.round(value / np.where(known, steps, 1.0)) * steps
+    return np.where(known, rounded, value).astype(value.dtype)

@@ -1,4 +1,4 @@
-"""Splits by parent configuration: what belongs together never stands on both sides."""
+"""Splits by family of configurations: what belongs together never stands on both sides."""
 
 from __future__ import annotations
 
@@ -10,21 +10,48 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.errors import SettingsError
 
 
-def parents_of(train: Sequence[Configuration]) -> list[str]:
-    """Group of each configuration, without reading a dataset's files."""
-    entries = getattr(train, "entries", None)
-    if entries is not None:
-        return [entry.parent for entry in entries]
-    return [str(c.metadata.get("parent", c.name)) for c in train]
-
-
-def fold_indices(parents: Sequence[str], folds: int, seed: int) -> list[list[int]]:
-    """Deal configurations into folds of nearly equal size, whole parents at a time.
+def families(members: Sequence[tuple[str, str | None]]) -> list[str]:
+    """Tell which configurations belong together: those that share a parent or a root.
 
     Parameters
     ----------
-    parents : group of each configuration.
-    folds : how many; as many as there are parents means leave-one-out.
+    members : parent, and root of the family where it is known, of each configuration.
+
+    Returns
+    -------
+    For each the name of its family: the first, in order of the alphabet, of its parents.
+    """
+    leader: dict[str, str] = {}
+
+    def find(key: str) -> str:
+        while leader.setdefault(key, key) != key:
+            key = leader[key]
+        return key
+
+    first_of: dict[str, str] = {}
+    for parent, root in members:
+        other = first_of.setdefault(root, parent) if root is not None else parent
+        low, high = sorted((find(parent), find(other)))
+        leader[high] = low
+    return [find(parent) for parent, _ in members]
+
+
+def groups_of(train: Sequence[Configuration]) -> list[str]:
+    """Family of each configuration; see :func:`families`. A dataset tells its own unread."""
+    told = getattr(train, "groups", None)
+    if told is not None:
+        found: list[str] = told()
+        return found
+    return families([(c.parent, c.root) for c in train])
+
+
+def fold_indices(families: Sequence[str], folds: int, seed: int) -> list[list[int]]:
+    """Deal configurations into folds of nearly equal size, whole families at a time.
+
+    Parameters
+    ----------
+    families : of each configuration.
+    folds : how many; as many as there are families means leave-one-out.
     seed : of the shuffle.
 
     Returns
@@ -33,9 +60,9 @@ def fold_indices(parents: Sequence[str], folds: int, seed: int) -> list[list[int
 
     Raises
     ------
-    SettingsError : if there are fewer parents than folds.
+    SettingsError : if there are fewer families than folds.
     """
-    groups = sorted(set(parents))
+    groups = sorted(set(families))
     if not 2 <= folds <= len(groups):
         raise SettingsError(
             f"cannot make {folds} folds of {len(groups)} configurations; "
@@ -44,8 +71,8 @@ def fold_indices(parents: Sequence[str], folds: int, seed: int) -> list[list[int
     order = np.random.default_rng(seed).permutation(len(groups))
     fold_of = {groups[g]: rank % folds for rank, g in enumerate(order)}
     members: list[list[int]] = [[] for _ in range(folds)]
-    for index, parent in enumerate(parents):
-        members[fold_of[parent]].append(index)
+    for index, family in enumerate(families):
+        members[fold_of[family]].append(index)
     return members
 
 

@@ -7,20 +7,33 @@ that puts together what they say.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
 import numpy as np
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
-from glasscast.datasets.configuration import Configuration
 from glasscast.errors import SettingsError
 from glasscast.liquid.definition import BUILT_IN, is_liquid_file, load_liquid_settings
 from glasscast.liquid.interactions import check_temperature, species_name
 
+
+def _ascending(values: tuple[float, float]) -> tuple[float, float]:
+    low, high = values
+    if not 0 <= low <= high:
+        raise ValueError(f"a range goes from the lowest up, got {low:g}, {high:g}")
+    return values
+
+
+def _told(values: Any) -> Any:
+    return () if values is None else values
+
+
 #: Lowest and highest value among the configurations of a state point.
-Range = tuple[float, float]
+Range = Annotated[tuple[float, float], AfterValidator(_ascending)]
 #: What of a state point a computation can need.
 Quantity = Literal["liquid", "temperature", "density"]
 Value = TypeVar("Value")
@@ -33,7 +46,7 @@ _TEMPERATURE = 0.01  # relative
 _SHARE = 0.02  # of all particles
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
 class StatePoint:
     """Where a liquid stands. Reduced Lennard-Jones units; None where it is not told.
 
@@ -43,26 +56,14 @@ class StatePoint:
     temperature : of the heat bath.
     density : number density, lowest and highest.
     composition : share of the particles that are of species 0, 1, ...; empty if not told.
+    pressure : that the box was held at; then each configuration has a density of its own.
     """
 
     liquid: str | None = None
-    temperature: float | None = None
+    temperature: float | None = Field(default=None, gt=0)
     density: Range | None = None
-    composition: tuple[Range, ...] = ()
-
-    @classmethod
-    def of(cls, snapshot: Configuration) -> Self:
-        """State point of one snapshot."""
-        density = float(f"{snapshot.density:.8g}")
-        counts = np.bincount(snapshot.types) / max(1, snapshot.size)
-        shares = tuple((round(float(c), 6),) * 2 for c in counts)
-        told = cls.from_metadata(snapshot.metadata)
-        return cls(told.liquid, told.temperature, (density, density), shares)
-
-    @classmethod
-    def from_metadata(cls, metadata: Mapping[str, Any]) -> Self:
-        """Take what the metadata of a configuration, or of a dataset, tell."""
-        return cls(*_told(metadata.get("liquid"), metadata.get("temperature")))
+    composition: Annotated[tuple[Range, ...], BeforeValidator(_told)] = ()
+    pressure: float | None = None
 
     @classmethod
     def stated(
@@ -84,16 +85,18 @@ class StatePoint:
             check_temperature(temperature)
         if density is not None and not (np.isfinite(density) and density > 0):
             raise SettingsError(f"density must be positive, got {density:g}", "density")
-        told = _told(liquid, temperature)
-        return cls(*told, None if density is None else (density, density))
+        return cls(
+            None if liquid is None else str(liquid),
+            None if temperature is None else float(temperature),
+            None if density is None else (density, density),
+        )
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Self:
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
         """Read what :meth:`record` wrote; KeyError, ValueError or TypeError if it cannot be."""
-        density = record["density"]
-        shares = tuple(map(_as_range, record["composition"]))
-        told = _told(record["liquid"], record["temperature"])
-        return cls(*told, None if density is None else _as_range(density), shares)
+        for key in ("liquid", "temperature", "density", "composition"):
+            record[key]  # all must be there, though none need be known
+        return cls(**record)
 
     def record(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -102,8 +105,14 @@ class StatePoint:
     def __str__(self) -> str:
         liquid = f"liquid {self.liquid}" if self.liquid else "unnamed liquid"
         temperature = "unknown" if self.temperature is None else f"{self.temperature:g}"
-        density = "unknown" if self.density is None else _range(self.density)
-        return f"{liquid}, T = {temperature}, density {density}, {self.mixture}"
+        return (
+            f"{liquid}, T = {temperature}, density {self.density_text or 'unknown'}, {self.mixture}"
+        )
+
+    @property
+    def density_text(self) -> str | None:
+        """Density for people: ``1.2``, or ``1.2 to 1.21``; None where it is not told."""
+        return None if self.density is None else _range(self.density)
 
     @property
     def mixture(self) -> str:
@@ -175,22 +184,22 @@ def resolve(
     density = _one_range(told.density, given.density)
     if density is None and "density" in needs:
         raise _untold("density", needs)
-    return Resolved(StatePoint(liquid, temperature, density, told.composition), tuple(assumed))
+    point = StatePoint(liquid, temperature, density, told.composition, told.pressure)
+    return Resolved(point, tuple(assumed))
 
 
-def common_liquid(configurations: Sequence[Configuration]) -> str:
-    """Liquid that all of some configurations are of.
+def common_liquid(points: Mapping[str, StatePoint]) -> str:
+    """Liquid that all of some configurations are of, by name.
 
     Raises
     ------
     SettingsError : if one does not say, or they are of several.
     """
     names = []
-    for configuration in configurations:
-        name = StatePoint.from_metadata(configuration.metadata).liquid
-        if name is None:
-            raise SettingsError(f"{configuration.name} does not say which liquid it is of")
-        names.append(name)
+    for name, point in points.items():
+        if point.liquid is None:
+            raise SettingsError(f"{name} does not say which liquid it is of")
+        names.append(point.liquid)
     if len(set(names)) > 1:
         raise SettingsError(
             f"the configurations are of several liquids, {', '.join(sorted(set(names)))}"
@@ -203,12 +212,22 @@ def merged(points: Iterable[StatePoint]) -> tuple[StatePoint, ...]:
     found: dict[tuple[str | None, float | None], StatePoint] = {}
     for point in points:
         key = (point.liquid, point.temperature)
-        known = found.get(key, point)
-        shares = zip_longest(known.composition, point.composition, fillvalue=(0.0, 0.0))
-        found[key] = StatePoint(
-            *key, _joined(known.density, point.density), tuple(_join(a, b) for a, b in shares)
-        )
+        found[key] = spanned(found.get(key, point), point)
     return tuple(found.values())
+
+
+def spanned(a: StatePoint, b: StatePoint) -> StatePoint:
+    """Return what two state points agree on, and the ranges of what varies."""
+    shares = zip_longest(
+        a.composition or b.composition, b.composition or a.composition, fillvalue=(0.0, 0.0)
+    )
+    return StatePoint(
+        a.liquid if a.liquid == b.liquid else None,
+        a.temperature if a.temperature == b.temperature else None,
+        _joined(a.density, b.density),
+        tuple(_join(mine, theirs) for mine, theirs in shares),
+        a.pressure if a.pressure == b.pressure else None,
+    )
 
 
 def always_there(points: Sequence[StatePoint]) -> set[int]:
@@ -285,13 +304,6 @@ def _only(values: Iterable[Value | None]) -> Value | None:
     return distinct.pop() if len(distinct) == 1 else None
 
 
-def _told(liquid: Any, temperature: Any) -> tuple[str | None, float | None]:
-    return (
-        None if liquid is None else str(liquid),
-        None if temperature is None else float(temperature),
-    )
-
-
 def _inside(shares: Sequence[Range], trained: Sequence[Range]) -> bool:
     return all(
         b[0] - _SHARE <= a[0] and a[1] <= b[1] + _SHARE
@@ -314,11 +326,6 @@ def _joined(a: Range | None, b: Range | None) -> Range | None:
 
 def _join(a: Range, b: Range) -> Range:
     return min(a[0], b[0]), max(a[1], b[1])
-
-
-def _as_range(values: Sequence[float]) -> Range:
-    low, high = values
-    return float(low), float(high)
 
 
 def _range(values: Range) -> str:

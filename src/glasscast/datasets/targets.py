@@ -30,6 +30,7 @@ from scipy.sparse import csr_array
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.frames import Ensemble, RunFrame
+from glasscast.datasets.metadata import Definitions
 from glasscast.liquid.box import FloatArray, minimum_image, wrap
 from glasscast.liquid.neighbours import Neighbours, find_neighbours, nearest_pairs
 
@@ -38,6 +39,13 @@ STRAIN_CUTOFF = 1.6  # sigma; neighbours that define the local strain
 #: Initial neighbours lie within a * sigma_ab, a bond holds within b * sigma_ab: (a, b) by
 #: dimension, as in the code behind GlassBench.
 BOND_BREAKING = {2: (1.45, 1.7), 3: (1.4, 1.7)}
+
+
+def definitions(dimension: int) -> Definitions:
+    """Cutoffs behind these targets."""
+    return Definitions(
+        bonds=BOND_CUTOFF, strain=STRAIN_CUTOFF, bond_breaking=BOND_BREAKING[dimension]
+    )
 
 
 @dataclass(frozen=True)
@@ -186,6 +194,7 @@ class TargetAccumulator:
             raise ValueError(f"no trajectory at t = {self.times[np.argmin(runs)]:g}")
         fields: dict[str, NDArray[Any]] = {
             "times": self.times,
+            "runs": runs.astype(np.int32),
             "propensity": self._distance.sum(axis=0) / runs[:, None],
             "tendency": self._displacement / runs[:, None, None],
             "bonds": self.bonds,
@@ -198,11 +207,6 @@ class TargetAccumulator:
             key: value.astype(np.float32) if value.dtype == np.float64 and key != "times" else value
             for key, value in fields.items()
         }
-
-    @property
-    def runs(self) -> int:
-        """Number of trajectories at the first time."""
-        return int(self._counts[:, 0].sum())
 
 
 class _StrainGeometry:
@@ -285,6 +289,6 @@ def reduce_ensemble(
         accumulator = TargetAccumulator(start, parent.types, box, ensemble.times, sigma)
         accumulator.add_frames(displacements(), threads)
         fields = accumulator.result()
-        metadata.setdefault("trajectories", accumulator.runs)
+        metadata["definitions"] = definitions(len(box)).model_dump()
     fields |= {"times": ensemble.times} | ensemble.labels
     return replace(ensemble, metadata=metadata).configuration(fields)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields, replace
+from glob import escape
 from pathlib import Path
-from typing import Any
 
+from glasscast.datasets.common import Common, common_of, together
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import configuration_bytes, read_configuration
-from glasscast.datasets.dataset import FORMAT_VERSION, MANIFEST, Dataset, Entry
+from glasscast.datasets.dataset import MANIFEST, Dataset
 from glasscast.datasets.files import (
     remove_partials,
     sha256,
@@ -19,26 +20,22 @@ from glasscast.datasets.files import (
     write_atomically,
     write_json,
 )
-from glasscast.errors import InputError
-from glasscast.runtime import __version__
+from glasscast.datasets.manifest import (
+    WRITTEN_BY,
+    EntryRecord,
+    Manifest,
+    Source,
+    Stages,
+    manifest_of,
+    read_manifest,
+)
+from glasscast.datasets.metadata import plain_name
+from glasscast.errors import InputError, ShapeError
 
-#: Where replacements wait, below the dataset.
+#: Where version 0.1.0 let replacements wait, below the dataset.
 _BESIDE = ".amended"
-#: Metadata that must agree within a dataset; several state points are joined, not mixed.
-SHARED_METADATA = ("liquid", "temperature", "density", "pressure", "tau_alpha")
-
-
-def shared_by(configuration: Configuration) -> dict[str, Any]:
-    """Return what all configurations of a dataset must share."""
-    state: dict[str, Any] = {
-        "dimension": configuration.dimension,
-        "species": list(configuration.species),
-        "times": configuration.times.tolist(),
-    }
-    told = configuration.metadata
-    # at constant pressure every box is its own
-    free = {"density"} if told.get("pressure") is not None else set()
-    return state | {key: told[key] for key in SHARED_METADATA if key in told and key not in free}
+#: Hex digits of a file's checksum in its name, after it was changed in place.
+_DIGITS = 8
 
 
 class DatasetWriter:
@@ -52,9 +49,15 @@ class DatasetWriter:
     ----------
     folder : created when absent.
     name : of the dataset; the folder's by default.
+    stages : that the rows of labels are; they go by time by default.
     """
 
-    def __init__(self, folder: Path, name: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str | None = None,
+        stages: Stages | None = None,
+    ) -> None:
         self.folder = folder
         self.name = name or folder.resolve().name
         try:
@@ -62,9 +65,11 @@ class DatasetWriter:
         except OSError as error:
             raise InputError(folder, f"cannot be made ({error.strerror or error})") from None
         remove_partials(folder)
-        self._entries: dict[str, Entry] = {}
-        self._shared: dict[str, Any] | None = None
-        self._shared_from = ""
+        self._stages = stages
+        self._finished = _files(folder)
+        self._entries: dict[str, EntryRecord] = {}
+        self._common: Common | None = None
+        self._first = ""
 
     def has(self, name: str, fingerprint: str) -> bool:
         """Whether this configuration lies finished on disk; if so it is taken as it is."""
@@ -75,9 +80,10 @@ class DatasetWriter:
             configuration = read_configuration(path)
         except InputError:
             return False
-        if configuration.metadata.get("fingerprint") != fingerprint:
+        if configuration.metadata.fingerprint != fingerprint:
             return False
-        self._register(configuration, sha256_of_file(path))
+        self._check_common(configuration)
+        self._register(configuration, path)
         return True
 
     def add(self, configuration: Configuration, fingerprint: str) -> None:
@@ -90,84 +96,103 @@ class DatasetWriter:
         """
         if configuration.name in self._entries:
             raise InputError(self.folder, f"two configurations are named '{configuration.name}'")
-        metadata = {**configuration.metadata, "fingerprint": fingerprint}
-        configuration = configuration.with_fields(metadata=metadata)
-        self._check_shared(configuration)
-        content = configuration_bytes(configuration)
-        write_atomically(self._path(configuration.name), content)
-        self._register(configuration, sha256(content))
+        configuration = with_root(configuration, fingerprint)
+        self._check_common(configuration)
+        self._finished.pop(configuration.name, None)
+        path = self._path(configuration.name)
+        write_atomically(path, configuration_bytes(configuration))
+        self._register(configuration, path)
 
-    def finish(self, splits: Mapping[str, Sequence[str]] | None = None) -> Dataset:
+    def finish(
+        self,
+        splits: Mapping[str, Sequence[str]] | None = None,
+        sources: Sequence[Source] = (),
+    ) -> Dataset:
         """Write ``dataset.json`` and open the dataset.
+
+        Parameters
+        ----------
+        splits : name -> names of configurations.
+        sources : what was understood of where these come from.
 
         Raises
         ------
-        InputError : if there is no configuration, or a split names one that does not exist.
+        InputError : if there is no configuration, or a split names one that does not exist or
+            cuts a family.
         """
-        if self._shared is None:
+        if self._common is None:
             raise InputError(self.folder, "would be a dataset without configurations")
-        for key, names in (splits or {}).items():
-            if set(names) - self._entries.keys():
-                raise InputError(self.folder, f"split '{key}' names unknown configurations")
-        record = {
-            "format": "glasscast dataset",
-            "version": FORMAT_VERSION,
-            "name": self.name,
-            "written_by": f"glasscast {__version__}",
-            "state": self._shared,
-            "splits": {key: list(names) for key, names in (splits or {}).items()},
-            "configurations": [
-                {
-                    "name": e.name,
-                    "parent": e.parent,
-                    "file": e.path.name,
-                    "bytes": e.size,
-                    "sha256": e.checksum,
-                }
-                for e in self._entries.values()
-            ],
-        }
-        write_json(self.folder / MANIFEST, record)
+        manifest = manifest_of(
+            self.folder / MANIFEST,
+            {f.name: getattr(self._common, f.name) for f in fields(Common)}
+            | {
+                "name": self.name,
+                "splits": {key: tuple(names) for key, names in (splits or {}).items()},
+                "sources": tuple(sources),
+                "configurations": tuple(self._entries.values()),
+            },
+        )
+        _write(self.folder, manifest)
         return Dataset.open(self.folder)
 
     def _path(self, name: str) -> Path:
-        if not name or Path(name).name != name or name.startswith("."):
-            raise InputError(self.folder, f"'{name}' cannot name a file")
-        return self.folder / f"{name}.npz"
+        try:
+            plain_name(name)
+        except ValueError as error:
+            raise InputError(self.folder, f"'{name}' cannot name a file: {error}") from None
+        return self.folder / self._finished.get(name, f"{name}.npz")
 
-    def _check_shared(self, configuration: Configuration) -> None:
-        state = shared_by(configuration)
-        if self._shared is None:
-            self._shared, self._shared_from = state, configuration.name
-        for key in sorted(self._shared.keys() | state.keys()):
-            mine, theirs = self._shared.get(key), state.get(key)
-            if mine != theirs:
-                raise InputError(
-                    self.folder,
-                    f"mixes state points: '{key}' is {mine} for {self._shared_from} but {theirs} "
-                    f"for {configuration.name}",
-                    "import each state point into a folder of its own and list them together",
-                )
+    def _check_common(self, configuration: Configuration) -> None:
+        try:
+            mine = common_of(configuration, self._stages)
+            if self._common is None:
+                self._common, self._first = mine, configuration.name
+            self._common = together(self._common, mine, (self._first, configuration.name))
+        except ShapeError as error:
+            raise InputError(
+                self.folder,
+                f"mixes state points: {error}",
+                "import each state point into a folder of its own and list them together",
+            ) from None
 
-    def _register(self, configuration: Configuration, checksum: str) -> None:
-        self._check_shared(configuration)
-        path = self._path(configuration.name)
-        self._entries[configuration.name] = Entry(
-            configuration.name,
-            path,
-            checksum,
-            path.stat().st_size,
-            str(configuration.metadata.get("parent", configuration.name)),
+    def _register(self, configuration: Configuration, path: Path) -> None:
+        self._entries[configuration.name] = _record(
+            configuration, path.name, path.stat().st_size, sha256_of_file(path)
         )
+
+
+def with_root(configuration: Configuration, fingerprint: str | None) -> Configuration:
+    """Return a configuration that tells the root of its family, as files do."""
+    told = configuration.metadata
+    origin = told.origin.model_copy(update={"root": configuration.root})
+    return configuration.with_fields(metadata=told.changed(origin=origin, fingerprint=fingerprint))
+
+
+def _record(configuration: Configuration, file: str, size: int, checksum: str) -> EntryRecord:
+    origin = configuration.metadata.origin
+    return EntryRecord(
+        name=configuration.name,
+        file=file,
+        bytes=size,
+        sha256=checksum,
+        root=configuration.root,
+        kind=origin.kind,
+        parent=origin.parent,
+    )
+
+
+def _files(folder: Path) -> dict[str, str]:
+    """Names of the files of a finished dataset, by configuration; empty if there is none."""
+    with suppress(InputError):
+        return {e.name: e.file for e in read_manifest(folder / MANIFEST).configurations}
+    return {}
 
 
 def replace_configurations(folder: Path, changed: Iterable[Configuration]) -> Dataset:
     """Replace configurations of a finished dataset by others of the same names and state point.
 
-    The dataset can be read at every moment. New files are written beside, into a hidden folder.
-    Then ``dataset.json`` names a ``successor`` to each file that changes, the files are renamed one
-    by one, and ``dataset.json`` is written again. In between a reader takes whichever version lies
-    there.
+    The dataset can be read at every moment. New files are written beside the old ones, under
+    names of their own; then ``dataset.json`` is replaced, and the old files are deleted.
 
     Parameters
     ----------
@@ -180,44 +205,61 @@ def replace_configurations(folder: Path, changed: Iterable[Configuration]) -> Da
         the dataset is then as it was.
     """
     settle_replacement(folder)
-    record = _manifest(folder)
-    entries = {entry["name"]: entry for entry in record["configurations"]}
+    manifest = read_manifest(folder / MANIFEST)
+    common: Common = Dataset.open(folder)
+    records = {record.name: record for record in manifest.configurations}
+    equilibrium = dict(manifest.equilibrium)
     for configuration in changed:
-        if configuration.name not in entries:
+        record = records.get(configuration.name)
+        if record is None:
             raise InputError(folder, f"holds no configuration '{configuration.name}'")
-        if shared_by(configuration) != record["state"]:
-            raise InputError(folder, f"has another state point than '{configuration.name}'")
-        content = configuration_bytes(configuration)
-        entry = entries[configuration.name]
-        write_atomically(folder / _BESIDE / entry["file"], content)
-        entry["successor"] = {"bytes": len(content), "sha256": sha256(content)}
-    write_json(folder / MANIFEST, record)
-    settle_replacement(folder)
+        try:
+            mine = common_of(configuration, None if common.stages.by == "time" else common.stages)
+            equilibrium |= mine.equilibrium
+            mine = replace(mine, equilibrium=common.equilibrium)
+            together(common, mine, ("the dataset", configuration.name))
+        except ShapeError as error:
+            raise InputError(
+                folder, f"has another state point than '{configuration.name}': {error}"
+            ) from None
+        content = configuration_bytes(with_root(configuration, configuration.metadata.fingerprint))
+        checksum = sha256(content)
+        file = f"{configuration.name}.{checksum[:_DIGITS]}.npz"
+        write_atomically(folder / file, content)
+        records[configuration.name] = _record(configuration, file, len(content), checksum)
+    _write(
+        folder,
+        manifest.model_copy(
+            update={"configurations": tuple(records.values()), "equilibrium": equilibrium}
+        ),
+    )
     return Dataset.open(folder)
 
 
 def settle_replacement(folder: Path) -> None:
-    """End a replacement that was interrupted: forward if it was decided, else back.
+    """Clear away what a replacement that was interrupted left behind.
 
     Raises
     ------
     InputError : if the folder is no dataset.
     """
-    Dataset.open(folder)  # checks that no entry points out of the folder
+    Dataset.open(folder)
     remove_partials(folder)
-    record = _manifest(folder)
-    decided = [entry for entry in record["configurations"] if "successor" in entry]
-    for entry in decided:
-        successor = entry.pop("successor")
-        path, staged = folder / entry["file"], folder / _BESIDE / entry["file"]
-        if staged.is_file() and sha256_of_file(staged) == successor["sha256"]:
-            os.replace(staged, path)
-        if sha256_of_file(path) == successor["sha256"]:
-            entry |= successor
-    if decided:
-        write_json(folder / MANIFEST, record)
+    _clear(folder, read_manifest(folder / MANIFEST))
     shutil.rmtree(folder / _BESIDE, ignore_errors=True)
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+def _write(folder: Path, manifest: Manifest) -> None:
+    record = manifest.model_copy(update={"written_by": WRITTEN_BY}).to_json()
+    write_json(folder / MANIFEST, record)
+    _clear(folder, manifest)
+
+
+def _clear(folder: Path, manifest: Manifest) -> None:
+    """Delete other versions of the files that a dataset names."""
+    named = {record.file for record in manifest.configurations}
+    for record in manifest.configurations:
+        pattern = f"{escape(record.name)}.{'[0-9a-f]' * _DIGITS}.npz"
+        for file in (folder / f"{record.name}.npz", *folder.glob(pattern)):
+            if file.name not in named:
+                file.unlink(missing_ok=True)

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from glasscast.datasets.configuration import EQUILIBRIUM_POSITIONS, Configuration
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.fields import EQUILIBRIUM_POSITIONS
+from glasscast.datasets.metadata import MeasuredRelaxation
 from glasscast.errors import ShapeError
 from glasscast.evaluation.ceiling import ceiling_mean
 from glasscast.evaluation.correlation import PairMoments
@@ -85,13 +87,13 @@ class Dynamics:
     ----------
     scattering, squared_displacement : of species A, against time.
     fit : None where there is nothing to fit: too few times, or too short ones.
-    energy_drift : per particle in a run.
+    energy_drift : per particle in a run; None where it was not recorded.
     """
 
     scattering: MeanCurve
     squared_displacement: MeanCurve
     fit: Relaxation | None
-    energy_drift: Estimate
+    energy_drift: Estimate | None
 
     def record(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -100,7 +102,7 @@ class Dynamics:
             "scattering": self.scattering.mean.tolist(),
             "squared_displacement": self.squared_displacement.mean.tolist(),
             "relaxation": None if self.fit is None else asdict(self.fit),
-            "energy_drift": list(self.energy_drift),
+            **({} if self.energy_drift is None else {"energy_drift": list(self.energy_drift)}),
         }
 
 
@@ -189,8 +191,8 @@ def analyse_configurations(
         structures.add(configuration)
     return Analysis(
         structure=structures.result(),
-        equilibration=gathered.equilibration(times),
-        dynamics=gathered.dynamics(times),
+        equilibration=gathered.equilibration(),
+        dynamics=gathered.dynamics(),
         labels=gathered.labels(np.array(times)),
         tendency=gathered.tendency(),
     )
@@ -205,7 +207,8 @@ class _Gathered:
     cosines: dict[str, list[FloatArray]] = field(default_factory=lambda: defaultdict(list))
     directed: list[FloatArray] = field(default_factory=list)
     example: Configuration | None = None
-    production: list[dict[str, Any]] = field(default_factory=list)
+    relaxations: list[MeasuredRelaxation] = field(default_factory=list)
+    drifts: list[float] = field(default_factory=list)
     stretches: list[dict[str, Any]] = field(default_factory=list)
     inherent_energy: list[float] = field(default_factory=list)
 
@@ -224,22 +227,24 @@ class _Gathered:
             for structure in EQUILIBRIUM_POSITIONS:
                 if getattr(c, structure) is not None:
                     self.cosines[structure].append(alignment(c, structure))
-        records = c.metadata.get("records", {})
-        if "production" in records:
-            self.production.append(records["production"])
+        records, relaxation = c.metadata.records, c.metadata.relaxation
+        known = self.relaxations[0].times if self.relaxations else None
+        if relaxation is not None and relaxation.times and known in (None, relaxation.times):
+            self.relaxations.append(relaxation)
+            self.drifts += records.get("production", {}).get("energy_drift", ())
         if "energy" in records.get("inherent", {}):
             self.inherent_energy.append(records["inherent"]["energy"])
-        if "lags" in (c.metadata.get("equilibration") or {}):
-            self.stretches.append(c.metadata["equilibration"])
+        if "lags" in (records.get("equilibration") or {}):
+            self.stretches.append(records["equilibration"])
 
-    def equilibration(self, times: Sequence[float]) -> Equilibration | None:
+    def equilibration(self) -> Equilibration | None:
         """Compare the halves of the longest stretches, and two waiting times."""
         if not self.stretches:
             return None
         longest = max(stretch["time"] for stretch in self.stretches)
         chosen = [stretch for stretch in self.stretches if stretch["time"] == longest]
         halves = {key: np.array([s[key] for s in chosen])[:, :, 0] for key in _STATE}
-        ends = [record["scattering"] for record in self.production]
+        ends = [measured.scattering for measured in self.relaxations]
         energies = np.array(self.inherent_energy)
         return Equilibration(
             stretches=len(chosen),
@@ -249,20 +254,21 @@ class _Gathered:
             largest_bond_order=max(stretch["bond_order"] for stretch in self.stretches),
             inherent_energy=Estimate.of(energies) if len(energies) else None,
             middle=MeanCurve.of(chosen[0]["lags"], [s["scattering"][1] for s in chosen]),
-            end=MeanCurve.of(times, ends) if ends else None,
+            end=MeanCurve.of(self.relaxations[0].times, ends) if ends else None,
         )
 
-    def dynamics(self, times: Sequence[float]) -> Dynamics | None:
+    def dynamics(self) -> Dynamics | None:
         """Scattering function and mean-square displacement of the production runs."""
-        if not self.production:
+        if not self.relaxations:
             return None
-        scattering = MeanCurve.of(times, [r["scattering"] for r in self.production])
+        times = self.relaxations[0].times
+        scattering = MeanCurve.of(times, [r.scattering for r in self.relaxations])
         fit = None
         with suppress(ShapeError):
             fit = fit_relaxation(scattering.x, scattering.mean)
-        drifts = np.concatenate([r["energy_drift"] for r in self.production])
-        squared = [r["squared_displacement"] for r in self.production]
-        return Dynamics(scattering, MeanCurve.of(times, squared), fit, Estimate.of(drifts))
+        squared = MeanCurve.of(times, [r.squared_displacement for r in self.relaxations])
+        drift = Estimate.of(np.array(self.drifts)) if self.drifts else None
+        return Dynamics(scattering, squared, fit, drift)
 
     def labels(self, times: FloatArray) -> Labels | None:
         if not self.means:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.configuration import TARGETS, Configuration
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.fields import TARGETS
 from glasscast.errors import ShapeError
 from glasscast.evaluation.ceiling import ceiling_mean, ceiling_pooled, error_floor
 from glasscast.evaluation.correlation import PairMoments, bootstrap_interval, bootstrap_weights

@@ -257,7 +257,7 @@ class Model(ABC):
             self.state_points_ = ()
         self._check_times(configuration)
         self.check_structure(configuration)
-        self.state_points_ = merged([*self.state_points_, StatePoint.of(configuration)])
+        self.state_points_ = merged([*self.state_points_, configuration.state_point])
         return labels
 
     def labels_to_score(self, configuration: Configuration) -> NDArray[np.float32]:

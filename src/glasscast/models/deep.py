@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.identity import Identity
-from glasscast.datasets.splits import fold_indices, parents_of
+from glasscast.datasets.splits import fold_indices, groups_of
 from glasscast.errors import InputError, ModelError
 from glasscast.models.base import Model
 from glasscast.models.files import read_weights, write_model
@@ -134,7 +134,7 @@ class DeepModel(Model):
     ) -> tuple[Sequence[Configuration], Sequence[Configuration]]:
         """Set validation configurations aside when there are none."""
         fraction = self.settings.training.validation_fraction
-        parents = parents_of(train)
+        parents = groups_of(train)
         groups = len(set(parents))
         if len(validation) or fraction == 0 or groups < 3:
             return train, validation

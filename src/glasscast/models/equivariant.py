@@ -113,7 +113,7 @@ class EquivariantModel(DeepModel):
         if settings.energy == "none" or settings.liquid is not None:
             return settings.liquid
         try:
-            return common_liquid(train)
+            return common_liquid({c.name: c.state_point for c in train})
         except SettingsError as error:
             remedy = "set the model's 'liquid', or its 'energy' to none"
             raise ModelError(f"{error}; {remedy}") from None

@@ -80,8 +80,8 @@ def _liquids_of(data: Sequence[Sequence[Configuration]]) -> tuple[Input, ...]:
     """List the files of liquids that configurations name; most name one by its name."""
     told: dict[str, None] = {}
     for part in data:
-        states = [part.shared] if isinstance(part, Dataset) else [c.metadata for c in part]
-        told |= {str(state["liquid"]): None for state in states if state.get("liquid")}
+        states = [part] if isinstance(part, Dataset) else part
+        told |= {liquid: None for s in states if (liquid := s.state_point.liquid)}
     return tuple(
         _input(f"liquid {number}", name, file, "the configurations name it")
         for number, path in enumerate(map(Path, filter(is_liquid_file, told)))

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.splits import parents_of
+from glasscast.datasets.splits import groups_of
 from glasscast.errors import ModelError, ShapeError
 from glasscast.liquid.box import FloatArray
 from glasscast.models.linear_forecast import LinearForecaster
@@ -119,7 +119,7 @@ class SupportVectorMachine(LinearForecaster):
         ModelError : also if there is one configuration only and more than one penalty.
         """
         self.identify(train, validation, seed)
-        parents = parents_of(train)
+        parents = groups_of(train)
         if len(set(parents)) < 2 and len(self.settings.penalties) > 1:
             raise ModelError(
                 "one training configuration cannot choose between penalties; "

@@ -58,8 +58,10 @@ def relaxation_section(found: Dynamics | None) -> Section:
     """Show scattering function and mean-square displacement of the production runs."""
     contents: list[Content] = []
     if found is not None:
-        drift, error = found.energy_drift
-        rows = {"drift of the energy in a run, per particle": f"{drift:.1e} ± {error:.1e}"}
+        rows = {}
+        if found.energy_drift is not None:
+            drift, error = found.energy_drift
+            rows["drift of the energy in a run, per particle"] = f"{drift:.1e} ± {error:.1e}"
         if found.fit is not None:
             rows["relaxation time"] = (
                 f"{found.fit.tau_alpha:.4g}, stretching exponent {found.fit.beta:.2f}"

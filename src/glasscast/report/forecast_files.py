@@ -23,10 +23,8 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import npz_bytes, replacing, write_atomically
-from glasscast.errors import GlasscastError, SettingsError
+from glasscast.errors import SettingsError
 from glasscast.liquid.box import minimum_image
-from glasscast.liquid.definition import load_liquid
-from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import ModelForecast
 from glasscast.report.measured import drawn_diameters, measured_values, rank_within_species
 from glasscast.runtime import import_optional
@@ -77,11 +75,7 @@ def species_names(configuration: Configuration, given: Names = None) -> tuple[st
                 f"{len(given)} names for the {count} species of {configuration.name}", "species"
             )
         return tuple(given)
-    try:
-        names = load_liquid(str(configuration.metadata.get("liquid"))).species
-    except GlasscastError:
-        names = ()
-    return names if len(names) >= count else tuple(species_name(s) for s in range(count))
+    return configuration.species_names
 
 
 def forecast_columns(forecast: ModelForecast) -> Columns:

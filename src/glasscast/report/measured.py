@@ -100,6 +100,6 @@ def rank_within_species(values: FloatArray, types: NDArray[np.int8]) -> FloatArr
 def drawn_diameters(configuration: Configuration) -> FloatArray:
     """Size to draw each particle with: (N,), of its liquid; where that is not known, 1."""
     try:
-        return diameters(configuration.types, str(configuration.metadata.get("liquid")))
+        return diameters(configuration.types, str(configuration.metadata.state_point.liquid))
     except GlasscastError:
         return np.ones(configuration.size)

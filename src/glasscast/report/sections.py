@@ -13,11 +13,11 @@ from typing import Any
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
+from glasscast.datasets.configuration import Configuration
 from glasscast.evaluation.comparison import Comparison
 from glasscast.evaluation.score_table import METRICS, LearningCurve, ScoreTable, best_model
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
 from glasscast.evaluation.susceptibility import SusceptibilityScore
-from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import ModelForecast
 from glasscast.report import html, tables
 from glasscast.report.collective_figures import smoothness_figures, susceptibility_figures
@@ -136,23 +136,31 @@ def _state_point(forecasts: Sequence[ModelForecast]) -> dict[str, Any]:
         return {}
     configuration = forecasts[0].configuration
     counts = [
-        f"{int((configuration.types == kind).sum())} {species_name(kind)}"
+        f"{int((configuration.types == kind).sum())} {configuration.species_names[kind]}"
         for kind in configuration.species
     ]
-    meta = configuration.metadata
+    point, told = configuration.state_point, configuration.metadata
     power = "⁻²" if configuration.dimension == 2 else "⁻³"
     rows: dict[str, Any] = {
-        "liquid": meta.get("liquid"),
-        "temperature (ε/k)": meta.get("temperature"),
+        "liquid": point.liquid,
+        "temperature (ε/k)": point.temperature,
         f"number density (σ{power})": configuration.density,
-        f"pressure (ε σ{power})": meta.get("pressure"),
+        f"pressure (ε σ{power})": point.pressure,
         "particles": f"{configuration.size} ({', '.join(counts)})",
         "box (σ)": " × ".join(f"{side:.5g}" for side in configuration.box),
-        "trajectories a configuration": meta.get("trajectories"),
+        "trajectories a configuration": _runs(configuration),
         "configurations shown": _names([f.configuration.name for f in forecasts]),
-        "source": meta.get("source"),
+        "source": ", ".join(told.source) or None,
     }
     return {name: value for name, value in rows.items() if value is not None}
+
+
+def _runs(configuration: Configuration) -> str | None:
+    """Trajectories behind the labels, the fewest and the most where rows differ."""
+    if configuration.runs is None or not configuration.runs.any():
+        return None
+    behind = configuration.runs[configuration.runs > 0]
+    return " to ".join(str(n) for n in dict.fromkeys((int(behind.min()), int(behind.max()))))
 
 
 def _names(names: Sequence[str]) -> str:
@@ -208,7 +216,10 @@ def _view(forecast: ModelForecast) -> Markup:
             "target": target_words(forecast.target),
             "times": [format_time(t) for t in forecast.times],
             "kinds": view_kinds(forecast),
-            "species": [species_name(kind) for kind in forecast.configuration.species],
+            "species": [
+                forecast.configuration.species_names[kind]
+                for kind in forecast.configuration.species
+            ],
             "data": htmlsafe_json_dumps(
                 view_data(forecast), separators=(",", ":"), allow_nan=False
             ),

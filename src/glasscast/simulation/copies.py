@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -48,21 +46,21 @@ class CopyPlan:
     def make(
         cls,
         name: str,
-        metadata: Mapping[str, Any],
+        told: StatePoint,
         given: StatePoint,
         copies: int,
         time: float,
         engine: Engine,
         seed: int = 1,
     ) -> CopyPlan:
-        """Plan for a dataset or snapshot of this name, whose metadata may tell the state point.
+        """Plan for a dataset or snapshot of this name and state point, as far as it is told.
 
         Raises
         ------
-        SettingsError : if liquid or temperature are unknown or contradict the metadata.
+        SettingsError : if liquid or temperature are unknown or contradict what is told.
         """
         needs: dict[Quantity, str] = {"liquid": "the runs", "temperature": "their velocities"}
-        point = resolved(name, metadata, given, needs)
+        point = resolved(name, told, given, needs)
         assert point.temperature is not None
         liquid = load_liquid_settings(str(point.liquid))
         return cls(liquid, point.temperature, copies, time, engine, seed)
@@ -122,7 +120,7 @@ def copies_of(
     InputError : if the snapshot does not suit the liquid.
     """
     given = StatePoint.stated(liquid, temperature)
-    plan = CopyPlan.make(snapshot.name, snapshot.metadata, given, copies, time, engine, seed)
+    plan = CopyPlan.make(snapshot.name, snapshot.state_point, given, copies, time, engine, seed)
     check_snapshot(snapshot.name, plan.liquid.liquid(), snapshot)
     plan.check()
     return [snapshot.with_fields(positions=positions) for positions in plan.run(snapshot)]

@@ -10,6 +10,7 @@ import numpy as np
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.kept import fingerprint_of
+from glasscast.datasets.metadata import EquilibriumField
 from glasscast.datasets.state_points import Quantity, StatePoint, resolve
 from glasscast.errors import SettingsError
 from glasscast.liquid.box import FloatArray, wrap
@@ -112,23 +113,23 @@ class EquilibriumPlan:
     def make(
         cls,
         name: str,
-        metadata: Mapping[str, Any],
+        told: StatePoint,
         given: StatePoint,
         inherent: InherentSettings | None,
         cage: CageSettings | None,
         engine: Engine,
         seed: int = 1,
     ) -> EquilibriumPlan:
-        """Plan for a dataset or snapshot of this name, whose metadata may tell the state point.
+        """Plan for a dataset or snapshot of this name and state point, as far as it is told.
 
         Raises
         ------
-        SettingsError : if liquid or temperature are unknown or contradict the metadata.
+        SettingsError : if liquid or temperature are unknown or contradict what is told.
         """
         needs: dict[Quantity, str] = {"liquid": "equilibrium positions"}
         if cage is not None:
             needs["temperature"] = "cage states"
-        point = resolved(name, metadata, given, needs)
+        point = resolved(name, told, given, needs)
         liquid = load_liquid_settings(str(point.liquid))
         return cls(liquid, point.temperature, inherent, cage, engine, seed)
 
@@ -148,10 +149,10 @@ class EquilibriumPlan:
             liquid.check_temperature(self.temperature)
             require(sampler_for(self.engine), liquid, samples=True)
 
-    def fingerprints(self, snapshot: Configuration) -> dict[str, str]:
+    def fingerprints(self, snapshot: Configuration) -> dict[EquilibriumField, str]:
         """Fingerprint of each wanted field of a snapshot."""
         liquid = self.liquid.liquid()
-        prints: dict[str, str] = {}
+        prints: dict[EquilibriumField, str] = {}
         common: dict[str, Any] = {
             "snapshot": snapshot.fingerprint(),
             "liquid": self.liquid.interactions(),
@@ -211,7 +212,7 @@ def completed(
     inherent = InherentSettings() if "inherent" in fields else None
     cage = CageSettings() if "cage" in fields else None
     given = StatePoint.stated(liquid, temperature)
-    plan = EquilibriumPlan.make(snapshot.name, snapshot.metadata, given, inherent, cage, engine)
+    plan = EquilibriumPlan.make(snapshot.name, snapshot.state_point, given, inherent, cage, engine)
     check_snapshot(snapshot.name, plan.liquid.liquid(), snapshot, cage)
     plan.check()
     return snapshot.with_fields(**{field: plan.find(field, snapshot)[0] for field in fields})
@@ -219,7 +220,7 @@ def completed(
 
 def resolved(
     name: str,
-    metadata: Mapping[str, Any],
+    told: StatePoint,
     given: StatePoint,
     needs: Mapping[Quantity, str],
 ) -> StatePoint:
@@ -230,6 +231,6 @@ def resolved(
     SettingsError : naming the data, if something needed is unknown or contradicted.
     """
     try:
-        return resolve(StatePoint.from_metadata(metadata), given, needs=needs).point
+        return resolve(told, given, needs=needs).point
     except SettingsError as error:
         raise SettingsError(f"{name}: {error}", error.parameter) from None

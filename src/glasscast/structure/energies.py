@@ -39,9 +39,10 @@ def liquid_name(configuration: Configuration, liquid: str | None) -> str:
     """
     if liquid:  # the model's choice, which need not be the liquid's own interactions
         return liquid
-    told = StatePoint.from_metadata(configuration.metadata)
     try:
-        found = resolve(told, StatePoint(), needs={"liquid": "its energies"})
+        found = resolve(
+            configuration.metadata.state_point, StatePoint(), needs={"liquid": "its energies"}
+        )
     except SettingsError as error:
         raise ModelError(f"{configuration.name} {error}") from None
     return str(found.point.liquid)

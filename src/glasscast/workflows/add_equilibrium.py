@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from glasscast.config import checked
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.dataset import Dataset, Entry, locate
 from glasscast.datasets.files import remove_partials
 from glasscast.datasets.kept import is_kept, keep, read_kept
 from glasscast.datasets.locks import locked
+from glasscast.datasets.metadata import EquilibriumField, how_made
 from glasscast.datasets.ownership import disown, owned, visible
 from glasscast.datasets.state_points import StatePoint
 from glasscast.datasets.writer import replace_configurations, settle_replacement
@@ -76,7 +76,7 @@ def add_equilibrium(
         dataset = Dataset.open(folder)
         given = StatePoint.stated(liquid, temperature)
         plan = EquilibriumPlan.make(
-            dataset.name, dataset.shared, given, minimum, sampling, load_engine(engine), seed
+            dataset.name, dataset.state_point, given, minimum, sampling, load_engine(engine), seed
         )
         with owned(folder / RESULTS, "equilibrium", {}, lambda made: _ours(made, dataset)):
             dataset = _add(folder, dataset, plan, scheduler or Scheduler(), progress)
@@ -132,10 +132,12 @@ def _asked(kind: type[Kind], given: Kind | Mapping[str, Any] | bool | None) -> K
     return checked(kind, given) if isinstance(given, Mapping) else given
 
 
-def _find(plan: EquilibriumPlan, folder: Path, entry: Entry, wanted: dict[str, str]) -> None:
+def _find(
+    plan: EquilibriumPlan, folder: Path, entry: Entry, wanted: dict[EquilibriumField, str]
+) -> None:
     """Make the missing fields of one configuration: one task, idempotent."""
     missing = _missing(folder, entry, wanted)
-    snapshot = read_configuration(entry.path, entry.checksum) if missing else None
+    snapshot = entry.read() if missing else None
     for field in missing:
         assert snapshot is not None
         positions, record = plan.find(field, snapshot)
@@ -144,23 +146,28 @@ def _find(plan: EquilibriumPlan, folder: Path, entry: Entry, wanted: dict[str, s
         keep(path, fingerprint, {field: positions}, record | {"fingerprint": fingerprint})
 
 
-def _merged(folder: Path, wanted: dict[Entry, dict[str, str]]) -> Iterator[Configuration]:
+def _merged(
+    folder: Path, wanted: dict[Entry, dict[EquilibriumField, str]]
+) -> Iterator[Configuration]:
     for entry, prints in wanted.items():
-        configuration = read_configuration(entry.path, entry.checksum)
-        records = dict(configuration.metadata.get("records", {}))
+        configuration = entry.read()
+        told = configuration.metadata
+        records, made = dict(told.records), dict(told.equilibrium)
         fields = {}
         for field in prints:
-            arrays, records[field] = read_kept(_result_path(folder, entry, field), [field])
-            fields[field] = arrays[field]
-        metadata = {**configuration.metadata, "records": records}
-        yield configuration.with_fields(**fields, metadata=metadata)
+            arrays, record = read_kept(_result_path(folder, entry, field), [field])
+            fields[field], records[field] = arrays[field], record
+            made[field] = how_made(field, record["settings"], record.get("temperature"))
+        yield configuration.with_fields(
+            **fields, metadata=told.changed(records=records, equilibrium=made)
+        )
 
 
-def _wanted(entry: Entry, plan: EquilibriumPlan) -> dict[str, str]:
+def _wanted(entry: Entry, plan: EquilibriumPlan) -> dict[EquilibriumField, str]:
     """Fields that the dataset does not hold from these settings, after a check of the snapshot."""
-    c = read_configuration(entry.path, entry.checksum)
+    c = entry.read()
     check_snapshot(entry.path, plan.liquid.liquid(), c, plan.cage)
-    records = c.metadata.get("records", {})
+    records = c.metadata.records
     return {
         field: fingerprint
         for field, fingerprint in plan.fingerprints(c).items()
@@ -168,9 +175,9 @@ def _wanted(entry: Entry, plan: EquilibriumPlan) -> dict[str, str]:
     }
 
 
-def _missing(folder: Path, entry: Entry, wanted: dict[str, str]) -> list[str]:
+def _missing(folder: Path, entry: Entry, wanted: dict[EquilibriumField, str]) -> list[str]:
     return [f for f, mark in wanted.items() if not is_kept(_result_path(folder, entry, f), mark)]
 
 
 def _result_path(folder: Path, entry: Entry, field: str) -> Path:
-    return folder / f"{entry.path.stem}.{field}.npz"
+    return folder / f"{entry.name}.{field}.npz"

@@ -63,9 +63,11 @@ def _analyse(dataset: Dataset, workspace: Workspace) -> Analysis:
 def _write(found: Analysis, dataset: Dataset, out: Path) -> None:
     named = {"dataset": dataset.name, "configurations": len(dataset)}
     write_json(out / "analysis.json", named | found.record())
-    told = {k: v for k, v in dataset.shared.items() if k != "species" and v is not None}
+    times = {"times": ", ".join(f"{t:g}" for t in dataset.times)} if dataset.times else {}
     sections = [
-        data_section({"name": dataset.name, "configurations": len(dataset), **told}),
+        data_section(
+            {"name": dataset.name, "configurations": len(dataset), **dataset.told(), **times}
+        ),
         structure_section(found.structure),
         equilibration_section(found.equilibration),
         relaxation_section(found.dynamics),

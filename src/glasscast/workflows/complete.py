@@ -62,7 +62,7 @@ def examine(
         given contradicts the snapshot.
     """
     model.check_structure(snapshot)
-    told = StatePoint.of(snapshot)
+    told = snapshot.state_point
     remarks = _differences(model, snapshot, given)
     settings = model.settings
     missing = tuple(key for key in settings.equilibrium_positions if getattr(snapshot, key) is None)
@@ -99,12 +99,13 @@ def complete(snapshot: Configuration, needs: Needs, engine: Engine) -> Configura
     snapshot = completed(snapshot, needs.missing, engine, needs.liquid, needs.temperature)
     if needs.called is None:
         return snapshot
-    return snapshot.with_fields(metadata={**snapshot.metadata, "liquid": needs.called})
+    point = replace(snapshot.metadata.state_point, liquid=needs.called)
+    return snapshot.with_fields(metadata=snapshot.metadata.changed(state_point=point))
 
 
 def _differences(model: Model, snapshot: Configuration, given: StatePoint) -> list[tuple[int, str]]:
     """Refuse a mixture of fewer species; remark on another state point."""
-    points, state = model.state_points_, StatePoint.of(snapshot)
+    points, state = model.state_points_, snapshot.state_point
     absent = always_there(points) - set(snapshot.species)
     if absent:
         mixtures = "; ".join(dict.fromkeys(p.mixture for p in points))

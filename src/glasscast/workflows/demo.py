@@ -35,6 +35,6 @@ def demo(
         data=Data(datasets=(sample,), split="train"),
         test=Data(datasets=(sample,), split="test"),
         models={f"LR({n})": LinearSettings(order=n) for n in (0, 1, 2)},
-        tau_alpha=load_sample().shared.get("tau_alpha"),
+        tau_alpha=load_sample().stages.tau_alpha,
     )
     return benchmark(experiment, out, title="glasscast demo", command=command, workspace=workspace)

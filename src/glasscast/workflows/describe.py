@@ -136,7 +136,7 @@ def _describe_dataset(dataset: Dataset, verify: bool) -> list[tuple[str, str]]:
         ("fields", ", ".join(key for key, _ in first.arrays())),
         ("splits", ", ".join(f"{k} ({len(v)})" for k, v in dataset.splits.items()) or "none"),
     ]
-    facts += [(k, str(v)) for k, v in dataset.shared.items() if k not in ("times", "species")]
+    facts += dataset.told().items()
     return [*facts, ("checksums", "all match")] if verify else facts
 
 

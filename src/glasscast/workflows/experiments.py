@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from glasscast.config import Settings, checked, read
 from glasscast.datasets.dataset import SAMPLE, Dataset
+from glasscast.datasets.splits import families
 from glasscast.errors import SettingsError
 from glasscast.models.registry import ChosenModel
 
@@ -198,24 +199,28 @@ def with_copies(train: Dataset, copies: Dataset | None) -> Dataset:
     if copies is None:
         return train
     joined = Dataset.join([train, copies])
-    parents = {entry.parent for entry in joined.entries[: len(train)]}
-    return joined.subset([e.name for e in joined.entries if e.parent in parents])
+    groups = joined.groups()
+    known = set(groups[: len(train)])
+    names = zip(joined.names, groups, strict=True)
+    return joined.subset([name for name, family in names if family in known])
 
 
 def refuse_overlap(train: Dataset, test: Dataset) -> None:
-    """Refuse test data that is trained on.
+    """Refuse test data that is trained on, or whose relatives are.
 
     Raises
     ------
     SettingsError : naming a configuration that is on both sides.
     """
-    seen = {entry.checksum for entry in train.entries}
-    both = [entry.name for entry in test.entries if entry.checksum in seen]
-    if both:
-        raise SettingsError(
-            f"configuration '{both[0]}' is in the training and the test data; use splits that "
-            "do not overlap"
-        )
+    found = families([*train.descent(), *test.descent()])
+    trained = dict(zip(found, train.names, strict=False))
+    for name, family in zip(test.names, found[len(train) :], strict=True):
+        if family in trained:
+            relative = "" if trained[family] == name else f", by its relative '{trained[family]}',"
+            raise SettingsError(
+                f"configuration '{name}'{relative} is in the training and the test data; use "
+                "splits that do not overlap"
+            )
 
 
 def about(data: Dataset) -> dict[str, Any]:

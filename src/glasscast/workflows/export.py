@@ -13,7 +13,7 @@ from glasscast.config import read
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import write_atomically
 from glasscast.datasets.ownership import owned, place_of
-from glasscast.datasets.state_points import StatePoint, merged
+from glasscast.datasets.state_points import merged
 from glasscast.errors import InputError
 from glasscast.evaluation.score_table import read_scores
 from glasscast.evaluation.table_text import unknown
@@ -70,7 +70,9 @@ def export(
         )
     made, record = read_outcome(training), read_record(source)
     experiment = read(TrainExperiment, training / EXPERIMENT)
-    points = state_points(record) or merged(map(StatePoint.of, _opened(training, experiment.train)))
+    points = state_points(record) or merged(
+        c.state_point for c in _opened(training, experiment.train)
+    )
     weights = {
         key: value.astype(np.float32) if value.dtype == np.float64 else value
         for key, value in read_weights(source, record).items()

@@ -75,9 +75,9 @@ def fits_of(experiment: BenchmarkExperiment) -> list[Fit]:
         test = experiment.test.open()
         refuse_overlap(data, test)
         return [Fit(0, data, test, **use)]
-    parents = [entry.parent for entry in data.entries]
-    count = len(set(parents)) if experiment.folds == "each" else experiment.folds
-    held_out = fold_indices(parents, count, experiment.seed)
+    families = data.groups()
+    count = len(set(families)) if experiment.folds == "each" else experiment.folds
+    held_out = fold_indices(families, count, experiment.seed)
     fits, names = [], data.names
     for number, held in enumerate(held_out):
         test_names = [names[i] for i in held]
@@ -89,14 +89,16 @@ def fits_of(experiment: BenchmarkExperiment) -> list[Fit]:
 
 def _refuse_strangers(data: Dataset, copies: Dataset) -> None:
     """Refuse copies of configurations that are not in the data, or not valid at all its times."""
-    theirs, ours = copies.shared.get("times"), data.shared.get("times")
+    theirs, ours = copies.times, data.times
     if theirs != ours:
         raise SettingsError(
             f"'copies' has labels at {theirs}, the data at {ours}: choose the same 'times' for both"
         )
-    joined = Dataset.join([data, copies]).entries
-    known = {entry.parent for entry in joined[: len(data)]}
-    strangers = [entry for entry in joined[len(data) :] if entry.parent not in known]
+    joined = Dataset.join([data, copies])
+    families = joined.groups()
+    known = set(families[: len(data)])
+    pairs = zip(joined.entries, families, strict=True)
+    strangers = [entry for entry, family in pairs if family not in known]
     if strangers:
         raise SettingsError(
             f"'copies' holds '{strangers[0].name}', a copy of '{strangers[0].parent}', which is "

@@ -15,6 +15,8 @@ from glasscast.datasets.files import sha256, sha256_of_file
 from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.registry import read_ensembles
 from glasscast.datasets.frames import Ensemble
+from glasscast.datasets.manifest import Source
+from glasscast.datasets.metadata import Metadata
 from glasscast.datasets.ownership import owned, place_of
 from glasscast.datasets.state_points import StatePoint, resolve
 from glasscast.datasets.targets import reduce_ensemble
@@ -85,42 +87,37 @@ def _write(
 ) -> Dataset:
     """Reduce and write each ensemble that is not there yet, then the manifest."""
     splits: dict[str, list[str]] = {}
-    nominal: FloatArray | None = None
+    found, files = "", 0
     for read in ensembles:
         ensemble = _completed(read, stated)
         for remark in ensemble.metadata.get("remarks", ()):
             log.warning("%s: %s", ensemble.name, remark)
         if "split" in ensemble.metadata:
             splits.setdefault(str(ensemble.metadata["split"]), []).append(ensemble.name)
-        # Times that mark each configuration's own relaxation are filed under the first's.
-        if "scattering_levels" in ensemble.metadata:
-            nominal = ensemble.times if nominal is None else nominal
+        found, files = ensemble.metadata.get("format", ""), files + len(ensemble.sources)
         fingerprint = _fingerprint(ensemble, identity)
         if writer.has(ensemble.name, fingerprint):
             continue
         try:
             configuration = reduce_ensemble(ensemble, _sigma(ensemble, stated), workspace.threads)
-            if nominal is not None:
-                configuration = configuration.with_fields(times=nominal)
         except ShapeError as error:
             raise InputError(ensemble.sources[0], str(error)) from None
         writer.add(configuration, fingerprint)
         log.info("imported %s", _understood(configuration))
-    return writer.finish(splits)
+    source_record = {"how": "import", "as": "ensemble", "format": found, "files": files}
+    return writer.finish(splits, [Source(**source_record)])
 
 
 def _understood(configuration: Configuration) -> str:
     """Return one line on what a configuration was taken for; the metadata hold the same."""
-    times, metadata = configuration.times, configuration.metadata
+    times, runs, metadata = configuration.times, configuration.runs, configuration.metadata
     told = [
         configuration.name,
-        str(metadata.get("format", "")),
-        f"{metadata['trajectories']} trajectories" if "trajectories" in metadata else "",
-        f"{len(times)} times from {times[0]:g} to {times[-1]:g}"
-        if times is not None and len(times)
-        else "",
-        str(metadata.get("coordinates", "")),
-        f"species {', '.join(metadata['species'])}" if "species" in metadata else "",
+        str(metadata.records.get("format", "")),
+        f"{runs.max()} trajectories" if runs is not None and len(runs) else "",
+        f"{len(times)} times from {times[0]:g} to {times[-1]:g}" if len(times) else "",
+        str(metadata.records.get("coordinates", "")),
+        f"species {', '.join(metadata.species)}" if metadata.species else "",
     ]
     return ", ".join(filter(None, told))
 
@@ -142,7 +139,7 @@ def _completed(ensemble: Ensemble, stated: StatePoint) -> Ensemble:
         reduced = stated.temperature / metadata["units"]["temperature"]
         stated = replace(stated, temperature=reduced)
     try:
-        point = resolve(StatePoint.from_metadata(metadata), stated).point
+        point = resolve(Metadata.of(metadata).state_point, stated).point
         if stated.liquid is not None:
             liquid = load_liquid(stated.liquid)
             liquid.check_types(ensemble.parent.types)

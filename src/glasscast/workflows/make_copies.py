@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.dataset import Dataset, Entry, qualified
 from glasscast.datasets.files import remove_partials
 from glasscast.datasets.kept import is_kept, keep, read_kept
+from glasscast.datasets.manifest import Source
+from glasscast.datasets.metadata import MeasuredRelaxation, Metadata, Origin
 from glasscast.datasets.ownership import disown, owned, place_of
 from glasscast.datasets.state_points import StatePoint
-from glasscast.datasets.writer import SHARED_METADATA, DatasetWriter
+from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import SettingsError
 from glasscast.liquid.box import FloatArray
 from glasscast.progress import Progress, Silent
@@ -72,8 +73,8 @@ def make_copies(
         raise SettingsError(f"copies and time must be positive, got {copies} and {time:g}")
     given = StatePoint.stated(liquid, temperature)
     chosen = load_engine(engine)
-    plan = CopyPlan.make(dataset.name, dataset.shared, given, copies, time, chosen, seed)
-    late = [t for t in dataset.shared.get("times", []) if t >= SEPARATION * time * (1 - 1e-9)]
+    plan = CopyPlan.make(dataset.name, dataset.state_point, given, copies, time, chosen, seed)
+    late = [t for t in dataset.times if t >= SEPARATION * time * (1 - 1e-9)]
     if not late:
         raise SettingsError(
             f"{dataset.name} has no label at {SEPARATION:g} times the {time:g} of the copies or "
@@ -132,7 +133,7 @@ def _make(
                 positions = read_kept(_result_path(results, entry)).arrays["positions"][number]
                 parent = qualified(dataset.name, entry.parent)
                 writer.add(_copy(snapshot, name, parent, positions, plan), mark)
-    result = writer.finish()
+    result = writer.finish(sources=[Source(how="copies", of=dataset.name, copies=copies)])
     for entry in dataset.entries:
         _result_path(results, entry).unlink(missing_ok=True)
     disown(results)
@@ -141,14 +142,14 @@ def _make(
 
 def _checked(entry: Entry, plan: CopyPlan) -> Configuration:
     """Read a snapshot that the liquid can run from."""
-    snapshot = read_configuration(entry.path, entry.checksum)
+    snapshot = entry.read()
     check_snapshot(entry.path, plan.liquid.liquid(), snapshot)
     return snapshot
 
 
 def _run(plan: CopyPlan, folder: Path, entry: Entry, fingerprint: str) -> None:
     """Run all copies of one configuration: one task, idempotent."""
-    positions = plan.run(read_configuration(entry.path, entry.checksum))
+    positions = plan.run(entry.read())
     keep(_result_path(folder, entry), fingerprint, {"positions": positions}, {})
 
 
@@ -158,7 +159,7 @@ def _name_and_mark(entry: Entry, number: int, fingerprint: str) -> tuple[str, st
 
 
 def _result_path(folder: Path, entry: Entry) -> Path:
-    return folder / f"{entry.path.stem}.npz"
+    return folder / f"{entry.name}.npz"
 
 
 def _copy(
@@ -169,12 +170,24 @@ def _copy(
     plan: CopyPlan,
 ) -> Configuration:
     """Return the snapshot with other positions, without what refers to the old ones."""
-    kept = {key: snapshot.metadata[key] for key in SHARED_METADATA if key in snapshot.metadata}
+    told = snapshot.metadata
+    relaxation = told.relaxation and MeasuredRelaxation(
+        tau_alpha=told.relaxation.tau_alpha, tau_from=told.relaxation.tau_from
+    )
     run = {"temperature": plan.temperature, "time": plan.time, "seed": plan.seed}
     return snapshot.with_fields(
         name=name,
         positions=positions,
         tendency=None,
         propensity_halves=None,
-        metadata={**kept, "parent": parent, "thermal_copy": run},
+        metadata=Metadata(
+            species=told.species,
+            state_point=told.state_point,
+            units=told.units,
+            definitions=told.definitions,
+            origin=Origin(kind="copy", parent=parent, root=snapshot.root, time=plan.time),
+            equilibrium=told.equilibrium,
+            relaxation=relaxation,
+            records={"thermal_copy": run},
+        ),
     )

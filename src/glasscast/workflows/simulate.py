@@ -7,14 +7,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from glasscast.datasets.configuration import FIELDS, Configuration
+import numpy as np
+
+from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.fields import FIELDS
 from glasscast.datasets.files import remove_partials
 from glasscast.datasets.kept import read_kept
+from glasscast.datasets.manifest import Source
+from glasscast.datasets.metadata import (
+    Equilibrium,
+    EquilibriumField,
+    MeasuredRelaxation,
+    Metadata,
+    how_made,
+)
 from glasscast.datasets.ownership import owned
 from glasscast.datasets.precision import compacted
 from glasscast.datasets.published import find_set
+from glasscast.datasets.state_points import StatePoint
+from glasscast.datasets.targets import definitions
 from glasscast.datasets.writer import DatasetWriter
+from glasscast.liquid.box import FloatArray
 from glasscast.progress import Progress, Silent
 from glasscast.runtime import __version__
 from glasscast.simulation.campaign.inputs import write_inputs
@@ -101,7 +115,7 @@ def collect(plan: Plan) -> Dataset:
         fingerprint = plan.fingerprint(c)
         if not writer.has(plan.name(c), fingerprint):
             writer.add(assemble(plan, c), fingerprint)
-    return writer.finish(plan.splits())
+    return writer.finish(plan.splits(), [Source(how="simulate", runs=(plan.settings.runs,) * 2)])
 
 
 def assemble(plan: Plan, configuration: int) -> Configuration:
@@ -113,26 +127,54 @@ def assemble(plan: Plan, configuration: int) -> Configuration:
         arrays, records[result] = read_kept(plan.result_path(configuration, result))
         fields |= {key: value for key, value in arrays.items() if key in FIELDS}
     s, liquid = plan.settings, plan.liquid_settings.name
-    known = find_set(liquid, s.temperature)
+    # results of version 0.1.0 do not hold the number of their runs
+    fields.setdefault("runs", np.full(len(fields["times"]), s.runs))
     whole = Configuration(
         name=plan.name(configuration),
         **fields,
-        metadata={
-            "source": f"glasscast {__version__} simulate",
-            "liquid": liquid,
-            "temperature": s.temperature,
-            **({} if known is None else {"tau_alpha": known.tau_alpha}),
-            "density": float(len(fields["positions"]) / fields["box"].prod()),
-            "pressure": s.pressure,
-            "trajectories": s.runs,
-            "seed": [s.seed, configuration],
-            "chain": list(plan.chain_of(configuration)),
-            "time_step": plan.step,
-            "equilibration": evidence,
-            "records": _without_clock(records),
-        },
+        metadata=Metadata(
+            species=tuple(plan.liquid.species),
+            state_point=StatePoint(liquid, s.temperature, pressure=s.pressure),
+            definitions=definitions(len(fields["box"])),
+            equilibrium=_how_made(s),
+            relaxation=_relaxation(plan, fields["times"], records["production"]),
+            source=(f"glasscast {__version__} simulate",),
+            records={
+                "seed": [s.seed, configuration],
+                "chain": list(plan.chain_of(configuration)),
+                "time_step": plan.step,
+                "equilibration": evidence,
+            }
+            | _without_clock(records),
+        ),
     )
     return compacted(whole) if s.compact else whole
+
+
+def _how_made(s: SimulationSettings) -> dict[EquilibriumField, Equilibrium]:
+    """How the equilibrium positions were found."""
+    made: dict[EquilibriumField, Equilibrium] = {}
+    if s.inherent is not None:
+        made["inherent"] = how_made("inherent", s.inherent.model_dump())
+    if s.cage is not None:
+        made["cage"] = how_made("cage", s.cage.model_dump(), s.temperature)
+    return made
+
+
+def _relaxation(plan: Plan, times: FloatArray, record: dict[str, Any]) -> MeasuredRelaxation:
+    """How the runs relaxed, and the relaxation time that is published for the state point."""
+    known = find_set(plan.liquid_settings.name, plan.settings.temperature)
+    published = None if known is None else known.tau_alpha
+    return MeasuredRelaxation(
+        q=2 * np.pi / plan.liquid.sigma[0, 0],
+        q_from="2 pi / sigma_AA",
+        species=plan.liquid.species[0],
+        times=tuple(times.tolist()),
+        scattering=tuple(record["scattering"]),
+        squared_displacement=tuple(record["squared_displacement"]),
+        tau_alpha=published,
+        tau_from=None if published is None else "published",
+    )
 
 
 def _without_clock(records: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from glasscast.datasets.configuration import FIELDS, Configuration
+from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.fields import FIELDS
 from glasscast.errors import ShapeError
 from tests.conftest import labelled, random_liquid
 
