@@ -259,10 +259,10 @@ def test_own_trajectories_are_told_their_liquid_and_temperature(done, refused, t
     folder = write_xyz(tmp_path / "in" / "one", make_liquid(size=200, side=7.0))
     call = ("import", folder.parent, tmp_path / "data", "--name", "mine")
     done(*call)
-    assert "liquid" not in Dataset.open(tmp_path / "data").shared
+    assert Dataset.open(tmp_path / "data").state_point.liquid is None
     done(*call, "--temperature", "0.5", "--liquid", "ka")  # made again, for it says more
     dataset = Dataset.open(tmp_path / "data")
-    assert (dataset.shared["temperature"], dataset.shared["liquid"]) == (0.5, "ka")
+    assert (dataset.state_point.temperature, dataset.state_point.liquid) == (0.5, "ka")
     assert "temperature" in done("info", tmp_path / "data")
     # bonds are counted at the distances of the liquid
     bare = Dataset.open(tmp_path / "data")[0].bond_breaking

@@ -175,7 +175,9 @@ def _wanted(entry: Entry, plan: EquilibriumPlan) -> dict[EquilibriumField, str]:
     }
 
 
-def _missing(folder: Path, entry: Entry, wanted: dict[EquilibriumField, str]) -> list[str]:
+def _missing(
+    folder: Path, entry: Entry, wanted: dict[EquilibriumField, str]
+) -> list[EquilibriumField]:
     return [f for f, mark in wanted.items() if not is_kept(_result_path(folder, entry, f), mark)]
 
 

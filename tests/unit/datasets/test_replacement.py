@@ -1,9 +1,14 @@
 import os
+import re
+from contextlib import nullcontext
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
+from glasscast.datasets.common import Common
 from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.metadata import Equilibrium
 from glasscast.datasets.writer import DatasetWriter, replace_configurations, settle_replacement
 from glasscast.errors import InputError
 from tests.conftest import labelled
@@ -37,19 +42,35 @@ def test_only_what_is_changed_changes(tmp_path, rng):
     assert [c.inherent is not None for c in after] == [True, False, True]
     np.testing.assert_array_equal(after[2].inherent, after[2].positions[::-1])
     assert after.splits == before.splits
-    assert after.shared == before.shared
-    assert contents(tmp_path).keys() == bytes_before.keys()
+    for key in (f.name for f in fields(Common) if f.name != "equilibrium"):
+        assert getattr(after, key) == getattr(before, key)
+    assert after.equilibrium == {"inherent": Equilibrium(by="given")}
+    files = [entry.path.name for entry in after.entries]
+    assert files[1] == "c1.npz"
+    assert re.fullmatch(r"c0\.[0-9a-f]{8}\.npz", files[0])
+    assert sorted(contents(tmp_path)) == sorted([*files, "dataset.json"])
     assert contents(tmp_path)["c1.npz"] == bytes_before["c1.npz"]
     # back again gives back every byte
     replace_configurations(tmp_path, (c.with_fields(inherent=None) for c in after))
-    assert contents(tmp_path) == bytes_before
+    back = Dataset.open(tmp_path)
+    assert [e.checksum for e in back.entries] == [e.checksum for e in before.entries]
 
 
-@pytest.mark.parametrize("renames", range(8))
+def test_a_dataset_that_was_open_finds_what_took_its_place(tmp_path, rng):
+    before = write(tmp_path, rng)
+    joined = Dataset.join([before, before])
+    replace_configurations(tmp_path, with_inherent(before, 0))
+    np.testing.assert_array_equal(before[0].inherent, before[0].positions[::-1])
+    assert joined[3].name == "liquid/c0"
+    assert joined[3].inherent is not None
+    before.verify()
+
+
+@pytest.mark.parametrize("renames", range(5))
 def test_the_dataset_can_be_read_wherever_the_change_is_cut_short(
     tmp_path, rng, monkeypatch, renames
 ):
-    """Three staged files, the manifest, three files, the manifest: 8 renames in all."""
+    """Three files and the manifest: 4 renames in all; the fifth count is the whole change."""
     before = write(tmp_path, rng)
     count, replace = 0, os.replace
 
@@ -62,18 +83,17 @@ def test_the_dataset_can_be_read_wherever_the_change_is_cut_short(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", counted)
-        with pytest.raises(Stop):
+        with pytest.raises(Stop) if renames < 4 else nullcontext():
             replace_configurations(tmp_path, with_inherent(before, 0, 1, 2))
     left = Dataset.open(tmp_path)
     left.verify()
-    changed = [c.inherent is not None for c in left]
-    assert changed == [k < renames - 4 for k in range(3)]
+    assert [c.inherent is not None for c in left] == [renames == 4] * 3
     settle_replacement(tmp_path)
     settled = Dataset.open(tmp_path)
     settled.verify()
-    assert [c.inherent is not None for c in settled] == [renames > 3] * 3
-    assert sorted(contents(tmp_path)) == ["c0.npz", "c1.npz", "c2.npz", "dataset.json"]
-    replace_configurations(tmp_path, with_inherent(before if renames <= 3 else settled, 0, 1, 2))
+    files = [entry.path.name for entry in settled.entries]
+    assert sorted(contents(tmp_path)) == sorted([*files, "dataset.json"])
+    replace_configurations(tmp_path, with_inherent(settled, 0, 1, 2))
     Dataset.open(tmp_path).verify()
 
 

@@ -30,7 +30,7 @@ def snapshot(density=1.2, species=(80, 20), **metadata) -> Configuration:
 
 
 def point(**changes) -> StatePoint:
-    return StatePoint.of(snapshot(**changes))
+    return snapshot(**changes).state_point
 
 
 KA = {"liquid": "ka", "temperature": 0.64}
@@ -202,8 +202,8 @@ def test_what_cannot_be_is_refused_when_it_is_stated(options, says, parameter):
 
 
 def test_configurations_that_are_trained_on_share_a_liquid():
-    assert common_liquid([snapshot(**KA), snapshot(**KA)]) == "ka"
+    assert common_liquid({"a": point(**KA), "b": point(**KA)}) == "ka"
     with pytest.raises(SettingsError, match="x does not say which liquid it is of"):
-        common_liquid([snapshot(**KA), snapshot()])
+        common_liquid({"a": point(**KA), "x": point()})
     with pytest.raises(SettingsError, match="are of several liquids, ka, ka2d"):
-        common_liquid([snapshot(**KA), snapshot(liquid="ka2d")])
+        common_liquid({"a": point(**KA), "b": point(liquid="ka2d")})

@@ -138,7 +138,7 @@ def test_halves_are_even_and_odd_runs_and_missing_when_one_is_empty():
     halves = accumulator.result()["propensity_halves"]
     np.testing.assert_allclose(halves[0], 2 * np.sqrt(3), rtol=1e-6)
     np.testing.assert_allclose(halves[1], 2 * np.sqrt(3), rtol=1e-6)
-    assert accumulator.runs == 3
+    assert accumulator.result()["runs"].tolist() == [3, 3]
     assert "propensity_halves" not in _of(positions, types, box, np.zeros((80, 3)))
     with pytest.raises(ValueError, match="no trajectory at t = 1"):
         TargetAccumulator(positions, types, box, np.array([1.0])).result()
@@ -175,4 +175,4 @@ def test_an_ensemble_reduces_alike_wrapped_or_not_and_for_any_threads(wrapped):
         np.testing.assert_array_equal(array, getattr(three, key))
     moved = np.linalg.norm(runs - positions, axis=-1).mean(axis=0)
     np.testing.assert_allclose(one.propensity, moved, rtol=1e-5)
-    assert one.metadata["trajectories"] == 6
+    assert one.runs.tolist() == [6] * len(one.times)

@@ -91,7 +91,7 @@ def test_validation_is_set_aside_by_parent():
     model.fit(train)
     aside = model.provenance_["validated_on"]
     assert len(aside) == 2
-    assert len({c.metadata["parent"] for c in train if c.name in aside}) == 1
+    assert len({c.parent for c in train if c.name in aside}) == 1
     assert not set(aside) & set(model.provenance_["trained_on"])
 
 

@@ -57,7 +57,7 @@ def test_a_liquid_in_settings_is_a_name_or_a_file(tmp_path):
 
 
 def dataset(tmp_path, checksum: str = "one") -> Dataset:
-    return Dataset("data", (Entry("a", tmp_path / "a.npz", checksum, 1, "a"),), {})
+    return Dataset(name="data", entries=(Entry("a", tmp_path / "a.npz", checksum, 1, "a"),))
 
 
 @pytest.mark.parametrize(

@@ -292,7 +292,7 @@ def test_data_are_made_by_an_installed_engine(installed, tmp_path):
     }
     made = simulate(checked(SimulationSettings, content), data)[0]
     assert np.all(made.propensity > 0)
-    minimum = made.metadata["records"]["inherent"]
+    minimum = made.metadata.records["inherent"]
     assert minimum["converged"]
     assert minimum["energy"] < start.liquid.energies(made.positions, made.types, made.box).mean()
     plans = [
@@ -303,7 +303,7 @@ def test_data_are_made_by_an_installed_engine(installed, tmp_path):
 
     closer = InherentSettings(force_tolerance=1e-4)
     changed = add_equilibrium(data, closer, None, engine="verlet")[0]
-    assert changed.metadata["records"]["inherent"]["settings"]["force_tolerance"] == 1e-4
+    assert changed.metadata.records["inherent"]["settings"]["force_tolerance"] == 1e-4
     copy = make_copies(data, tmp_path / "copies", copies=1, time=0.005, engine="verlet")[0]
     assert 0 < np.abs(copy.positions - made.positions).max() < 0.1
 

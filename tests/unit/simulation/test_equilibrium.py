@@ -87,7 +87,7 @@ def test_both_fields_are_added_and_nothing_else_changes(dataset, reference):
         "c2.npz",
         "dataset.json",
     ]
-    assert (after.splits, after.shared) == (before.splits, before.shared)
+    assert (after.splits, after.state_point) == (before.splits, before.state_point)
     liquid = load_liquid("ka")
     for was, now in zip(old, after, strict=True):
         for key, array in was.arrays():
@@ -96,14 +96,14 @@ def test_both_fields_are_added_and_nothing_else_changes(dataset, reference):
         assert np.linalg.norm(forces, axis=1).max() < 1.1e-4
         moved = minimum_image(now.cage - now.positions, now.box)
         assert 0.01 < np.linalg.norm(moved, axis=1).mean() < 0.25
-        records = now.metadata["records"]
+        records = now.metadata.records
         assert records["inherent"]["settings"] == INHERENT.model_dump()
         assert records["inherent"]["converged"]
         assert records["cage"]["temperature"] == 1.0
         assert records["cage"]["liquid"] == "ka"
-        assert now.metadata["note"] == "mine"
-        assert now.metadata["fingerprint"] == was.metadata["fingerprint"]
-    cages = [c.metadata["records"]["cage"]["seed"] for c in after]
+        assert now.metadata.records["note"] == "mine"
+        assert now.metadata.fingerprint == was.metadata.fingerprint
+    cages = [c.metadata.records["cage"]["seed"] for c in after]
     assert len({tuple(seed) for seed in cages}) == 3
 
 
@@ -126,7 +126,7 @@ def test_only_what_changed_settings_touch_is_made_anew(dataset, monkeypatch):
     longer = CAGE.model_copy(update={"cycles": 210})
     changed = add_equilibrium(dataset, INHERENT, longer)
     assert made[6:] == [("c0", "cage"), ("c1", "cage"), ("c2", "cage")]
-    assert changed[0].metadata["records"]["cage"]["settings"]["cycles"] == 210
+    assert changed[0].metadata.records["cage"]["settings"]["cycles"] == 210
     # a configuration whose field was taken away
     replace_configurations(dataset, [changed[1].with_fields(inherent=None)])
     add_equilibrium(dataset, INHERENT, longer)

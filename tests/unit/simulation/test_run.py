@@ -68,12 +68,12 @@ def test_a_dataset_with_all_its_fields(reference):
         assert configuration.inherent is not None
         assert configuration.cage is not None
         assert configuration.propensity.shape == (2, 300)
-        records = configuration.metadata["records"]
+        records = configuration.metadata.records
         assert len(records["production"]["energy_drift"]) == 2
         assert records["inherent"]["converged"]
     first, third = dataset[0], dataset[2]
-    assert first.metadata["chain"] == [0, 0]
-    assert third.metadata["chain"] == [0, 1]
+    assert first.metadata.records["chain"] == [0, 0]
+    assert third.metadata.records["chain"] == [0, 1]
     assert not np.array_equal(first.positions, dataset[1].positions)
 
 
@@ -309,7 +309,7 @@ def test_starts_of_every_kind_give_the_same_runs(reference, tmp_path):
         np.testing.assert_allclose(one.positions, dataset[k].positions, atol=1e-12)
         np.testing.assert_allclose(one.positions, two.positions, atol=1e-12)
         np.testing.assert_allclose(one.propensity, two.propensity, rtol=1e-4)
-    assert parts[2].metadata["equilibration"]["source"] == f"{frames.name}, frame 1"
+    assert parts[2].metadata.records["equilibration"]["source"] == f"{frames.name}, frame 1"
     files = {file: file.stat().st_mtime_ns for file in (tmp_path / "b").rglob("*.npz")}
     simulate(
         settings_of(content | {"starts": [str(data), str(frames.parent)]}),

@@ -9,7 +9,7 @@ import pytest
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
-from glasscast.datasets.splits import parents_of
+from glasscast.datasets.splits import groups_of
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.box import minimum_image
@@ -150,7 +150,7 @@ def test_copies_stay_with_their_snapshot_in_every_fold(source, tmp_path):
         trained = fit.trained_on("LR")
         assert len(trained) == 6
         assert not [name for name in trained.names if name.startswith(held_out)]
-        assert len(set(parents_of(trained))) == 2
+        assert len(set(groups_of(trained))) == 2
         assert len(fit.trained_on("plain")) == 2
 
 

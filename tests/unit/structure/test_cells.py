@@ -25,7 +25,7 @@ def always(monkeypatch):
 
 
 def own(configuration):
-    return configuration.metadata["liquid"]
+    return configuration.state_point.liquid
 
 
 def ordinary(configuration):

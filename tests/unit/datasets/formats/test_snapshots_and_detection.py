@@ -48,13 +48,13 @@ def test_frames_are_numbered_and_tags_counted_once(tmp_path, liquid):
         write_botan(tmp_path / "botan", liquid, 0, tag)
     (got,) = read_snapshot(tmp_path / "botan")
     np.testing.assert_allclose(got.density, 1.2)
-    assert got.metadata["temperature"] == 0.44
+    assert got.state_point.temperature == 0.44
 
 
 def test_own_files_keep_what_they_know(tmp_path, liquid):
     write_each(tmp_path, liquid)
     (got,) = read_snapshot(tmp_path / "f.npz")
-    assert got.metadata == {"x": 1}
+    assert got.metadata.records == {"x": 1}
 
 
 def test_box_from_density_or_not_at_all(tmp_path, liquid):
