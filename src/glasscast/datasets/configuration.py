@@ -391,9 +391,7 @@ class Configuration:
     def root(self) -> str | None:
         """First 16 hex digits of the fingerprint of what its family descends from, if known."""
         origin = self.metadata.origin
-        if origin.root is None and origin.kind == "start":
-            return self.fingerprint()[:16]
-        return origin.root
+        return self.fingerprint()[:16] if origin.kind == "start" else origin.root
 
     def known_rows(self, label: str) -> NDArray[np.bool_]:
         """Whether a label has values at each time: (T,); False throughout where it is absent."""

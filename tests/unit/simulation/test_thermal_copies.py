@@ -10,7 +10,7 @@ import pytest
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.splits import groups_of
-from glasscast.datasets.writer import DatasetWriter
+from glasscast.datasets.writer import DatasetWriter, replace_configurations
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.definition import load_liquid
@@ -173,6 +173,9 @@ def test_copies_of_other_data_are_refused(source, tmp_path):
     make_copies(source, tmp_path / "copies", copies=1, time=0.1)
     other = tmp_path / "other"
     shutil.copytree(source, other)
+    replace_configurations(
+        other, (c.with_fields(positions=c.positions[::-1]) for c in Dataset.open(source))
+    )
     manifest = other / "dataset.json"
     manifest.write_text(manifest.read_text().replace('"name": "liquid"', '"name": "other"'))
     experiment = BenchmarkExperiment(

@@ -164,11 +164,16 @@ def test_a_checkpoint_is_taken_up_by_the_very_fit_alone(asked, change, caplog, m
     assert np.array_equal(weights(found), weights(fit(asked, whole)))
     if change.named:
         assert "is of another fit, which starts anew" in caplog.text
-        assert change.named in caplog.text
+        assert change.named in said(caplog.text)
         assert again.taken == whole.taken
     else:
         assert caplog.text == ""
         assert not network or again.taken[0] == 4  # the first epoch is taken up
+
+
+def said(text: str) -> str:
+    """Return a text without the digits that files changed in place have in their names."""
+    return re.sub(r"\.[0-9a-f]{8}\.npz", ".npz", text)
 
 
 def trained(asked: Asked, out: Path, steps: Steps | None = None) -> Model:
@@ -194,8 +199,9 @@ def test_a_finished_training_is_read_back_unchanged_or_refused(asked, change, mo
     if change.setting:
         words = f"holds another experiment: '{change.setting}' was"
     if words:
-        with pytest.raises(SettingsError, match=re.escape(words)):
+        with pytest.raises(SettingsError) as refusal:
             trained(asked, out)
+        assert words in said(str(refusal.value))
     else:
         assert np.array_equal(weights(trained(asked, out)), weights(made))
     without_log = {k: v for k, v in contents(out).items() if k != "run.log"}
@@ -258,7 +264,7 @@ def test_kept_forecasts_are_made_anew_where_anything_has_changed(
         assert caplog.text == ""
         return
     assert "is made anew" in caplog.text
-    assert named in caplog.text
+    assert named in said(caplog.text)
     fresh = forecasts(compared(asked, asked.world.folder / "fresh"))
     for name, values in forecasts(after).items():
         assert np.array_equal(values, fresh[name])
