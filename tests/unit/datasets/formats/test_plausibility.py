@@ -142,9 +142,9 @@ def test_argon_in_metal_units_is_the_reduced_liquid(tmp_path, told):
     np.testing.assert_allclose(made.propensity, truth, rtol=1e-5)
     np.testing.assert_allclose(made.box, liquid.box)
     np.testing.assert_allclose(made.times, 0.2 * liquid.times / 2.156, rtol=1e-3)
-    assert made.metadata["temperature"] == pytest.approx(1.0, rel=1e-3)
-    assert made.metadata["units"]["time"] == pytest.approx(2.156, rel=1e-3)
-    assert "lengths divided by 3.405" in made.metadata["remarks"][0]
+    assert made.state_point.temperature == pytest.approx(1.0, rel=1e-3)
+    assert made.metadata.units.time == pytest.approx(2.156, rel=1e-3)
+    assert "lengths divided by 3.405" in made.metadata.records["remarks"][0]
 
 
 def test_factors_of_consistent_units(tmp_path):
@@ -154,7 +154,7 @@ def test_factors_of_consistent_units(tmp_path):
     (ensemble,) = read_ensembles(tmp_path, options=options)
     np.testing.assert_allclose(ensemble.times, liquid.times / 4)
     np.testing.assert_allclose(collect(ensemble), liquid.runs)
-    assert reduce_ensemble(ensemble).metadata["units"]["temperature"] == 1.0
+    assert reduce_ensemble(ensemble).metadata.units.temperature == 1.0
 
 
 def test_units_of_a_published_format_are_known(tmp_path):

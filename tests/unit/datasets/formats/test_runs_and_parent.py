@@ -162,7 +162,7 @@ def test_one_run_cannot_be_told_and_the_import_says_so(tmp_path, caplog):
         made = import_data(tmp_path / "in", tmp_path / "out", options=CLOCK)
     said = "one trajectory without frame 0"
     assert said in caplog.text
-    assert said in made[0].metadata["remarks"][0]
+    assert said in made[0].metadata.records["remarks"][0]
 
 
 def shared_motion(runs, shared, own, size=200, seed=0):
