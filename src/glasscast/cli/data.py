@@ -233,7 +233,7 @@ def info(
     path: Annotated[
         str | None,
         typer.Argument(
-            help="dataset, model, run, snapshot file or ready model; without it: list the latter",
+            help="dataset, model, training, snapshots or ready model; without it: list the latter",
         ),
     ] = None,
     verify: Annotated[bool, typer.Option("--verify", help="check all checksums")] = False,
