@@ -280,6 +280,13 @@ class Model(ABC):
                 f"{configuration.name} has no '{target}' to learn from; import trajectories or "
                 "labels, or simulate an ensemble"
             )
+        known = configuration.known_rows(target)
+        if not known.all():
+            raise ModelError(
+                f"{configuration.name} has no '{target}' at t = "
+                f"{configuration.times[np.argmin(known)]:g}; choose times at which all "
+                "configurations have it ('times:' of an experiment)"
+            )
         return labels
 
     def _check_times(self, configuration: Configuration) -> None:

@@ -47,5 +47,7 @@ class ModelForecast:
         rows = []
         for row, time in enumerate(self.times):
             with suppress(ShapeError):  # a time that was not measured
-                rows.append((row, truth.time_index(float(time))))
+                known = truth.time_index(float(time))
+                if truth.known_rows(self.target)[known]:
+                    rows.append((row, known))
         return rows
