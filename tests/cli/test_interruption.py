@@ -12,7 +12,7 @@ from glasscast.simulation.monte_carlo_kernel import compiled
 
 #: A command more: it waits in Python, in compiled code that heeds no signal, or for two workers.
 _PROGRAM = """
-import hashlib, os, sys, time
+import hashlib, os, signal, sys, time
 from glasscast.cli import app, main
 from glasscast.simulation.executors import Scheduler
 
@@ -29,6 +29,8 @@ def wait(kind: str) -> None:
     time.sleep(100)
 
 if __name__ == "__main__":
+    # as from a terminal, also where these tests run in the background, which ignores it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     main()
 """
 #: Two seconds are promised; a machine with other work gets some more.

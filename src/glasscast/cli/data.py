@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from glasscast.cli.options import (
@@ -270,4 +271,6 @@ def _show_rows(rows: list[dict[str, str]], unbroken: tuple[str, ...]) -> None:
         table.add_column(heading, no_wrap=heading in unbroken)
     for row in rows:
         table.add_row(*row.values())
-    console.print(table, highlight=False)
+    # A file or a pipe has no width of its own: there nothing is cut.
+    wide = console if console.is_terminal else Console(width=240)
+    wide.print(table, highlight=False)

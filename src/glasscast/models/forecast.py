@@ -43,11 +43,11 @@ class ModelForecast:
             raise ShapeError(f"forecast values must have shape {shape}, got {self.values.shape}")
 
     def shared_rows(self, truth: Configuration) -> list[tuple[int, int]]:
-        """Rows of the forecast and of the truth at the times both have, see ``time_index``."""
+        """Rows of forecast and truth at the times both have, where the truth is no row of NaN."""
         rows = []
         for row, time in enumerate(self.times):
             with suppress(ShapeError):  # a time that was not measured
-                known = truth.time_index(float(time))
-                if truth.known_rows(self.target)[known]:
-                    rows.append((row, known))
+                found = truth.time_index(float(time))
+                if getattr(truth, self.target) is None or truth.known_rows(self.target)[found]:
+                    rows.append((row, found))
         return rows

@@ -166,7 +166,7 @@ def test_refusals():
     with pytest.raises(ShapeError, match="unique names"):
         evaluate([], [t, t])
     with pytest.raises(ShapeError, match="has no 'propensity'"):
-        Evaluation().add(forecast(t), t.with_fields(propensity=None))
+        Evaluation().add(forecast(t), t.with_fields(propensity=None, propensity_halves=None))
     with pytest.raises(ShapeError, match="differ in their particles"):
         Evaluation().add(forecast(t), t.with_fields(types=1 - t.types))
     with pytest.raises(ShapeError, match="cannot be scored on"):
