@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from glasscast.errors import MissingExtraError
+from glasscast.errors import MissingExtraError, SettingsError
 from glasscast.progress import Progress, Silent
 
 __version__ = version("glasscast")
@@ -31,6 +31,17 @@ _PACKAGES = ("numpy", "scipy", "torch", "vesin", "sphericart", "matplotlib", "pl
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # names of mallopt's parameters in glibc
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+
+def check_device(device: str) -> None:
+    """Refuse a word that names no device.
+
+    Raises
+    ------
+    SettingsError : unless it is ``auto``, ``cpu`` or ``cuda``.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise SettingsError(f"there is no device '{device}'; choose auto, cpu or cuda", "device")
 
 
 def import_optional(module: str, purpose: str) -> Any:

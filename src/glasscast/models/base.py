@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.identity import Identity
 from glasscast.datasets.state_points import StatePoint, merged
-from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
+from glasscast.errors import InputError, ModelError, ShapeError
 from glasscast.liquid.definition import side_by_side
 from glasscast.liquid.interactions import species_name
 from glasscast.models.files import read_others, read_record, trained_on
@@ -22,7 +22,7 @@ from glasscast.models.forecast import ModelForecast
 from glasscast.models.identity import fit_identity
 from glasscast.models.selection import SelectionScores
 from glasscast.models.settings import ModelSettings
-from glasscast.runtime import Workspace
+from glasscast.runtime import Workspace, check_device
 
 
 class Model(ABC):
@@ -150,10 +150,7 @@ class Model(ABC):
         ------
         SettingsError : if there is no such device.
         """
-        if device not in ("auto", "cpu", "cuda"):
-            raise SettingsError(
-                f"there is no device '{device}'; choose auto, cpu or cuda", "device"
-            )
+        check_device(device)
 
     def parameter_count(self) -> int:
         """Numbers learned in ``fit``; none unless a model says otherwise."""

@@ -11,6 +11,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from glasscast.errors import SettingsError
+from glasscast.runtime import check_device
 
 
 def announced_processes() -> int:
@@ -25,8 +26,7 @@ def find_device(device: str) -> torch.device:
     ------
     SettingsError : if it is another word, or ``cuda`` and there is no GPU.
     """
-    if device not in ("auto", "cpu", "cuda"):
-        raise SettingsError(f"there is no device '{device}'; choose auto, cpu or cuda", "device")
+    check_device(device)
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise SettingsError("the device is 'cuda', but torch finds no GPU; use 'auto'", "device")
