@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from glasscast.workflows.forecast import Forecasts as Forecasts
     from glasscast.workflows.import_data import import_data as import_data
     from glasscast.workflows.import_weights import import_weights as import_weights
+    from glasscast.workflows.join_labels import join_labels as join_labels
     from glasscast.workflows.make_copies import make_copies as make_copies
     from glasscast.workflows.predict import predict as predict
     from glasscast.workflows.predict import read as read
@@ -61,6 +62,7 @@ _HOME = {
     "GlasscastError": "errors",
     "import_data": "workflows.import_data",
     "import_weights": "workflows.import_weights",
+    "join_labels": "workflows.join_labels",
     "list_models": "workflows.describe",
     "load_model": "models.registry",
     "load_sample": "workflows.demo",

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 CALLS = {
     "demo": "demo",
     "import": "import_data",
+    "join": "join_labels",
     "fetch": "fetch",
     "simulate": "simulate",
     "equilibrium": "add_equilibrium",

@@ -44,6 +44,7 @@ def _program(
 _COMMANDS: dict[str, Callable[..., None]] = {
     "demo": models.demo,
     "import": data.import_,
+    "join": data.join,
     "fetch": data.fetch,
     "simulate": data.simulate,
     "equilibrium": data.equilibrium,

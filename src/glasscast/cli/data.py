@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich import box
@@ -71,6 +71,43 @@ def import_(
             workspace=workspace,
         )
     console.print(f"{len(dataset)} configurations in {out}", highlight=False, soft_wrap=True)
+
+
+def join(
+    dataset: Annotated[Path, typer.Argument(help="dataset folder that has the snapshots")],
+    labels: Annotated[
+        list[Path],
+        typer.Argument(help="further dataset folders, or npz files or folders of labels alone"),
+    ],
+    out: Out,
+    runs: Annotated[
+        int | None,
+        typer.Option(help="trajectories behind labels that do not tell their number", min=1),
+    ] = None,
+    prefer: Annotated[
+        Literal["runs", "labels"],
+        typer.Option(help="which source gives a time: that of more 'runs' or 'labels'"),
+    ] = "runs",
+    compact: Annotated[
+        bool, typer.Option("--compact", help="round labels far below their error")
+    ] = False,
+    name: Annotated[str | None, typer.Option(help="of the dataset")] = None,
+) -> None:
+    """Put labels of the same snapshots at other times, from several sources, into one dataset."""
+    import glasscast
+
+    with workspace_for(1, out) as workspace:
+        joined = glasscast.join_labels(
+            dataset,
+            labels,
+            out,
+            runs=runs,
+            prefer=prefer,
+            compact=compact,
+            name=name,
+            workspace=workspace,
+        )
+    console.print(f"{len(joined)} configurations in {out}", highlight=False, soft_wrap=True)
 
 
 def fetch(

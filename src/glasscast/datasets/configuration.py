@@ -468,6 +468,29 @@ class Configuration:
         added = {k: v[indices] if v.shape[:2] == rows else v for k, v in self.added.items()}
         return replace(self, added=added, **changes)
 
+    def reordered(self, order: NDArray[np.intp]) -> Configuration:
+        """Return a copy with the particles in another order: i is the ``order[i]`` of now.
+
+        Pairs stay sorted. ``ids`` go unless they still ascend.
+        """
+        changes: dict[str, Any] = {}
+        for key, spec in FIELDS.items():
+            value = getattr(self, key)
+            if value is not None and "N" in spec.shape:
+                changes[key] = np.take(value, order, axis=spec.shape.index("N"))
+        if self.ids is not None and np.any(np.diff(changes["ids"]) <= 0):
+            changes["ids"] = None
+        if self.bonds is not None:
+            pairs = np.sort(np.argsort(order)[self.bonds], axis=0)
+            by_pair = np.lexsort(pairs[::-1])
+            changes["bonds"] = pairs[:, by_pair]
+            for key in ("bond_change", "bond_change_halves"):
+                value = getattr(self, key)
+                changes[key] = None if value is None else value[..., by_pair]
+        rows = (len(self.times), self.size)
+        added = {k: v[:, order] if v.shape[:2] == rows else v[order] for k, v in self.added.items()}
+        return replace(self, added=added, **changes)
+
     def time_index(self, time: float) -> int:
         """Row of a time, to one part in a thousand.
 

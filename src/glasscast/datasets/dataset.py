@@ -18,7 +18,7 @@ from glasscast.datasets.common import Common, joined
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.files import UNREADABLE_ARCHIVE, read_npz, sha256_of_file
-from glasscast.datasets.manifest import EntryRecord, Stages, read_manifest
+from glasscast.datasets.manifest import EntryRecord, Source, Stages, read_manifest
 from glasscast.datasets.metadata import Kind
 from glasscast.datasets.splits import families
 from glasscast.errors import InputError, ShapeError
@@ -144,12 +144,14 @@ class Dataset(Common, Sequence[Configuration]):
     name : shown in tables.
     entries : what it holds, in order.
     splits : name of a split -> names of its configurations.
+    sources : what was understood of where it comes from; ``stages.source`` points here.
     Other parameters are those of :class:`~glasscast.datasets.common.Common`.
     """
 
     name: str
     entries: tuple[Entry, ...]
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
 
     @staticmethod
     def is_one(folder: Path) -> bool:
@@ -183,6 +185,7 @@ class Dataset(Common, Sequence[Configuration]):
             name=manifest.name,
             entries=entries,
             splits=manifest.splits,
+            sources=manifest.sources,
             **{f.name: getattr(manifest, f.name) for f in fields(Common)},
         )
 

@@ -107,6 +107,7 @@ class DatasetWriter:
         self,
         splits: Mapping[str, Sequence[str]] | None = None,
         sources: Sequence[Source] = (),
+        source_of_rows: Sequence[int] | None = None,
     ) -> Dataset:
         """Write ``dataset.json`` and open the dataset.
 
@@ -114,6 +115,7 @@ class DatasetWriter:
         ----------
         splits : name -> names of configurations.
         sources : what was understood of where these come from.
+        source_of_rows : which of them gives the labels of each row; absent if it is the first.
 
         Raises
         ------
@@ -122,9 +124,12 @@ class DatasetWriter:
         """
         if self._common is None:
             raise InputError(self.folder, "would be a dataset without configurations")
+        rows = None if source_of_rows is None else tuple(source_of_rows)
+        stages = self._common.stages.model_copy(update={"source": rows})
         manifest = manifest_of(
             self.folder / MANIFEST,
             {f.name: getattr(self._common, f.name) for f in fields(Common)}
+            | {"stages": stages}
             | {
                 "name": self.name,
                 "splits": {key: tuple(names) for key, names in (splits or {}).items()},

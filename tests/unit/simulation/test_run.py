@@ -274,6 +274,7 @@ def test_imported_starts_take_the_place_of_equilibration(reference, tmp_path):
     dataset = simulate(
         settings_of(content | {"starts": starts, "inherent": None}), tmp_path / "out"
     )
+    assert dataset.names == ["tiny-0000", "glassbench"]
     np.testing.assert_allclose(dataset[0].positions, first.positions)
     assert dataset[1].types.tolist() == first.types.tolist()
     np.testing.assert_allclose(dataset[1].box, first.box)

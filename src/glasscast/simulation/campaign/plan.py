@@ -106,8 +106,12 @@ class Plan:
         return configuration % self.chains, configuration // self.chains
 
     def name(self, configuration: int) -> str:
-        """Name of a configuration."""
-        return f"{self.settings.name}-{configuration:04d}"
+        """Name of a configuration: that of its start, with its number where several share it."""
+        if self.starts is None:
+            return f"{self.settings.name}-{configuration:04d}"
+        name = self.starts[configuration].name
+        shared = sum(start.name == name for start in self.starts) > 1
+        return f"{name}-{configuration:04d}" if shared else name
 
     def snapshot_path(self, configuration: int) -> Path:
         """File of the equilibrated state a configuration starts from."""

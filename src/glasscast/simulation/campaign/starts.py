@@ -24,6 +24,7 @@ class Start:
 
     Parameters
     ----------
+    name : of the configuration, as its file has it.
     path : of any readable format.
     frame : its place among those of the file.
     only : whether it is the only one.
@@ -31,6 +32,7 @@ class Start:
     density : number density, for files without a box.
     """
 
+    name: str
     path: Path
     frame: int
     only: bool
@@ -72,7 +74,7 @@ def find_starts(
             checksum = sha256_of_file(file)
             for frame, c in enumerate(found):
                 check_snapshot(file, liquid, c, cage)
-                starts.append(Start(file, frame, len(found) == 1, checksum, density))
+                starts.append(Start(c.name, file, frame, len(found) == 1, checksum, density))
     return tuple(starts)
 
 
