@@ -12,6 +12,7 @@ LAYERS = (
     "errors",
     "progress",
     "runtime",
+    "inputs",
     "config",
     "liquid",
     "datasets",

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import CoreSchema, core_schema
 
 from glasscast.errors import InputError, SettingsError
+from glasscast.inputs import read_text
 
 #: Bytes of the longest settings file that is read.
 LONGEST_FILE = 1_000_000
@@ -176,26 +177,6 @@ def read_mapping(path: Path) -> dict[str, Any]:
     InputError : if it is missing, too long, no text, not YAML, or holds something else.
     """
     return parse_mapping(read_text(path, LONGEST_FILE), path)
-
-
-def read_text(path: Path, longest: int) -> str:
-    """Read a text file of a bounded length, in bytes.
-
-    Raises
-    ------
-    InputError : if it is missing, too long, or no text.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(longest + 1)
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror or error})") from None
-    if len(content) > longest:
-        raise InputError(path, f"is longer than {longest / 1e6:g} MB")
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        raise InputError(path, "is not a text file") from None
 
 
 def parse_mapping(text: str, source: Path | str) -> dict[str, Any]:

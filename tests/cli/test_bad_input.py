@@ -146,8 +146,8 @@ def test_a_damaged_model_is_refused(refused, tmp_path, liquid, trained):
     weights.write_bytes(weights.read_bytes()[:-1])
     refused("evaluate", liquid, "-m", copy, says=[weights, "does not belong to model.json"])
     (copy / "model" / "model.json").write_text("{")
-    refused("evaluate", liquid, "-m", copy, says=["model.json", "is not a model record"])
-    refused("info", copy, says=["model.json", "is not a model record"])
+    refused("evaluate", liquid, "-m", copy, says=["model.json", "is not readable JSON"])
+    refused("info", copy, says=["model.json", "is not readable JSON"])
 
 
 @pytest.mark.parametrize("there", [True, False])

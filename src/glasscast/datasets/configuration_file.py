@@ -17,8 +17,11 @@ from glasscast.datasets.files import npz_bytes, read_npz, sha256
 from glasscast.datasets.manifest import check_header
 from glasscast.datasets.metadata import VERSION, Metadata
 from glasscast.errors import InputError, ShapeError
+from glasscast.inputs import read_bytes
 
 FORMAT: Final = "glasscast configuration"
+#: Of one configuration: a million particles with all labels at ten times take 3 GB.
+MOST_BYTES = 1 << 35
 _TEXTS = ("format", "version", "name", "metadata")
 
 
@@ -47,10 +50,7 @@ def read_configuration(path: Path, checksum: str | None = None) -> Configuration
     InputError : naming file and key, if it is missing, damaged, altered, of a newer version, or
         breaks the contract.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror or error})") from None
+    content = read_bytes(path, MOST_BYTES)
     if checksum is not None and sha256(content) != checksum:
         raise InputError(
             path,

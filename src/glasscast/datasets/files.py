@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import struct
 import zipfile
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.errors import InputError
+from glasscast.inputs import refuse_irregular
 
 #: What a damaged archive makes the standard library and numpy raise: RuntimeError stands for
 #: unknown compression and encryption, MemoryError for a forged array shape.
@@ -25,6 +27,14 @@ UNREADABLE_ARCHIVE: tuple[type[Exception], ...] = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
     *(KeyError, AttributeError, RuntimeError, MemoryError, ValueError),
 )
+_DAMAGED = "copy it again from its source"
+_MOST_ARRAYS = 10_000
+#: An archive expands at most so many fold, beyond so many bytes.
+_GROWTH, _SMALL = 50, 1 << 28
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
 
 
@@ -93,7 +103,7 @@ def read_npz(
     name: Path | str | None = None,
     only: Collection[str] | None = None,
 ) -> dict[str, NDArray[Any]]:
-    """Read an npz without ever executing what it holds.
+    """Read an npz without ever executing what it holds, or taking memory for what it claims.
 
     Parameters
     ----------
@@ -107,36 +117,68 @@ def read_npz(
 
     Raises
     ------
-    InputError : if the file is missing, truncated, holds Python objects, or lacks a key.
+    InputError : if the file is missing, truncated, expands beyond reason, holds Python objects, or
+        lacks a key.
     """
     path = name or (source if isinstance(source, Path) else "<memory>")
-    damaged = "copy it again from its source"
+    if isinstance(source, Path):
+        refuse_irregular(source)
     try:
         with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as handle:
             if not zipfile.is_zipfile(handle):
-                raise InputError(path, "is truncated or not an npz file", damaged)
+                raise InputError(path, "is truncated or not an npz file", _DAMAGED)
             handle.seek(0)
-            with np.load(handle, allow_pickle=False) as archive:
-                keys = list(archive.files)
-                arrays = {key: archive[key] for key in keys if only is None or key in only}
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError(path, "does not exist, or is a folder") from None
-    except ValueError as error:
-        if "Object arrays" in str(error):
-            raise InputError(
-                path,
-                "holds Python objects, which could run code and are refused",
-                "save plain numeric arrays instead",
-            ) from None
-        raise InputError(path, f"is not a readable npz file ({error})", damaged) from None
+            with zipfile.ZipFile(handle) as archive:
+                members = _members(path, archive)
+                arrays = {
+                    key: _read_member(path, archive, key, member)
+                    for key, member in members.items()
+                    if only is None or key in only
+                }
     except UNREADABLE_ARCHIVE as error:
-        raise InputError(path, f"is truncated or not an npz file ({error})", damaged) from None
-    missing = [key for key in required if key not in keys]
+        raise InputError(path, f"is truncated or not an npz file ({error})", _DAMAGED) from None
+    missing = [key for key in required if key not in members]
     if missing:
-        raise InputError(
-            path, f"lacks the key '{missing[0]}'", f"it holds {', '.join(sorted(keys)) or 'none'}"
-        )
+        held = ", ".join(sorted(members)) or "none"
+        raise InputError(path, f"lacks the key '{missing[0]}'", f"it holds {held}")
     return arrays
+
+
+def _members(path: Path | str, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Arrays of an archive by key.
+
+    Raises
+    ------
+    InputError : if there are too many, or they expand beyond reason.
+    """
+    infos = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+    packed = sum(info.compress_size for info in infos)
+    if len(infos) > _MOST_ARRAYS or sum(i.file_size for i in infos) > _SMALL + _GROWTH * packed:
+        raise InputError(path, "expands beyond reason and is refused", _DAMAGED)
+    return {info.filename.removesuffix(".npy"): info for info in infos}
+
+
+def _read_member(
+    path: Path | str, archive: zipfile.ZipFile, key: str, member: zipfile.ZipInfo
+) -> NDArray[Any]:
+    """Read an array whose header claims no more than the archive holds of it."""
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        read_header = _HEADERS.get(version)
+        if read_header is None:
+            raise ValueError(f"'{key}' is of the npy version {version}")
+        shape, _, dtype = read_header(stream)
+        length = stream.tell()
+    if dtype.hasobject:
+        raise InputError(
+            path,
+            "holds Python objects, which could run code and are refused",
+            "save plain numeric arrays instead",
+        )
+    if length + math.prod(shape) * max(dtype.itemsize, 1) > member.file_size + 1:
+        raise ValueError(f"'{key}' is cut: {shape} of {dtype} in {member.file_size} bytes")
+    with archive.open(member) as stream:
+        return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
 
 
 def sha256(content: bytes) -> str:

@@ -6,7 +6,6 @@ says all of itself; here stands what is needed to choose configurations without 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
@@ -44,6 +43,7 @@ from glasscast.datasets.metadata import (
 from glasscast.datasets.splits import families
 from glasscast.datasets.state_points import Range, StatePoint
 from glasscast.errors import InputError
+from glasscast.inputs import read_json
 from glasscast.liquid.definition import MOST_SPECIES
 from glasscast.runtime import __version__
 
@@ -242,14 +242,7 @@ def read_manifest(path: Path) -> Manifest:
     InputError : naming the file and the key that cannot be used; for a newer version before any
         other key is looked at.
     """
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(path, f"is larger than the {MOST_BYTES} bytes of any manifest")
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror or error})") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(path, f"is not readable JSON ({error})") from None
+    record = read_json(path, MOST_BYTES)
     check_header(path, record, FORMAT, VERSION)
     try:
         if record["version"] == 1:

@@ -19,8 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from glasscast.config import Settings, checked, parse_mapping, read_mapping, read_text
+from glasscast.config import Settings, checked, parse_mapping, read_mapping
 from glasscast.errors import InputError, SettingsError
+from glasscast.inputs import read_text
 from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.potentials import Potential, Tabulated

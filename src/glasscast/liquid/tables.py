@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 
-from glasscast.config import read_text
 from glasscast.errors import InputError
+from glasscast.inputs import read_text
 from glasscast.liquid.box import FloatArray
 
 #: Most rows of one table, and of all tables of a liquid together.

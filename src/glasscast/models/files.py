@@ -6,7 +6,6 @@ part of the package.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -20,10 +19,13 @@ from safetensors.numpy import load, save
 from glasscast.datasets.files import sha256, write_atomically, write_json
 from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import InputError
+from glasscast.inputs import read_bytes, read_json
 from glasscast.runtime import __version__
 
 FORMAT_VERSION = 1
 RECORD, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
+#: Bytes of the longest files that are read of a model.
+LONGEST_WEIGHTS, LONGEST_OTHER = 1 << 31, 20_000_000
 #: Key of the checksums of further files that a forecast reads.
 _FILES = "files_sha256"
 #: Folder of the model within that of its training.
@@ -66,15 +68,15 @@ def read_record(folder: Path) -> dict[str, Any]:
     path = folder / RECORD
     if not path.is_file():
         raise InputError(folder, f"holds no model ({RECORD} is missing)", "train one first")
+    record = read_json(path)
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
         if record["format"] != "glasscast model":
             raise InputError(path, f"has the format '{record['format']}'")
         if record["version"] > FORMAT_VERSION:
             raise InputError(path, f"has version {record['version']}", "upgrade glasscast")
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise InputError(path, f"is not a model record ({error!r})") from None
-    return dict(record)
+    return record
 
 
 def read_others(folder: Path, record: Mapping[str, Any]) -> dict[str, bytes]:
@@ -88,10 +90,7 @@ def read_others(folder: Path, record: Mapping[str, Any]) -> dict[str, bytes]:
     if not isinstance(told, Mapping) or any(Path(name).name != name for name in told):
         raise InputError(folder / RECORD, f"garbles the key '{_FILES}'")
     for name, checksum in told.items():
-        try:
-            found[name] = (folder / name).read_bytes()
-        except OSError as error:
-            raise InputError(folder / name, f"cannot be read ({error.strerror or error})") from None
+        found[name] = read_bytes(folder / name, LONGEST_OTHER)
         if sha256(found[name]) != checksum:
             raise InputError(folder / name, f"does not belong to {RECORD} beside it")
     return found
@@ -132,18 +131,20 @@ def read_weights(folder: Path, record: Mapping[str, Any]) -> dict[str, NDArray[A
 
     Raises
     ------
-    InputError : if they are missing, damaged, or not those of the record.
+    InputError : if they are missing, damaged, not finite, or not those of the record.
     """
     path = folder / WEIGHTS
+    content = read_bytes(path, LONGEST_WEIGHTS)
+    if sha256(content) != record.get("weights_sha256"):
+        raise InputError(path, f"does not belong to {RECORD} beside it", "save the model anew")
     try:
-        content = path.read_bytes()
-        if sha256(content) != record.get("weights_sha256"):
-            raise InputError(path, f"does not belong to {RECORD} beside it", "save the model anew")
-        return dict(load(content))
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror or error})") from None
-    except SafetensorError as error:
+        weights = load(content)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(path, f"is not a safetensors file ({error})") from None
+    for key, array in weights.items():
+        if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+            raise InputError(path, f"'{key}' is not finite numbers", "train the model again")
+    return dict(weights)
 
 
 def ready_folder() -> Path:

@@ -3,14 +3,17 @@
 A pickle is a program whose only dangerous instruction is "call this global". Here the globals
 that numpy arrays need resolve to inert stand-ins written in Python, never to numpy itself: even
 numpy's own ``dtype.__setstate__``, fed a forged state, can corrupt memory. Any other global is
-refused by name before it is imported.
+refused by name before it is imported. A few bytes can also ask for any amount of memory, by an
+entry far down a table or by lists that hold one another: both are looked for.
 """
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
 from collections.abc import Callable
+from pickletools import genops
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.errors import InputError
+from glasscast.inputs import read_bytes
 
+#: Bytes of the longest pickle that is read.
+_LONGEST = 1 << 32
+#: Bytes of what a pickle holds, for each of its own.
+_GROWTH = 20
+_PUTS = ("PUT", "BINPUT", "LONG_BINPUT")
 _NUMERIC = re.compile(r"^[fiu][1248]$|^b1$")
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _DEEPEST = 5  # (times, trajectories, N, d) and one to spare; a list may contain itself
@@ -77,13 +86,6 @@ def _from_bytes(raw: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
     return flat.reshape(tuple(int(n) for n in shape), order="F" if order == "F" else "C")
 
 
-def _encode(text: Any, codec: Any) -> bytes:
-    # Protocol 2 writes bytes as text in latin1.
-    if not isinstance(text, str) or codec != "latin1":
-        raise _Refused("holds encoded data that are no array")
-    return text.encode("latin1")
-
-
 def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any) -> _Array:
     array = _Array()
     array.numpy = _from_bytes(raw, dtype, shape, order)
@@ -99,7 +101,6 @@ def _scalar(dtype: Any, raw: Any) -> Any:
 _ALLOWED: dict[tuple[str, str], _Call] = {
     ("numpy", "ndarray"): _Call(lambda *_: _Array()),
     ("numpy", "dtype"): _Call(_Dtype),
-    ("_codecs", "encode"): _Call(_encode),
     **{(module, "_reconstruct"): _Call(lambda *_: _Array()) for module in _MULTIARRAY},
     **{(module, "scalar"): _Call(_scalar) for module in _MULTIARRAY},
     **{(module, "_frombuffer"): _Call(_from_buffer) for module in _NUMERICS},
@@ -107,11 +108,25 @@ _ALLOWED: dict[tuple[str, str], _Call] = {
 
 
 class _Unpickler(pickle.Unpickler):
+    def __init__(self, content: bytes) -> None:
+        super().__init__(io.BytesIO(content), encoding="latin1")
+        self._left = _GROWTH * len(content)
+        self._allowed = {**_ALLOWED, ("_codecs", "encode"): _Call(self._encode)}
+
     def find_class(self, module: str, name: str) -> Any:
-        call = _ALLOWED.get((module, name))
+        call = self._allowed.get((module, name))
         if call is None:
             raise _Refused(f"asks for the global '{module}.{name}', which could run code")
         return call
+
+    def _encode(self, text: Any, codec: Any) -> bytes:
+        # Protocol 2 writes bytes as text in latin1.
+        if not isinstance(text, str) or codec != "latin1":
+            raise _Refused("holds encoded data that are no array")
+        self._left -= len(text)
+        if self._left < 0:
+            raise _Refused("repeats itself beyond reason")
+        return text.encode("latin1")
 
 
 def read_pickle(path: Path) -> Any:
@@ -123,21 +138,48 @@ def read_pickle(path: Path) -> Any:
 
     Raises
     ------
-    InputError : naming the global if the pickle asks for any other, or if it is truncated.
+    InputError : naming the global if the pickle asks for any other, if it is truncated, or if it
+        asks for more memory than its length explains.
     """
+    content = read_bytes(path, _LONGEST)
     try:
-        with path.open("rb") as stream:
-            return _Unpickler(stream, encoding="latin1").load()
+        _check_table(content)
+        value = _Unpickler(content).load()
+        _check_size(value, _GROWTH * len(content))
     except _Refused as refused:
         raise InputError(path, f"{refused}; it is refused") from None
-    except FileNotFoundError:
-        raise InputError(path, "does not exist") from None
     except Exception as error:  # a broken pickle may raise almost anything, says its manual
         raise InputError(
             path,
             f"is truncated or not a pickle ({type(error).__name__}: {error})",
             "copy it again from its source",
         ) from None
+    return value
+
+
+def _check_table(content: bytes) -> None:
+    """Refuse an entry of the unpickler's table that lies farther down than there are entries."""
+    for number, (operation, argument, _) in enumerate(genops(io.BytesIO(content))):
+        if operation.name in _PUTS and int(argument or 0) > number:
+            raise _Refused(f"numbers an entry {argument} that is one of {number}")
+        if operation.name == "FRAME" and int(argument or 0) > len(content):
+            raise ValueError("it ends early")
+
+
+def _check_size(value: Any, most: int) -> None:
+    """Refuse containers that, each taken where it occurs, hold more than so many bytes."""
+    left = [value]
+    while left:
+        part = left.pop()
+        most -= 1
+        if isinstance(part, _Array) and part.numpy is not None:
+            most -= part.numpy.nbytes
+        elif isinstance(part, list | tuple | dict):
+            most -= len(part)
+            items = part.values() if isinstance(part, dict) else part
+            left += (item for item in items if isinstance(item, list | tuple | dict | _Array))
+        if most < 0:
+            raise _Refused("repeats itself beyond reason")
 
 
 def as_array(value: Any, depth: int = 0) -> NDArray[Any]:

@@ -161,7 +161,7 @@ def _nested(value):
     [
         ({"box": None}, "'box': expected numbers"),
         ({"positions": "text"}, "'positions': expected numbers, got str"),
-        ({"positions": _nested([])}, "'positions': expected numbers, got list"),
+        ({"positions": _nested([])}, "repeats itself beyond reason"),
         ({"time_indices": [1, 7]}, "point past the 3 entries"),
         ({"time_indices": [-1, 1]}, "point past"),
         ({"time_indices": [1]}, "has 2 times, 'time_indices' has 1"),
