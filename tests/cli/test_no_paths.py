@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from glasscast.datasets.files import sha256_of_file
+from glasscast.workflows.demo import load_sample
 from tests.cli.material import botan_folder
 from tests.world import World
 
@@ -122,3 +126,18 @@ def test_imports_and_analyses_tell_no_path(done, world, out):
     done("analyse", out / "imported", "-o", out / "analysed")
     assert told(out / "imported", world.folder) == []
     assert told(out / "analysed", world.folder) == []
+
+
+def test_a_liquid_of_ones_own_is_told_by_its_name(done, world, out):
+    own = world.folder / "mine.yaml"
+    built_in = files("glasscast.liquid") / "built_in" / "ka.yaml"
+    own.write_text(built_in.read_text().replace("name: ka\n", "name: my-own\n"))
+    c = load_sample()[0]
+    arrays = {"initial_positions": c.positions, "types": c.types, "box": c.box}
+    np.savez(world.folder / "start.npz", **arrays)
+    call = ("-m", "ka-T0.64-lr", "--liquid", own, "--format", "npz", "-o", out / "own")
+    done("predict", world.folder / "start.npz", *call)
+    assert told(out / "own", world.folder) == []
+    assert "my-own" in (out / "own" / "report.html").read_text()
+    work = json.loads((out / "own" / ".glasscast.json").read_text())["work"]
+    assert work["liquid"] == {"name": "my-own", "sha256": sha256_of_file(own)}

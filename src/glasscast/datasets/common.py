@@ -44,7 +44,7 @@ class Common:
         point, stages = self.state_point, self.stages
         found = {
             "dimension": self.dimension,
-            "liquid": point.liquid,
+            "liquid": point.liquid_name,
             "temperature": point.temperature,
             "pressure": point.pressure,
             "density": point.density_text,

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from html import escape
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from glasscast.datasets.facts import Facts
 from glasscast.datasets.fields import (
     ADDED,
     EQUILIBRIUM_POSITIONS,
@@ -36,8 +36,8 @@ from glasscast.liquid.neighbours import find_neighbours
 from glasscast.runtime import import_optional
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Configuration:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Configuration(Facts):
     """A thermal snapshot and the isoconfigurational averages that are known of it.
 
     Reduced Lennard-Jones units. Arrays are copied only when their type must change and are
@@ -231,13 +231,6 @@ class Configuration:
             **fields,
         )
 
-    def __repr__(self) -> str:
-        return f"Configuration({', '.join(f'{key}={text}' for key, text in self.facts())})"
-
-    def _repr_html_(self) -> str:
-        rows = (f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in self.facts())
-        return f"<table>{''.join(rows)}</table>"
-
     def facts(self) -> list[tuple[str, str]]:
         """Name and value of what tells a configuration from others, in a few words each."""
         counts = np.bincount(self.types, minlength=1)
@@ -246,7 +239,7 @@ class Configuration:
         shape = " x ".join(f"{side:.5g}" for side in self.box)
         found = [("name", self.name), ("particles", mixture), ("box", shape)]
         point = self.metadata.state_point
-        told = (("liquid", point.liquid), ("temperature", point.temperature))
+        told = (("liquid", point.liquid_name), ("temperature", point.temperature))
         found += [(key, str(value)) for key, value in told if value is not None]
         if len(self.times):
             ends = dict.fromkeys(f"{t:g}" for t in (self.times[0], self.times[-1]))
@@ -436,7 +429,8 @@ class Configuration:
 
     def checksum(self) -> str:
         """SHA-256 of everything but the name: all arrays that are present, and the metadata."""
-        found = sha256(json.dumps(self.metadata.to_json(), sort_keys=True).encode())
+        told = self.metadata.to_json() | {"state_point": self.metadata.state_point.record()}
+        found = sha256(json.dumps(told, sort_keys=True).encode())
         for key, array in (*self.arrays(), *self.added.items()):
             found.update(f"{key} {array.shape} ".encode())
             found.update(array.tobytes())

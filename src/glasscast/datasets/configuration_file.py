@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +28,7 @@ def configuration_bytes(configuration: Configuration) -> bytes:
     """Serialise a configuration; equal configurations give equal bytes."""
     told = {
         "species": list(configuration.species_names),
-        "state_point": asdict(configuration.state_point),
+        "state_point": configuration.state_point.record(),
     }
     metadata = json.dumps(configuration.metadata.to_json() | told, sort_keys=True)
     texts = {"format": FORMAT, "version": VERSION, "name": configuration.name, "metadata": metadata}

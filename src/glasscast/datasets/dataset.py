@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
-from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import overload
@@ -17,6 +16,7 @@ import numpy as np
 from glasscast.datasets.common import Common, joined
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
+from glasscast.datasets.facts import Facts
 from glasscast.datasets.files import UNREADABLE_ARCHIVE, read_npz, sha256_of_file
 from glasscast.datasets.manifest import EntryRecord, Source, Stages, read_manifest
 from glasscast.datasets.metadata import Kind
@@ -135,8 +135,8 @@ def file_stem(name: str) -> str:
     return name.replace("/", "__")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dataset(Common, Sequence[Configuration]):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Dataset(Facts, Common, Sequence[Configuration]):
     """Configurations on disk, read one at a time and checked against their checksums.
 
     Parameters
@@ -199,13 +199,6 @@ class Dataset(Common, Sequence[Configuration]):
         if self.splits:
             found.append(("splits", ", ".join(f"{k} {len(v)}" for k, v in self.splits.items())))
         return found
-
-    def __repr__(self) -> str:
-        return f"Dataset({', '.join(f'{key}={text}' for key, text in self.facts())})"
-
-    def _repr_html_(self) -> str:
-        rows = (f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in self.facts())
-        return f"<table>{''.join(rows)}</table>"
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -208,6 +208,7 @@ class Manifest(Record):
     def to_json(self) -> dict[str, Any]:
         """Return JSON values, keys without a value left out where they need not be there."""
         record = self.model_dump(mode="json")
+        record["state_point"]["liquid"] = self.state_point.liquid_name
         record["configurations"] = [
             {k: v for k, v in e.items() if v is not None and (k, v) != ("kind", "start")}
             for e in record["configurations"]

@@ -17,7 +17,12 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from glasscast.errors import SettingsError
-from glasscast.liquid.definition import BUILT_IN, is_liquid_file, load_liquid_settings
+from glasscast.liquid.definition import (
+    BUILT_IN,
+    is_liquid_file,
+    load_liquid_settings,
+    name_of_liquid,
+)
 from glasscast.liquid.interactions import check_temperature, species_name
 
 
@@ -99,15 +104,20 @@ class StatePoint:
         return cls(**record)
 
     def record(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return asdict(self)
+        """Return JSON values, the liquid by its name wherever its file lies."""
+        return asdict(self) | {"liquid": self.liquid_name}
 
     def __str__(self) -> str:
-        liquid = f"liquid {self.liquid}" if self.liquid else "unnamed liquid"
+        liquid = f"liquid {self.liquid_name}" if self.liquid else "unnamed liquid"
         temperature = "unknown" if self.temperature is None else f"{self.temperature:g}"
         return (
             f"{liquid}, T = {temperature}, density {self.density_text or 'unknown'}, {self.mixture}"
         )
+
+    @property
+    def liquid_name(self) -> str | None:
+        """Name of the liquid, where it is given by a file that within."""
+        return None if self.liquid is None else name_of_liquid(self.liquid)
 
     @property
     def density_text(self) -> str | None:
@@ -211,7 +221,7 @@ def merged(points: Iterable[StatePoint]) -> tuple[StatePoint, ...]:
     """One state point for each liquid and temperature, in order of appearance."""
     found: dict[tuple[str | None, float | None], StatePoint] = {}
     for point in points:
-        key = (point.liquid, point.temperature)
+        key = (point.liquid_name, point.temperature)
         found[key] = spanned(found.get(key, point), point)
     return tuple(found.values())
 
@@ -222,7 +232,7 @@ def spanned(a: StatePoint, b: StatePoint) -> StatePoint:
         a.composition or b.composition, b.composition or a.composition, fillvalue=(0.0, 0.0)
     )
     return StatePoint(
-        a.liquid if a.liquid == b.liquid else None,
+        a.liquid if a.liquid_name == b.liquid_name else None,
         a.temperature if a.temperature == b.temperature else None,
         _joined(a.density, b.density),
         tuple(_join(mine, theirs) for mine, theirs in shares),
@@ -245,9 +255,10 @@ def departures(snapshot: StatePoint, points: Sequence[StatePoint]) -> list[str]:
     if not points:
         return []
     found = []
-    liquids = list(dict.fromkeys(p.liquid for p in points))
-    if snapshot.liquid is not None and None not in liquids and snapshot.liquid not in liquids:
-        found.append(f"liquid {snapshot.liquid} (trained on {', '.join(map(str, liquids))})")
+    liquids = list(dict.fromkeys(p.liquid_name for p in points))
+    liquid = snapshot.liquid_name
+    if liquid is not None and None not in liquids and liquid not in liquids:
+        found.append(f"liquid {liquid} (trained on {', '.join(map(str, liquids))})")
     known = [p.temperature for p in points if p.temperature is not None]
     t = snapshot.temperature
     if t is not None and len(known) == len(points) and not _near(t, known, _TEMPERATURE):
@@ -267,8 +278,8 @@ def _one_liquid(told: str | None, given: str | None) -> str | None:
     """Name or file of the liquid that both name; the file where one names it by its file."""
     if told is None or given is None:
         return told if given is None else given
-    if _name_of(told) != _name_of(given):
-        raise SettingsError(f"says liquid '{_name_of(told)}', not '{_name_of(given)}'", "liquid")
+    if (ours := name_of_liquid(told)) != (theirs := name_of_liquid(given)):
+        raise SettingsError(f"says liquid '{ours}', not '{theirs}'", "liquid")
     return told if is_liquid_file(told) else given
 
 
@@ -288,10 +299,6 @@ def _one_range(told: Range | None, given: Range | None) -> Range | None:
 
 def _untold(what: Quantity, needs: Mapping[Quantity, str]) -> SettingsError:
     return SettingsError(f"tells no {what}, needed by {needs[what]}; give it", what)
-
-
-def _name_of(liquid: str) -> str:
-    return load_liquid_settings(liquid).name if is_liquid_file(liquid) else liquid
 
 
 def _loadable(liquid: str | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from importlib import resources
 from itertools import combinations_with_replacement
 from pathlib import Path
@@ -203,6 +204,31 @@ class LiquidSettings(Settings):
 def is_liquid_file(name_or_path: str | Path) -> bool:
     """Whether this is the path of a liquid file, not the name of a liquid."""
     return Path(name_or_path).suffix in (".yaml", ".yml")
+
+
+def name_of_liquid(name_or_path: str | Path) -> str:
+    """Name of a liquid, the one within where it is a file; that of a file that cannot be read."""
+    if not is_liquid_file(name_or_path):
+        return str(name_or_path)
+    try:
+        return str(read_mapping(Path(name_or_path))["name"])
+    except (InputError, KeyError):
+        return Path(name_or_path).stem
+
+
+def liquid_identity(name_or_path: str | Path) -> dict[str, str]:
+    """Name of a liquid and checksums of the files it consists of, wherever these lie; JSON values.
+
+    Raises
+    ------
+    InputError : if the liquid's own cannot be read.
+    """
+    name = {"name": name_of_liquid(name_or_path)}
+    if not is_liquid_file(name_or_path):
+        return name
+    files = liquid_files(Path(name_or_path))
+    sums = {f"sha256 {key}".strip(): sha256(f.read_bytes()).hexdigest() for key, f in files.items()}
+    return name | sums
 
 
 def liquid_files(path: Path) -> dict[str, Path]:

@@ -142,7 +142,7 @@ def _state_point(forecasts: Sequence[ModelForecast]) -> dict[str, Any]:
     point, told = configuration.state_point, configuration.metadata
     power = "⁻²" if configuration.dimension == 2 else "⁻³"
     rows: dict[str, Any] = {
-        "liquid": point.liquid,
+        "liquid": point.liquid_name,
         "temperature (ε/k)": point.temperature,
         f"number density (σ{power})": configuration.density,
         f"pressure (ε σ{power})": point.pressure,

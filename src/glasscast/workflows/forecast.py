@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
+from glasscast.datasets.facts import Facts
 from glasscast.models.forecast import ModelForecast
 from glasscast.report.forecast_files import forecast_columns, forecast_table, write_forecasts
 from glasscast.runtime import import_optional
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Forecast(ModelForecast):
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Forecast(Facts, ModelForecast):
     """What a model says of one snapshot, and what was assumed for it.
 
     Every score and figure takes it as it takes the model's own.
@@ -43,13 +43,6 @@ class Forecast(ModelForecast):
             ("forecasts", f"{self.target} at t = {times}"),
         ]
         return found + [("remark", remark) for remark in self.remarks]
-
-    def __repr__(self) -> str:
-        return f"Forecast({', '.join(f'{key}={text}' for key, text in self.facts())})"
-
-    def _repr_html_(self) -> str:
-        rows = (f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in self.facts())
-        return f"<table>{''.join(rows)}</table>"
 
     def to_pandas(self) -> Any:
         """Return a data frame, one row a particle: snapshot, frame, particle, species, position.

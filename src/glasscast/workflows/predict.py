@@ -12,6 +12,7 @@ from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.formats.registry import read_snapshot
 from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
+from glasscast.liquid.definition import liquid_identity
 from glasscast.models.base import Model
 from glasscast.models.registry import Device, load_model
 from glasscast.progress import log, track
@@ -114,7 +115,7 @@ def predict(
             joined=joined,
             species=species,
             assumed={
-                "liquid": liquid,
+                "liquid": None if liquid is None else liquid_identity(liquid),
                 "temperature": temperature,
                 "density": density,
                 "copies": [copies, copy_time] if copies else None,
