@@ -97,7 +97,7 @@ class TargetAccumulator:
         self._counts = np.zeros((2, len(times)), dtype=np.int64)  # even and odd runs
         self._distance = np.zeros((2, *shape))
         self._displacement = np.zeros((*shape, dimension))
-        self._change = np.zeros((len(times), len(self._i)))
+        self._change = np.zeros((2, len(times), len(self._i)))
         self._scalars = {
             key: np.zeros(shape) for key in ("bond_breaking", "neighbour_relative", "nonaffine")
         }
@@ -176,14 +176,15 @@ class TargetAccumulator:
         self._counts[run % 2, time_index] += 1
         self._distance[run % 2, time_index] += frame.distance
         self._displacement[time_index] += frame.displacement
-        self._change[time_index] += frame.bond_change
+        self._change[run % 2, time_index] += frame.bond_change
         for key, total in self._scalars.items():
             total[time_index] += getattr(frame, key)
 
     def result(self) -> dict[str, NDArray[Any]]:
         """Averages so far, as fields of a Configuration.
 
-        ``propensity_halves`` is left out when a half has no trajectory at some time.
+        The halves of propensity and pair-distance change are left out when one has no trajectory
+        at some time.
 
         Raises
         ------
@@ -198,11 +199,12 @@ class TargetAccumulator:
             "propensity": self._distance.sum(axis=0) / runs[:, None],
             "tendency": self._displacement / runs[:, None, None],
             "bonds": self.bonds,
-            "bond_change": self._change / runs[:, None],
+            "bond_change": self._change.sum(axis=0) / runs[:, None],
         }
         fields |= {key: total / runs[:, None] for key, total in self._scalars.items()}
         if np.all(self._counts > 0):
             fields["propensity_halves"] = self._distance / self._counts[:, :, None]
+            fields["bond_change_halves"] = self._change / self._counts[:, :, None]
         return {
             key: value.astype(np.float32) if value.dtype == np.float64 and key != "times" else value
             for key, value in fields.items()

@@ -17,6 +17,7 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.fields import EQUILIBRIUM_POSITIONS
 from glasscast.datasets.metadata import MeasuredRelaxation
 from glasscast.errors import ShapeError
+from glasscast.evaluation.bonds import JointDistribution, joint_distribution
 from glasscast.evaluation.ceiling import ceiling_mean
 from glasscast.evaluation.correlation import PairMoments
 from glasscast.evaluation.directions import alignment, directedness
@@ -26,6 +27,7 @@ from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import species_name
 
 _STATE = ("energy", "pressure", "temperature")
+_PAIRED = 16  # configurations whose pairs are counted: a million pairs tell the distribution
 
 
 class Estimate(NamedTuple):
@@ -165,12 +167,15 @@ class Analysis:
     dynamics: Dynamics | None
     labels: Labels | None
     tendency: Tendency | None
+    neighbours: JointDistribution | None
 
     def record(self) -> dict[str, Any]:
         """Return JSON values."""
         record = {} if self.structure is None else {"structure": self.structure.record()}
         for found in (self.equilibration, self.dynamics, self.labels, self.tendency):
             record |= {} if found is None else found.record()
+        if self.neighbours is not None:
+            record["distance_change_correlation"] = self.neighbours.correlation.tolist()
         return record
 
 
@@ -195,6 +200,7 @@ def analyse_configurations(
         dynamics=gathered.dynamics(),
         labels=gathered.labels(np.array(times)),
         tendency=gathered.tendency(),
+        neighbours=joint_distribution(gathered.paired),
     )
 
 
@@ -211,6 +217,7 @@ class _Gathered:
     drifts: list[float] = field(default_factory=list)
     stretches: list[dict[str, Any]] = field(default_factory=list)
     inherent_energy: list[float] = field(default_factory=list)
+    paired: list[Configuration] = field(default_factory=list)
 
     def add(self, c: Configuration) -> None:
         """Take what a configuration carries of its motion and its making."""
@@ -221,6 +228,8 @@ class _Gathered:
             if c.propensity_halves is not None:
                 even, odd = c.propensity_halves[:, :, mine].astype(np.float64)
                 self.halves[species].append(PairMoments.of(even, odd))
+        if c.bond_change is not None and len(self.paired) < _PAIRED:
+            self.paired.append(c)
         if c.tendency is not None:
             self.example = self.example or c
             self.directed.append(np.nanmean(directedness(c), axis=1))

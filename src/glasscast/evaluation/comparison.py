@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from glasscast.evaluation.bonds import BOND_TARGET
 from glasscast.evaluation.published import METRICS, SIMULATION, PublishedScore
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.smoothness_scores import SmoothnessScore
@@ -84,7 +85,7 @@ COLUMNS = tuple(f.name for f in fields(Compared))
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows ordered by target, species and time; ours first, then the published."""
+    """Rows ordered by target, pairs last, species and time; ours first, then the published."""
 
     rows: tuple[Compared, ...]
 
@@ -144,7 +145,7 @@ def compare(
         }
     rows: list[Compared] = []
     groups = dict.fromkeys((row.target, row.species, row.time) for row in scores)
-    for target, species, time in sorted(groups):
+    for target, species, time in sorted(groups, key=lambda g: (g[0] == BOND_TARGET, *g)):
         here = scores.select(target=target, species=species, time=time)
         for model in here.values_of("model"):
             known = asdict(costs.get(model, Cost())) | more.get((model, target, species, time), {})

@@ -33,7 +33,7 @@ class Score:
     ----------
     model, dataset : names.
     target : field of Configuration that was forecast.
-    species : A, B, C, ...
+    species : A, B, C, ...; of pairs A-A, A-B, ...
     time : in LJ units.
     metric : ``pearson_mean``, ``pearson_pooled`` or ``rmse`` (in units of the target).
     value : the score.
@@ -41,7 +41,7 @@ class Score:
     ceiling : the score of a predictor that knows the exact isoconfigurational mean. For
         ``rmse`` this is a floor. NaN when the halves of the ensemble are not known.
     share : value / ceiling of a correlation; NaN for ``rmse``.
-    n_configurations, n_particles : what was averaged over; particles are summed over
+    n_configurations, n_particles : what was averaged over; particles, or pairs, are summed over
         configurations.
     """
 
@@ -150,14 +150,16 @@ def best_model(scores: ScoreTable) -> str:
 
     The mean is over all data sets, targets, species and times that every model was scored at, so
     that a model which leaves out the difficult ones gains nothing by it; over all of its own if
-    there are none. A score that is not defined counts as the worst there is, -1.
+    there are none. A score that is not defined counts as the worst there is, -1. Scores of pairs
+    count only where no model forecasts particles.
 
     Raises
     ------
     SettingsError : if there are no scores of ``pearson_mean``.
     """
     values: dict[str, dict[tuple[str, str, str, float], float]] = {}
-    for row in scores.select(metric="pearson_mean"):
+    rows = scores.select(metric="pearson_mean").rows
+    for row in [row for row in rows if row.target != "bond_change"] or rows:
         place = (row.dataset, row.target, row.species, row.time)
         values.setdefault(row.model, {})[place] = row.value if math.isfinite(row.value) else -1.0
     if not values:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.fields import TARGETS
 from glasscast.errors import ShapeError
+from glasscast.evaluation.bonds import BOND_TARGET, JudgedPairs, forecast_of
 from glasscast.evaluation.ceiling import ceiling_mean, ceiling_pooled, error_floor
 from glasscast.evaluation.correlation import PairMoments, bootstrap_interval, bootstrap_weights
 from glasscast.evaluation.score_table import METRICS, Score, ScoreTable
@@ -18,8 +19,8 @@ from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import ModelForecast
 
-#: What is scored apart: (model, target, species, time of the model).
-Key = tuple[str, str, int, float]
+#: What is scored apart: (model, target, species or pair of species, time of the model).
+Key = tuple[str, str, str, float]
 
 
 @dataclass
@@ -40,19 +41,28 @@ class Evaluation:
 
     Each species and time is scored on its own. A species whose forecasts are NaN in every
     configuration is not predicted by the model and gets no row. Any other NaN makes the score
-    NaN: a hole in a forecast must not raise it.
+    NaN: a hole in a forecast must not raise it. Forecasts of pair-distance changes are scored
+    beside those of particles, or alone, where they are all that a model says.
 
     Parameters
     ----------
     dataset : name for the table.
+    pairs : whose distance changes are scored.
     resamples : bootstrap resamples over configurations.
     level : coverage of the interval.
     seed : of the resamples, equal for all models so that they see the same draws.
     """
 
     def __init__(
-        self, dataset: str = "", *, resamples: int = 2000, level: float = 0.95, seed: int = 0
+        self,
+        dataset: str = "",
+        *,
+        pairs: JudgedPairs | None = None,
+        resamples: int = 2000,
+        level: float = 0.95,
+        seed: int = 0,
     ) -> None:
+        self.pairs = pairs or JudgedPairs()
         self.dataset, self.resamples, self.level, self.seed = dataset, resamples, level, seed
         self._collected: dict[Key, _Collected] = {}
         self._drawn: dict[int, FloatArray] = {}
@@ -68,14 +78,47 @@ class Evaluation:
         ShapeError : if the two are not the same configuration, the truth lacks the target or
             every time of the model, or the configuration was added before.
         """
+        _refuse_strangers(forecast, truth)
+        if forecast.predicts_particles:
+            self._add_particles(forecast, truth)
+        if forecast.bond_change is not None and truth.bond_change is not None:
+            self._add_pairs(forecast, truth)
+
+    def _add_particles(self, forecast: ModelForecast, truth: Configuration) -> None:
         measured = _measured(forecast, truth)
-        rows = _common_rows(forecast, truth)
         halves = truth.propensity_halves if forecast.target == "propensity" else None
-        for species in truth.species:
-            chosen = truth.types == species
-            predicted = forecast.values[:, chosen]
+        masks = {species_name(species): truth.types == species for species in truth.species}
+        rows = _common_rows(forecast, truth)
+        self._collect(
+            forecast, truth, forecast.target, masks, rows, forecast.values, measured, halves
+        )
+
+    def _add_pairs(self, forecast: ModelForecast, truth: Configuration) -> None:
+        assert truth.bonds is not None
+        assert truth.bond_change is not None
+        masks = self.pairs.among(truth)
+        rows = forecast.shared_rows(truth, BOND_TARGET)
+        predicted = forecast_of(forecast, truth.bonds)
+        halves = truth.bond_change_halves
+        self._collect(
+            forecast, truth, BOND_TARGET, masks, rows, predicted, truth.bond_change, halves
+        )
+
+    def _collect(
+        self,
+        forecast: ModelForecast,
+        truth: Configuration,
+        target: str,
+        masks: Mapping[str, NDArray[np.bool_]],
+        rows: Sequence[tuple[int, int]],
+        predicted: NDArray[np.floating],
+        measured: NDArray[np.floating],
+        halves: NDArray[np.floating] | None,
+    ) -> None:
+        """Take moments of (T, N) or (T, E) values at some rows, group by group."""
+        for name, chosen in masks.items():
             for row, true_row in rows:
-                key = (forecast.model, forecast.target, species, float(forecast.times[row]))
+                key = (forecast.model, target, name, float(forecast.times[row]))
                 group = self._collected.setdefault(key, _Collected())
                 if truth.name in group.names:
                     raise ShapeError(
@@ -83,7 +126,9 @@ class Evaluation:
                         "a configuration counts once"
                     )
                 group.names.append(truth.name)
-                group.moments.append(PairMoments.of(predicted[row], measured[true_row, chosen]))
+                group.moments.append(
+                    PairMoments.of(predicted[row, chosen], measured[true_row, chosen])
+                )
                 if halves is not None:
                     group.halves.append(PairMoments.of(*halves[:, true_row, chosen]))
 
@@ -93,7 +138,7 @@ class Evaluation:
         predicted = {
             key[:3] for key, group in self._collected.items() if np.isfinite(group.means()).any()
         }
-        # A model that predicts nothing at all has failed; its NaN rows must stay visible.
+        # A model that predicts nothing of a target has failed; its NaN rows must stay visible.
         alive = {key[:2] for key in predicted}
         kept = [k for k in self._collected if k[:3] in predicted or k[:2] not in alive]
         keys = sorted(kept, key=lambda k: (order[k[:2]], k[2], k[3]))
@@ -123,7 +168,7 @@ class Evaluation:
                 model=model,
                 dataset=self.dataset,
                 target=target,
-                species=species_name(species),
+                species=species,
                 time=time,
                 metric=metric,
                 value=value,
@@ -141,6 +186,7 @@ def evaluate(
     truths: Sequence[Configuration],
     *,
     dataset: str = "",
+    pairs: JudgedPairs | None = None,
     resamples: int = 2000,
     level: float = 0.95,
     seed: int = 0,
@@ -151,8 +197,8 @@ def evaluate(
     ----------
     forecasts : any order, any number of models.
     truths : labelled configurations with unique names; those without a forecast are not used.
-    dataset, resamples, level, seed : see :class:`Evaluation`, which does the same while holding
-        one configuration at a time.
+    dataset, pairs, resamples, level, seed : see :class:`Evaluation`, which does the same while
+        holding one configuration at a time.
 
     Raises
     ------
@@ -161,7 +207,7 @@ def evaluate(
     named = {truth.name: truth for truth in truths}
     if len(named) != len(truths):
         raise ShapeError("configurations to score against must have unique names")
-    evaluation = Evaluation(dataset, resamples=resamples, level=level, seed=seed)
+    evaluation = Evaluation(dataset, pairs=pairs, resamples=resamples, level=level, seed=seed)
     for forecast in forecasts:
         name = forecast.configuration.name
         if name not in named:
@@ -170,14 +216,18 @@ def evaluate(
     return evaluation.table()
 
 
-def _measured(forecast: ModelForecast, truth: Configuration) -> NDArray[np.float32]:
-    """Return the measured target, once forecast and truth are known to belong together."""
+def _refuse_strangers(forecast: ModelForecast, truth: Configuration) -> None:
+    """Make sure that forecast and truth belong together."""
     if forecast.configuration.name != truth.name:
         raise ShapeError(
             f"forecast of '{forecast.configuration.name}' cannot be scored on '{truth.name}'"
         )
     if not np.array_equal(forecast.configuration.types, truth.types):
         raise ShapeError(f"{truth.name}: forecast and truth differ in their particles")
+
+
+def _measured(forecast: ModelForecast, truth: Configuration) -> NDArray[np.float32]:
+    """Return the measured target."""
     if forecast.target not in TARGETS:
         raise ShapeError(f"forecast target '{forecast.target}' is not one of {', '.join(TARGETS)}")
     measured: NDArray[np.float32] | None = getattr(truth, forecast.target)

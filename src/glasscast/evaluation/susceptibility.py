@@ -133,9 +133,12 @@ class SusceptibilityEvaluation:
     def add(self, forecast: ModelForecast, truth: Configuration) -> None:
         """Add one configuration's forecast, at the times that were also measured.
 
-        Forecasts of other targets have no length to compare with the threshold and are passed over.
+        Forecasts of other targets, or of pairs alone, have no length to compare with the threshold
+        and are passed over.
         """
         if forecast.target != "propensity" or truth.propensity is None:
+            return
+        if not forecast.predicts_particles:
             return
         for species in truth.species:
             chosen = truth.types == species

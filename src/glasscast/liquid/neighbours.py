@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glasscast.liquid.box import FloatArray, IntArray, check_neighbours
 
@@ -108,3 +109,22 @@ def nearest_pairs(receivers: IntArray, senders: IntArray, distances: FloatArray)
     first = np.append(True, (np.diff(i) != 0) | (np.diff(j) != 0))[: len(upper)]
     nearest: IntArray = upper[np.lexsort((distances[upper], j, i))[first]]
     return nearest
+
+
+def find_pairs(pairs: NDArray[np.integer], wanted: NDArray[np.integer], size: int) -> IntArray:
+    """Column of each wanted pair among some pairs, whichever end is named first: (M,); -1: none.
+
+    Parameters
+    ----------
+    pairs, wanted : (2, P) and (2, M) particle numbers below ``size``; the pairs without repeats.
+    """
+    keys, asked = (
+        np.asarray(p.min(0), np.int64) * size + np.asarray(p.max(0), np.int64)
+        for p in (pairs, wanted)
+    )
+    if not len(keys):
+        return np.full(len(asked), -1)
+    order = np.argsort(keys)
+    place = order[np.searchsorted(keys[order], asked).clip(max=len(keys) - 1)]
+    found: IntArray = np.where(keys[place] == asked, place, -1)
+    return found

@@ -77,6 +77,11 @@ class DeepModel(Model):
         """Distance in sigma below which pairs are learned too; 0: particles alone."""
         return 0.0
 
+    @property
+    def learns_particles(self) -> bool:
+        """Whether particles are learned, not pairs alone."""
+        return True
+
     def phases(self) -> list[Phase]:
         """List the runs of the training loop; each takes up the weights of the one before."""
         return [Phase(Objective(), self.settings.training)]
@@ -219,7 +224,7 @@ class DeepModel(Model):
         """Forecast every particle, and every pair when the model learned pairs.
 
         A pair is that of nearest images, its change the mean over both directions. Species that
-        were not learned get NaN.
+        were not learned get NaN, as all particles do where pairs alone were.
         """
         self.check_structure(configuration)
         inputs = self.read(configuration)
@@ -229,7 +234,7 @@ class DeepModel(Model):
         nodes, edges = nodes.cpu(), None if edges is None else edges.cpu()
         standardised = nodes.double().numpy().T  # (T, N)
         values = np.full(standardised.shape, np.nan, dtype=np.float32)
-        for s, species in enumerate(self.statistics_.species):
+        for s, species in enumerate(self.statistics_.species if self.learns_particles else ()):
             mine = configuration.types == species
             mean, std = self.statistics_.node_mean[s], self.statistics_.node_std[s]
             values[:, mine] = standardised[:, mine] * std[:, None] + mean[:, None]

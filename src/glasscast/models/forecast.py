@@ -22,7 +22,7 @@ class ModelForecast:
     model : name of the model.
     times : (T,) float64, the times the model was trained on.
     values : (T, N) float32, in units of the target; NaN for species that the model does not
-        predict.
+        predict, and throughout where it predicts pairs alone.
     target : field of Configuration that ``values`` forecasts.
     bond_change : (T, E) float32 or None, with ``bonds`` (2, E) int32 the pairs it belongs to.
     uncertainty : (T, N) float32 or None, one standard deviation.
@@ -42,12 +42,22 @@ class ModelForecast:
         if self.values.shape != shape:
             raise ShapeError(f"forecast values must have shape {shape}, got {self.values.shape}")
 
-    def shared_rows(self, truth: Configuration) -> list[tuple[int, int]]:
-        """Rows of forecast and truth at the times both have, where the truth is no row of NaN."""
-        rows = []
+    @property
+    def predicts_particles(self) -> bool:
+        """Whether particles are forecast, not pairs alone."""
+        return self.bond_change is None or bool(np.isfinite(self.values).any())
+
+    def shared_rows(self, truth: Configuration, label: str | None = None) -> list[tuple[int, int]]:
+        """Rows of forecast and truth at the times both have, where the truth is no row of NaN.
+
+        Parameters
+        ----------
+        label : field of the truth; that of the target by default.
+        """
+        rows, label = [], label or self.target
         for row, time in enumerate(self.times):
             with suppress(ShapeError):  # a time that was not measured
                 found = truth.time_index(float(time))
-                if getattr(truth, self.target) is None or truth.known_rows(self.target)[found]:
+                if getattr(truth, label) is None or truth.known_rows(label)[found]:
                     rows.append((row, found))
         return rows

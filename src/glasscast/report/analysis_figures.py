@@ -14,6 +14,7 @@ from glasscast.evaluation.analysis import (
     Labels,
     Tendency,
 )
+from glasscast.evaluation.bonds import locally_averaged_displacement
 from glasscast.evaluation.structure import Structure, first_peak
 from glasscast.report.illustration import Illustration, listed
 from glasscast.report.slice_figures import slice_with_images
@@ -212,7 +213,7 @@ def alignment_figure(tendency: Tendency) -> Illustration:
 
 @styled
 def arrow_figure(configuration: Configuration, rows: Sequence[int]) -> Illustration:
-    """Tendency at some times and displacement to the equilibrium positions, as arrows on a slice.
+    """Tendency, its mean over neighbours, and the way to equilibrium positions, as arrows.
 
     Parameters
     ----------
@@ -220,11 +221,16 @@ def arrow_figure(configuration: Configuration, rows: Sequence[int]) -> Illustrat
 
     References
     ----------
-    Figure 9(b) of the EIGNN paper.
+    Figure 9(b) of the EIGNN paper; figure 7(d) of Shiba et al. (2023) for the mean of neighbours.
     """
     assert configuration.tendency is not None
     fields = {
         f"tendency, t = {format_time(configuration.times[row])}": configuration.tendency[row]
+        for row in rows
+    }
+    averaged = locally_averaged_displacement(configuration)
+    fields |= {
+        f"mean of the neighbours, t = {format_time(configuration.times[row])}": averaged[row]
         for row in rows
     }
     for structure, place in _PLACES.items():
@@ -258,9 +264,9 @@ def arrow_figure(configuration: Configuration, rows: Sequence[int]) -> Illustrat
     return Illustration(
         name="arrows",
         title=f"Directions on a slice of {configuration.name}",
-        caption="Arrows: mean displacement over the ensemble, and displacement to the equilibrium "
-        "positions, each scaled to its own typical length; colour is the direction. Look for "
-        "the same colours in the same places.",
+        caption="Arrows: mean displacement over the ensemble, the same averaged over neighbours, "
+        "and displacement to the equilibrium positions, each scaled to its own typical length; "
+        "colour is the direction. Look for the same colours in the same places.",
         alternative=f"Arrows at the particles of a slice, coloured by direction, in {len(fields)} "
         f"panels: {listed(list(fields))}.",
         figure=figure,

@@ -10,6 +10,7 @@ from glasscast.evaluation.analysis import (
     Labels,
     Tendency,
 )
+from glasscast.evaluation.bonds import JointDistribution
 from glasscast.evaluation.structure import Structure, first_peak
 from glasscast.report import html
 from glasscast.report.analysis_figures import (
@@ -20,6 +21,7 @@ from glasscast.report.analysis_figures import (
     relaxation_figure,
     structure_figure,
 )
+from glasscast.report.bond_figures import joint_figure
 from glasscast.report.page import Content, Section
 
 
@@ -73,6 +75,11 @@ def relaxation_section(found: Dynamics | None) -> Section:
 def label_section(found: Labels | None) -> Section:
     """Show mean propensity and noise ceiling."""
     return Section("What can be forecast", [] if found is None else [label_figure(found)])
+
+
+def neighbour_section(found: JointDistribution | None) -> Section:
+    """Show how the change of the distance of neighbours goes with the distance."""
+    return Section("How neighbours part", [] if found is None else [joint_figure(found)])
 
 
 def tendency_section(found: Tendency | None) -> Section:

@@ -22,6 +22,7 @@ from glasscast.report.style import (
     GREY,
     escape_mathtext,
     format_time,
+    group_words,
     legend_below,
     new_figure,
     row_height,
@@ -66,7 +67,7 @@ def learning_curve_figure(curve: LearningCurve, time: float) -> Illustration:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("training configurations")
-        axes.set_title(f"{letter} particles")
+        axes.set_title(group_words(letter))
     values = [row.value for table in tables.values() for row in table]
     panels[0].set_ylim(min([0.0, *(v - 0.05 for v in values if v == v)]), 1.0)
     panels[0].set_ylabel(METRIC_LABELS["pearson_mean"])
@@ -132,12 +133,12 @@ def transfer_figure(
     legend_below(figure, panels[0, 0])
     return Illustration(
         name=f"transfer_{metric}_{species}",
-        title=f"{METRIC_TITLES[metric]}: {species} particles",
+        title=f"{METRIC_TITLES[metric]}: {group_words(species)}",
         caption=f"{METRIC_CAPTIONS[metric]} A column for what was trained on, a row for a stage of "
         "relaxation, across it the state point of the test. Look whether a line falls where the "
         "test leaves the training, and whether training on all together loses against training at "
         "home.",
-        alternative=f"{METRIC_LABELS[metric]}, of {species} particles, tested on "
+        alternative=f"{METRIC_LABELS[metric]}, of {group_words(species)}, tested on "
         f"{listed(order.state_points)}, of {listed(order.models)}; {columns} columns for training "
         f"on {listed(order.trainings)}, {len(stages)} rows for the stages "
         f"{listed([format_time(stage) for stage in stages])}.",

@@ -19,6 +19,7 @@ from glasscast.report.style import (
     escape_mathtext,
     finish_log_axis,
     format_time,
+    group_words,
     legend_below,
     new_figure,
     row_height,
@@ -40,8 +41,8 @@ METRIC_TITLES = {
 }
 METRIC_CAPTIONS = {
     "pearson_mean": (
-        "Pearson correlation of forecast and measurement over the particles of one species, "
-        "computed in each configuration and averaged."
+        "Pearson correlation of forecast and measurement over the particles of one species, or the "
+        "pairs of two, computed in each configuration and averaged."
     ),
     "pearson_pooled": (
         "Pearson correlation over the particles of all configurations together. It also rewards "
@@ -94,11 +95,11 @@ def score_figure(
         if single:
             _draw_models(axes, rows, models)
             axes.set_xlabel(metric_label(scores, metric))
-            axes.set_title(f"{letter} particles, t = {format_time(rows.rows[0].time)}")
+            axes.set_title(f"{group_words(letter)}, t = {format_time(rows.rows[0].time)}")
         else:
             _draw_times(axes, rows, models, tau_alpha)
             axes.set_xlabel(TIME_LABEL)
-            axes.set_title(f"{letter} particles")
+            axes.set_title(group_words(letter))
     if not single and len(panels):
         panels[0].set_ylabel(metric_label(scores, metric))
         _limit(panels[0], scores, metric)
@@ -119,8 +120,8 @@ def score_figure(
 def panels_of(species: Sequence[str]) -> str:
     """Say that there is a panel a species."""
     if len(species) == 1:
-        return f"one panel, {species[0]} particles"
-    return f"a panel each for {listed(species)} particles"
+        return f"one panel, {group_words(species[0])}"
+    return f"a panel each for {listed([group_words(name) for name in species])}"
 
 
 def _span(scores: ScoreTable) -> str:

@@ -14,12 +14,14 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.evaluation.bonds import BOND_TARGET, joint_distribution
 from glasscast.evaluation.comparison import Comparison
 from glasscast.evaluation.score_table import METRICS, LearningCurve, ScoreTable, best_model
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
 from glasscast.evaluation.susceptibility import SusceptibilityScore
 from glasscast.models.forecast import ModelForecast
 from glasscast.report import html, tables
+from glasscast.report.bond_figures import bond_map_figure, joint_figure
 from glasscast.report.collective_figures import smoothness_figures, susceptibility_figures
 from glasscast.report.comparison_figures import learning_curve_figure
 from glasscast.report.illustration import Illustration
@@ -28,7 +30,7 @@ from glasscast.report.measured import is_measured, nearest_time
 from glasscast.report.page import Content, Folded, Section
 from glasscast.report.particle_figures import particle_figures
 from glasscast.report.score_figures import METRIC_LABELS
-from glasscast.report.style import format_time, target_words
+from glasscast.report.style import format_time, group_words, target_words
 from glasscast.runtime import versions
 
 
@@ -47,7 +49,7 @@ def headline(scores: ScoreTable, tau_alpha: float | None = None) -> str:
     where = f" on {best.dataset}" if len(scores.values_of("dataset")) > 1 else ""
     text = (
         f"At t = {format_time(time)}, {best.model} predicts the {target_words(best.target)} of "
-        f"{best.species} particles{where} with a correlation of {best.value:.2f}"
+        f"{group_words(best.species)}{where} with a correlation of {best.value:.2f}"
     )
     if math.isfinite(best.low):
         text += f" ({best.low:.2f} to {best.high:.2f})"
@@ -195,11 +197,33 @@ def learning_curve_section(curve: LearningCurve, tau_alpha: float | None = None)
 
 def particle_section(forecasts: Sequence[ModelForecast], tau_alpha: float | None = None) -> Section:
     """Show what one model says of some snapshots, particle by particle."""
-    return Section("Particle by particle", particle_figures(forecasts, tau_alpha))
+    shown = [forecast for forecast in forecasts if forecast.predicts_particles]
+    return Section("Particle by particle", particle_figures(shown, tau_alpha))
+
+
+def bond_section(forecasts: Sequence[ModelForecast], tau_alpha: float | None = None) -> Section:
+    """Show what one model says of pairs of neighbours, beside what was measured."""
+    figures: list[Content] = []
+    for forecast in forecasts:
+        known = [forecast.times[row] for row, _ in _bond_rows(forecast)]
+        if known:
+            figures.append(bond_map_figure(forecast, nearest_time(known, tau_alpha)))
+    joint = joint_distribution([forecast.configuration for forecast in forecasts])
+    if joint is not None:
+        figures.append(joint_figure(joint))
+    return Section("Pair by pair", figures)
+
+
+def _bond_rows(forecast: ModelForecast) -> list[tuple[int, int]]:
+    """Rows of forecast and configuration at which pairs were measured."""
+    if forecast.configuration.bond_change is None:
+        return []
+    return forecast.shared_rows(forecast.configuration, BOND_TARGET)
 
 
 def view_section(forecasts: Sequence[ModelForecast]) -> Section:
     """Show the first snapshot to turn around: controls, the plot, and the data that fill it."""
+    forecasts = [forecast for forecast in forecasts if forecast.predicts_particles]
     if not forecasts:
         return Section("Turn it around", [])
     from plotly.offline import get_plotlyjs  # slow to import, and megabytes of text

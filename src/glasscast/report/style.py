@@ -52,11 +52,13 @@ _RC: Any = {
 #: Axis label of each target.
 LABELS = {
     "propensity": "propensity (σ)",
+    "bond_change": "pair-distance change (σ)",
     "bond_breaking": "bonds kept",
     "neighbour_relative": "neighbour-relative displacement (σ)",
     "nonaffine": "non-affine displacement (σ)",
 }
 TIME_LABEL = "t (LJ units)"
+_WORDS = {"bond_change": "pair-distance change"}
 
 
 P = ParamSpec("P")
@@ -111,7 +113,12 @@ def target_label(target: str) -> str:
 
 def target_words(target: str) -> str:
     """Name of a target in running text."""
-    return target.replace("_", " ")
+    return _WORDS.get(target, target.replace("_", " "))
+
+
+def group_words(species: str) -> str:
+    """Name of what a score is of: particles of a species, or pairs of two."""
+    return f"{species} pairs" if "-" in species else f"{species} particles"
 
 
 def escape_mathtext(text: str) -> str:

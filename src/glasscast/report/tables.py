@@ -12,7 +12,7 @@ from glasscast.evaluation.comparison import MEASURED, Compared, Comparison
 from glasscast.evaluation.score_table import Score, ScoreTable
 from glasscast.evaluation.smoothness_scores import SmoothnessScore
 from glasscast.report import html
-from glasscast.report.style import format_time, target_words
+from glasscast.report.style import format_time, group_words, target_words
 
 _DASH = Markup("<td>–</td>")
 _COMPARED = ("model", "Pearson r, mean", "pooled", "share of ceiling", "smoothness r", "χ₄ ratio")
@@ -59,7 +59,7 @@ def score_table(scores: ScoreTable) -> Markup:
         rows = scores.select(species=species)
         lines = [_model_line(rows, model, times) for model in rows.values_of("model")]
         lines += _ceiling_line(rows, times)
-        bodies.append(_group(lines, f"{species} particles", len(times) + 1))
+        bodies.append(_group(lines, group_words(species), len(times) + 1))
     return _table(["model", *_time_heads(times)], bodies)
 
 
@@ -136,7 +136,7 @@ def comparison_table(comparison: Comparison, time: float | None = None) -> Marku
         groups.setdefault((row.target, row.species, row.time), []).append(row)
     bodies = []
     for (target, species, t), members in groups.items():
-        title = f"{target_words(target)} of {species} particles, t = {format_time(t)}"
+        title = f"{target_words(target)} of {group_words(species)}, t = {format_time(t)}"
         peak = peaks.get((target, species), t)
         if peak != t:
             title += f"; χ₄ at t = {format_time(peak)}, where it is largest"

@@ -15,6 +15,7 @@ from torch import Tensor
 from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError
 from glasscast.liquid.box import FloatArray
+from glasscast.liquid.neighbours import find_pairs
 from glasscast.networks.batch import GraphBatch, NetworkInput
 
 
@@ -224,19 +225,13 @@ def _edge_targets(
     """
     if configuration.bonds is None or configuration.bond_change is None:
         raise ModelError(f"{configuration.name} has no 'bond_change' to learn from")
-    size = configuration.size
-    bonds = configuration.bonds.astype(np.int64)
-    keys = bonds.min(0) * size + bonds.max(0)
-    order = np.argsort(keys)
     ends = np.stack([graph.index.receivers.numpy(), graph.index.senders.numpy()])
-    wanted = ends.min(0) * size + ends.max(0)
-    place = np.searchsorted(keys[order], wanted).clip(max=max(0, len(keys) - 1))
-    rows = order[place] if len(keys) else place
-    known = keys[rows] == wanted if len(keys) else np.zeros(len(wanted), dtype=bool)
+    rows = find_pairs(configuration.bonds, ends, configuration.size)
+    known = rows >= 0
     known &= _to_nearest_image(graph)
     known &= graph.vectors.norm(dim=1).numpy() < longest_pair
     change = configuration.bond_change.astype(np.float64).T  # (bonds, T)
-    targets = np.zeros((len(wanted), change.shape[1]))
+    targets = np.zeros((len(rows), change.shape[1]))
     targets[known] = (change[rows[known]] - statistics.edge_mean) / statistics.edge_std
     weights = known / max(1, int(known.sum()))
     return torch.from_numpy(targets).float(), torch.from_numpy(weights).float()

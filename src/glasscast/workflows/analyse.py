@@ -15,6 +15,7 @@ from glasscast.progress import track
 from glasscast.report.analysis_sections import (
     equilibration_section,
     label_section,
+    neighbour_section,
     relaxation_section,
     structure_section,
     tendency_section,
@@ -72,6 +73,7 @@ def _write(found: Analysis, dataset: Dataset, out: Path) -> None:
         equilibration_section(found.equilibration),
         relaxation_section(found.dynamics),
         label_section(found.labels),
+        neighbour_section(found.neighbours),
         tendency_section(found.tendency),
     ]
     Page(f"The data: {dataset.name}", sections).write(out)

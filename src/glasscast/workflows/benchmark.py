@@ -8,16 +8,19 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from glasscast.evaluation.bonds import BOND_TARGET
 from glasscast.evaluation.comparison import Comparison, compare
 from glasscast.evaluation.published import PublishedScore, published_scores
 from glasscast.evaluation.score_table import LearningCurve, ScoreTable, best_model
 from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation, write_smoothness
 from glasscast.evaluation.susceptibility import SusceptibilityEvaluation, SusceptibilityScore
+from glasscast.models.forecast import ModelForecast
 from glasscast.progress import task
 from glasscast.report.page import Page
 from glasscast.report.score_figures import score_figures
 from glasscast.report.sections import (
+    bond_section,
     comparison_section,
     data_section,
     headline,
@@ -137,7 +140,7 @@ def _evaluate(
     experiment: BenchmarkExperiment, fits: list[Fit], out: Path, literature: list[PublishedScore]
 ) -> BenchmarkResult:
     """Judge the kept forecasts, one configuration at a time."""
-    evaluation = Evaluation(fits[0].test.name, seed=experiment.seed)
+    evaluation = Evaluation(fits[0].test.name, pairs=experiment.bonds, seed=experiment.seed)
     smoothness = SmoothnessEvaluation()
     susceptibility = SusceptibilityEvaluation(experiment.chi4_threshold, seed=experiment.seed)
     for label in experiment.models:
@@ -216,6 +219,7 @@ def report_benchmark(
             score_section(scores, score_figures(scores, tau_alpha)),
             learning_curve_section(result.learning_curve, tau_alpha),
             particle_section(shown, tau_alpha),
+            bond_section(_bond_forecasts(scores, fits, out), tau_alpha),
             view_section(shown),
             smoothness_section(result.smoothness, best),
             susceptibility_section(result.susceptibility),
@@ -225,6 +229,14 @@ def report_benchmark(
         headline(scores, tau_alpha),
     )
     return page.write(out)
+
+
+def _bond_forecasts(scores: ScoreTable, fits: list[Fit], out: Path) -> list[ModelForecast]:
+    """First forecast of pairs by the best model that makes any; empty without one."""
+    rows = scores.select(target=BOND_TARGET)
+    if not len(rows):
+        return []
+    return list(islice(read_forecasts(out, best_model(rows), fits[0].test), 1))
 
 
 def _threshold(result: BenchmarkResult) -> float | None:

@@ -12,6 +12,7 @@ from glasscast.config import Settings, checked, read
 from glasscast.datasets.dataset import SAMPLE, Dataset
 from glasscast.datasets.splits import families
 from glasscast.errors import SettingsError
+from glasscast.evaluation.bonds import JudgedPairs
 from glasscast.models.registry import ChosenModel
 
 Kind = TypeVar("Kind", bound=Settings)
@@ -138,6 +139,7 @@ class BenchmarkExperiment(Settings):
         description="also train on only so many configurations in each fit: the learning curve",
     )
     seed: int = Field(0, ge=0)
+    bonds: JudgedPairs = JudgedPairs()
     tau_alpha: float | None = Field(None, gt=0, description="marked in figures")
     chi4_threshold: float = Field(
         0.3, gt=0, description="propensity beyond which chi_4 counts a particle as mobile, sigma"

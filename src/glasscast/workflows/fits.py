@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glasscast.datasets.dataset import Dataset, file_stem
 from glasscast.datasets.identity import Identity, inputs_of
@@ -148,7 +149,7 @@ def carry_out(
         keep(
             forecast_path(out, label, name),
             wanted[name].fingerprint,
-            {"times": forecast.times, "values": forecast.values},
+            _arrays(forecast),
             {"target": forecast.target, "identity": wanted[name].to_json(), **asdict(cost)},
         )
 
@@ -183,7 +184,15 @@ def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[ModelForeca
             times=arrays["times"],
             values=arrays["values"],
             target=record["target"],
+            bonds=arrays.get("bonds"),
+            bond_change=arrays.get("bond_change"),
         )
+
+
+def _arrays(forecast: ModelForecast) -> dict[str, NDArray[Any]]:
+    """Return what is kept of a forecast."""
+    arrays = {key: getattr(forecast, key) for key in ("times", "values", "bonds", "bond_change")}
+    return {key: value for key, value in arrays.items() if value is not None}
 
 
 def cost_of(out: Path, label: str, fits: list[Fit]) -> Cost:

@@ -71,7 +71,7 @@ def score_sizes(experiment: BenchmarkExperiment, fits: list[Fit], out: Path) -> 
     sizes = sizes_of(experiment, fits)
     curve: LearningCurve = {}
     for size in sizes:
-        evaluation = Evaluation(fits[0].test.name, seed=experiment.seed)
+        evaluation = Evaluation(fits[0].test.name, pairs=experiment.bonds, seed=experiment.seed)
         for label in experiment.models:
             name = label if size == sizes[-1] else _name(label, size)
             for fit in fits:

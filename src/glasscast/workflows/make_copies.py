@@ -14,6 +14,7 @@ from glasscast.datasets.ownership import disown, owned, place_of
 from glasscast.datasets.state_points import StatePoint
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import SettingsError
+from glasscast.evaluation.bonds import bond_lengths
 from glasscast.liquid.box import FloatArray
 from glasscast.progress import Progress, Silent
 from glasscast.simulation.checks import check_snapshot
@@ -174,12 +175,17 @@ def _copy(
     relaxation = told.relaxation and MeasuredRelaxation(
         tau_alpha=told.relaxation.tau_alpha, tau_from=told.relaxation.tau_from
     )
+    moved = snapshot.with_fields(positions=positions)
     run = {"temperature": plan.temperature, "time": plan.time, "seed": plan.seed}
-    return snapshot.with_fields(
+    return moved.with_fields(
         name=name,
-        positions=positions,
         tendency=None,
         propensity_halves=None,
+        # The mean distance of a pair at t is that of the snapshot; its change counts from here.
+        bond_change=None
+        if snapshot.bond_change is None
+        else snapshot.bond_change + (bond_lengths(snapshot) - bond_lengths(moved)),
+        bond_change_halves=None,
         metadata=Metadata(
             species=told.species,
             state_point=told.state_point,

@@ -18,6 +18,7 @@ from glasscast.models.registry import Device, load_model
 from glasscast.progress import log, track
 from glasscast.report.page import Page
 from glasscast.report.sections import (
+    bond_section,
     data_section,
     limit_section,
     particle_section,
@@ -246,6 +247,7 @@ def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Model) -> 
             summary_section(summary, forecasts=shown),
             data_section({}, shown),
             particle_section(shown),
+            bond_section(shown[:1]),
             view_section(shown),
             limit_section(forecasts=shown, notes=remarks),
             provenance_section(

@@ -76,6 +76,9 @@ def test_all_targets_equal_a_plain_loop(dimension, size):
     np.testing.assert_allclose(
         fields["propensity_halves"].mean(axis=0), fields["propensity"], rtol=1e-6
     )
+    np.testing.assert_allclose(
+        fields["bond_change_halves"].mean(axis=0), fields["bond_change"], atol=1e-6
+    )
 
 
 def _of(positions, types, box, displacement):

@@ -29,6 +29,22 @@ def forecast(c, model="lr", seed=1):
     return ModelForecast(configuration=c, model=model, times=np.array([1.0, 100.0]), values=values)
 
 
+def with_pairs(c, seed=2):
+    """Forecast of a configuration's pairs alone, which are then measured as well."""
+    rng = np.random.default_rng(seed)
+    bonds = np.argwhere(np.triu(np.ones((c.size, c.size), dtype=bool), 1)).T
+    change = rng.normal(0, 0.1, (len(c.times), bonds.shape[1]))
+    truth = c.with_fields(bonds=bonds, bond_change=change)
+    return ModelForecast(
+        configuration=truth,
+        model="pairs",
+        times=c.times,
+        values=np.full((len(c.times), c.size), np.nan, dtype=np.float32),
+        bonds=bonds[::-1],  # the other end first
+        bond_change=(0.5 * change).astype(np.float32),
+    )
+
+
 def selection(*names):
     return SelectionScores(
         species=0,

@@ -12,10 +12,12 @@ import pytest
 
 from glasscast import report
 from glasscast.evaluation.analysis import analyse_configurations
+from glasscast.evaluation.bonds import joint_distribution
 from glasscast.evaluation.scores import evaluate
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
 from glasscast.evaluation.susceptibility import SusceptibilityEvaluation
 from glasscast.report import analysis_figures as analysis
+from glasscast.report import bond_figures as bonds
 from glasscast.report import collective_figures as collective
 from glasscast.report import comparison_figures as comparison
 from glasscast.report.illustration import Illustration, listed
@@ -23,7 +25,7 @@ from glasscast.report.particle_figures import density_figure, distribution_figur
 from glasscast.report.score_figures import score_figure, selection_figure
 from glasscast.report.slice_figures import slice_figure
 
-from .material import configuration, forecast, selection
+from .material import configuration, forecast, selection, with_pairs
 
 EVIL = r'<img src=x onerror="alert(1)">$\frac{ $&amp;{}\begin'
 
@@ -70,6 +72,7 @@ def material(name=EVIL):
         smoothness.add(each, each.configuration)
         susceptibility.add(each, each.configuration)
     series = {time: s for (model, time), s in smoothness.series.items() if model == f"{name} 1"}
+    paired = with_pairs(truths[0])
     found = analyse_configurations(truths, 3, [1.0, 100.0])
     trained = f"{name} 1/{name}"
     carried = evaluate([forecast(c, trained) for c in truths], truths, dataset=name)
@@ -86,6 +89,8 @@ def material(name=EVIL):
         collective.rayleigh_figure: (series, name),
         collective.local_smoothness_figure: (series, name),
         collective.susceptibility_figure: (susceptibility.scores(),),
+        bonds.bond_map_figure: (paired, 100.0),
+        bonds.joint_figure: (joint_distribution([paired.configuration], closer_than=1.35),),
         analysis.structure_figure: (found.structure,),
         analysis.equilibration_figure: (found.equilibration,),
         analysis.relaxation_figure: (found.dynamics,),

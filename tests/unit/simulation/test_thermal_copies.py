@@ -12,6 +12,7 @@ from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.splits import groups_of
 from glasscast.datasets.writer import DatasetWriter, replace_configurations
 from glasscast.errors import InputError, SettingsError
+from glasscast.evaluation.bonds import bond_lengths
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.definition import load_liquid
 from glasscast.models.structural import StructuralBaseline, StructuralSettings
@@ -54,6 +55,9 @@ def source(tmp_path, snapshots) -> Path:
             propensity=labels,
             propensity_halves=np.stack([labels, labels]),
             tendency=np.zeros((2, SIZE, 3)),
+            bonds=np.array([[0, 5], [1, 9]]),
+            bond_change=labels[:, :2],
+            bond_change_halves=np.stack([labels, labels])[:, :, :2],
             metadata={"liquid": "ka", "temperature": 1.0},
         )
         writer.add(configuration, "print")
@@ -75,6 +79,13 @@ def test_copies_move_a_little_and_keep_their_labels(source, tmp_path):
         np.testing.assert_array_equal(copy.inherent, snapshot.inherent)
         assert copy.tendency is None
         assert copy.propensity_halves is None
+        assert copy.bond_change_halves is None
+        # the mean distance at t stays, whatever the distance that it is counted from
+        np.testing.assert_allclose(
+            copy.bond_change[0] + bond_lengths(copy),
+            snapshot.bond_change[1] + bond_lengths(snapshot),
+            rtol=1e-6,
+        )
     first, second = made[0], made[1]
     assert np.abs(minimum_image(first.positions - second.positions, first.box)).max() > 0.05
 

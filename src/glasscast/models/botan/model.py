@@ -52,6 +52,11 @@ class Botan(DeepModel):
         settings = self.settings
         return 0.0 if settings.node_weight == 1 else settings.bond_cutoff or math.inf
 
+    @property
+    def learns_particles(self) -> bool:
+        """Unless the loss is that of the pairs alone."""
+        return self.settings.node_weight > 0
+
     def phases(self) -> list[Phase]:
         """Nodes alone, or nodes and edges."""
         weight = self.settings.node_weight
