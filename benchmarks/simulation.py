@@ -67,14 +67,13 @@ def bare() -> int:
 def generation(workers: int) -> int:
     """Make a small data set with some workers; gives its particle-steps."""
     with tempfile.TemporaryDirectory() as folder:
-        seen: list[int] = []
-        simulate(
-            checked(SimulationSettings, SETTINGS),
-            Path(folder),
-            Scheduler(workers=workers),
-            report=lambda p: seen.append(p.done),
-        )
-    return seen[-1]
+        settings = checked(SimulationSettings, SETTINGS)
+        data = simulate(settings, Path(folder), Scheduler(workers=workers))
+    assert data is not None
+    quenches = sum(SETTINGS["equilibration"].values())
+    runs = SETTINGS["runs"] * SETTINGS["times"][-1]
+    steps = SETTINGS["configurations"] * (quenches + runs) / LIQUID.time_step
+    return round(steps * SETTINGS["particles"])
 
 
 VARIANTS = {

@@ -125,4 +125,3 @@ def read_json(path: Path, most: int = LONGEST_RECORD) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
-

@@ -30,8 +30,18 @@ def fingerprint_of(content: Mapping[str, Any]) -> str:
     return sha256(json.dumps(content, sort_keys=True).encode())[:32]
 
 
-def keep(path: Path, fingerprint: str, arrays: Mapping[str, NDArray[Any]], record: Any) -> None:
+def keep(
+    path: Path,
+    fingerprint: str,
+    arrays: Mapping[str, NDArray[Any]],
+    record: Mapping[str, Any],
+    compress: bool = True,
+) -> None:
     """Write a result whole or not at all.
+
+    Parameters
+    ----------
+    compress : worth its time for what is written once.
 
     Raises
     ------
@@ -39,7 +49,7 @@ def keep(path: Path, fingerprint: str, arrays: Mapping[str, NDArray[Any]], recor
     """
     text = {"record": json.dumps(record), "fingerprint": fingerprint}
     content = {**arrays, **{key: np.array([value]) for key, value in text.items()}}
-    write_atomically(path, npz_bytes(content))
+    write_atomically(path, npz_bytes(content, compress))
 
 
 def read_kept(path: Path, required: Sequence[str] = ()) -> Kept:
@@ -60,10 +70,18 @@ def read_kept(path: Path, required: Sequence[str] = ()) -> Kept:
 
 def is_kept(path: Path, fingerprint: str) -> bool:
     """Whether a result is there, whole, and made from the same settings."""
+    return kept_record(path, fingerprint) is not None
+
+
+def kept_record(path: Path, fingerprint: str) -> dict[str, Any] | None:
+    """Record of a result that is there, whole, and made from the same settings; else None."""
     if not path.exists():
-        return False
+        return None
+    keys = ("fingerprint", "record")
     try:
-        found = read_npz(path, required=("fingerprint",), only=("fingerprint",))["fingerprint"]
-    except InputError:
-        return False  # torn by something else than us: it is made again
-    return found.shape == (1,) and str(found[0]) == fingerprint
+        found = read_npz(path, required=keys, only=keys)
+        same = found["fingerprint"].shape == (1,) and str(found["fingerprint"][0]) == fingerprint
+        record = json.loads(str(found["record"][0])) if same else None
+    except (InputError, ValueError, IndexError):
+        return None  # torn by something else than us: it is made again
+    return record if isinstance(record, dict) else None

@@ -9,12 +9,12 @@ import numpy as np
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.kept import fingerprint_of
 from glasscast.datasets.state_points import Quantity, StatePoint
-from glasscast.liquid.box import FloatArray, wrap
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.simulation.checks import check_snapshot
 from glasscast.simulation.engine import NVE, Engine, require, steps_of
 from glasscast.simulation.equilibrium_positions import resolved
-from glasscast.simulation.isoconfigurational import nve_runs
+from glasscast.simulation.isoconfigurational import Runs, blocks, to_the_end
 from glasscast.simulation.registry import marks
 
 #: Labels survive a move along the trajectory that is this much shorter than their time.
@@ -92,9 +92,13 @@ class CopyPlan:
         liquid = self.liquid.liquid()
         steps = steps_of([self.time], self.engine.time_step(liquid))
         seed = [self.seed, int(snapshot.fingerprint()[:12], 16)]
-        runs = nve_runs(liquid, snapshot, self.temperature, steps, self.copies, seed, self.engine)
-        ends = [reading.positions for _, index, reading in runs if index > 0]
-        return wrap(np.concatenate(ends), snapshot.box)
+        begun = (
+            Runs.begin(liquid, snapshot, self.temperature, numbers, seed)
+            for numbers in blocks(self.engine, self.copies)
+        )
+        return np.concatenate(
+            [to_the_end(runs, liquid, snapshot, steps, self.engine).positions for runs in begun]
+        )
 
 
 def copies_of(

@@ -32,7 +32,7 @@ from glasscast.liquid.box import FloatArray
 from glasscast.progress import Progress, Silent
 from glasscast.runtime import __version__
 from glasscast.simulation.campaign.inputs import write_inputs
-from glasscast.simulation.campaign.plan import RESULTS, SNAPSHOTS, Plan
+from glasscast.simulation.campaign.plan import RESULTS, RUN, SNAPSHOTS, Plan
 from glasscast.simulation.campaign.run import carry_out
 from glasscast.simulation.executors import Scheduler
 from glasscast.simulation.settings import SimulationSettings
@@ -115,7 +115,16 @@ def collect(plan: Plan) -> Dataset:
         fingerprint = plan.fingerprint(c)
         if not writer.has(plan.name(c), fingerprint):
             writer.add(assemble(plan, c), fingerprint)
+    _remove_runs(plan)
     return writer.finish(plan.splits(), [Source(how="simulate", runs=(plan.settings.runs,) * 2)])
+
+
+def _remove_runs(plan: Plan) -> None:
+    """Delete what is left of single runs when all are averaged, as by a kill in between."""
+    names = {plan.name(c) for c in range(plan.configurations)}
+    for path in (plan.folder / RESULTS).glob(f"*{RUN}*.npz"):
+        if path.name.rpartition(RUN)[0] in names:
+            path.unlink(missing_ok=True)
 
 
 def assemble(plan: Plan, configuration: int) -> Configuration:

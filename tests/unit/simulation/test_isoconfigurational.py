@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from glasscast.errors import SettingsError, SimulationError
 from glasscast.liquid.box import minimum_image, wrap
 from glasscast.liquid.definition import load_liquid
 from glasscast.liquid.interactions import Liquid
+from glasscast.simulation import isoconfigurational
 from glasscast.simulation.equilibration import (
     Equilibrated,
     box_of,
@@ -18,7 +19,13 @@ from glasscast.simulation.equilibration import (
     next_snapshot,
 )
 from glasscast.simulation.equilibrium_positions import find_inherent
-from glasscast.simulation.isoconfigurational import run_isoconfigurational
+from glasscast.simulation.isoconfigurational import (
+    Runs,
+    go_on,
+    run_isoconfigurational,
+    stretches,
+    to_the_end,
+)
 from glasscast.simulation.lammps.engine import Lammps
 from glasscast.simulation.lammps.settings import LammpsSettings
 from glasscast.simulation.settings import EquilibrationSettings, InherentSettings
@@ -63,6 +70,25 @@ def test_targets_are_the_averages_of_the_trajectories(made):
     squared = np.mean(np.sum(moved[:, :, a] ** 2, axis=-1), axis=(0, 2))
     np.testing.assert_allclose(result.squared_displacement, squared, rtol=1e-5)
     assert result.particle_steps == 4 * 200 * N
+
+
+def test_long_stretches_are_cut_the_same_wherever_a_run_goes_on(made, monkeypatch):
+    """From any of its stretches on, to the bit; and as one uncut, but for rounding."""
+    assert stretches([10, 20, 1000], 10**6) == [10, 20, 1000]
+    assert stretches([10, 7000], 10**6) == [10, 1757, 3505, 5252, 7000]
+    steps, arguments = [10, 40], (made.liquid, made.snapshot)
+    begun = Runs.begin(*arguments, 1.0, [3], [1])
+    whole = to_the_end(begun, *arguments, steps, LAMMPS)
+    monkeypatch.setattr(isoconfigurational, "LONGEST", 10 * N)
+    kept = list(go_on(begun, *arguments, steps, LAMMPS))
+    assert [runs.step for runs in kept] == [10, 20, 30, 40]
+    for runs in kept[:-1]:
+        resumed = to_the_end(replace(runs), *arguments, steps, LAMMPS)
+        for key, array in kept[-1].arrays().items():
+            np.testing.assert_array_equal(resumed.arrays()[key], array)
+    np.testing.assert_array_equal(kept[-1].labels[:, 0], whole.labels[:, 0])
+    np.testing.assert_allclose(kept[-1].labels, whole.labels, atol=1e-9)
+    assert kept[-1].energies.shape == whole.energies.shape == (1, 3)
 
 
 def test_short_times_are_ballistic(made):

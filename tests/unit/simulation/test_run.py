@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Executor, Future
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,9 @@ from glasscast.errors import GlasscastError, InputError, SettingsError, Simulati
 from glasscast.liquid.definition import load_liquid
 from glasscast.simulation.campaign import run as run_module
 from glasscast.simulation.campaign.inputs import write_rerun
-from glasscast.simulation.campaign.plan import Plan
+from glasscast.simulation.campaign.plan import RUN, Plan
 from glasscast.simulation.executors import InlineExecutor, Scheduler
+from glasscast.simulation.lammps.engine import Lammps
 from glasscast.simulation.lammps.input_files import data_file
 from glasscast.simulation.settings import SimulationSettings
 from glasscast.workflows.demo import load_sample
@@ -124,10 +127,69 @@ def test_shards_together_make_the_same_bytes(reference, tmp_path):
 
 
 @pytest.mark.lammps
-@pytest.mark.slow
-def test_two_processes_make_the_same_bytes(reference, tmp_path):
-    simulate(settings_of(TINY), tmp_path, Scheduler(workers=2))
+@pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_workers_make_the_same_bytes(reference, tmp_path, workers):
+    simulate(settings_of(TINY), tmp_path, Scheduler(workers=workers))
     assert contents(tmp_path) == contents(reference)
+
+
+#: One configuration whose runs take all the time.
+ONE = TINY | {"configurations": 1, "runs": 4, "cage": None, "inherent": None}
+
+
+class Reordered(Executor):
+    """Does nothing before the last task of a batch is there, then all of them, last first."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch, self.waiting = batch, []
+
+    def submit(self, call, /, *arguments):
+        future = Future()
+        self.waiting.append((future, call, arguments))
+        if len(self.waiting) >= self.batch or arguments[1].kind != "runs":
+            while self.waiting:
+                done, made, given = self.waiting.pop()
+                done.set_result(made(*given))
+        return future
+
+
+@pytest.mark.lammps
+def test_the_order_of_runs_does_not_matter(tmp_path, monkeypatch):
+    simulate(settings_of(ONE), tmp_path / "in order")
+    monkeypatch.setattr(Scheduler, "open", lambda self: nullcontext(Reordered(ONE["runs"])))
+    simulate(settings_of(ONE), tmp_path / "reversed")
+    assert contents(tmp_path / "in order") == contents(tmp_path / "reversed")
+    left = {file.name for file in (tmp_path / "reversed" / "parts").iterdir()}
+    assert left == {"tiny-0000.production.npz"}
+
+
+@pytest.mark.lammps
+def test_a_kill_loses_at_most_one_stretch_of_one_run(tmp_path, monkeypatch, rng):
+    """Each stretch opens one system: as many in all as without the kills."""
+    made, opened = Lammps.open, []
+
+    def counted(self, *arguments):
+        if opened and len(opened) in stops:
+            stops.remove(len(opened))
+            raise KeyboardInterrupt
+        opened.append(1)
+        return made(self, *arguments)
+
+    stops: list[int] = []
+    monkeypatch.setattr(Lammps, "open", counted)
+    simulate(settings_of(ONE), tmp_path / "whole")
+    total = len(opened)
+    assert total == 2 + 4 * 2  # the snapshot; four runs to two label times
+    opened.clear()
+    stops += sorted(rng.choice(np.arange(2, total), 4, replace=False).tolist())
+    for _ in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            simulate(settings_of(ONE), tmp_path / "killed")
+    steps = Steps()
+    simulate(settings_of(ONE), tmp_path / "killed", progress=steps)
+    assert len(opened) == total
+    assert sum(steps.taken) == steps.total  # what was done before is not counted
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
 
 
 @pytest.mark.lammps
@@ -230,7 +292,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(reference, tmp_path):
     process = start_run(folder, settings)
     parts = folder / "parts"
     assert kill_when(process, lambda: parts.is_dir() and len(list(parts.glob("*.npz"))) >= 2)
-    finished = {f: f.stat().st_mtime_ns for f in folder.rglob("*.npz")}
+    finished = {f: f.stat().st_mtime_ns for f in folder.rglob("*.npz") if RUN not in f.name}
     simulate(read(SimulationSettings, settings), folder)
     assert contents(folder) == contents(reference)
     assert all(f.stat().st_mtime_ns == when for f, when in finished.items())
@@ -245,7 +307,8 @@ def test_kills_at_random_moments_leave_no_trace(reference, tmp_path, rng):
     finished: dict[Path, int] = {}
 
     def made() -> list[Path]:
-        return [*folder.glob("snapshots/*.npz"), *folder.glob("parts/*.npz")]
+        files = [*folder.glob("snapshots/*.npz"), *folder.glob("parts/*.npz")]
+        return [file for file in files if RUN not in file.name]  # runs go when they are averaged
 
     kills = 0
     while len(made()) < 8:
@@ -367,19 +430,20 @@ def test_a_failing_configuration_is_reported_after_the_others_are_done(tmp_path,
     settings = settings_of(TINY | {"cage": None, "inherent": None})
     calls = []
 
-    def flaky(plan, configuration, progress=None):
-        calls.append(configuration)
-        if configuration == 1:
+    def flaky(plan, task, progress=None):
+        calls.append((task.configuration, task.kind, task.runs.start))
+        if calls[-1] == (1, "runs", 1):
             raise SimulationError("it broke")
-        return measure(plan, configuration, progress)
+        return work(plan, task, progress)
 
-    measure = run_module.measure
-    monkeypatch.setattr(run_module, "measure", flaky)
+    work = run_module.work
+    monkeypatch.setattr(run_module, "work", flaky)
     with pytest.raises(SimulationError, match="1 of 3 configurations failed; tiny-0001: it broke"):
         simulate(settings, tmp_path)
-    assert calls.count(1) == 2  # tried again once
-    assert sorted({0, 2} & set(calls)) == [0, 2]
-    monkeypatch.setattr(run_module, "measure", measure)
+    assert calls.count((1, "runs", 1)) == 2  # tried again once
+    assert calls.count((1, "runs", 0)) == calls.count((0, "production", 0)) == 1
+    assert (2, "production", 0) in calls
+    monkeypatch.setattr(run_module, "work", work)
     assert len(simulate(settings, tmp_path)) == 3
 
 

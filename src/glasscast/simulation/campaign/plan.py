@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from glasscast.datasets.kept import fingerprint_of, is_kept
+from glasscast.datasets.kept import fingerprint_of, is_kept, kept_record
 from glasscast.datasets.precision import COORDINATES, SHARES
 from glasscast.datasets.splits import split_sizes
 from glasscast.errors import SettingsError
@@ -17,11 +17,15 @@ from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.campaign.starts import Start, find_starts
 from glasscast.simulation.engine import Engine, steps_of
+from glasscast.simulation.isoconfigurational import blocks
 from glasscast.simulation.registry import DEFAULT, build, deciding, marks, sampler_for
 from glasscast.simulation.settings import SimulationSettings
 
 #: Folders of what is kept between tasks, below that of the data.
 SNAPSHOTS, RESULTS = "snapshots", "parts"
+Result = Literal["production", "inherent", "cage"]
+#: Between the name of a configuration and the number of a run, in names of files.
+RUN = ".run-"
 
 
 @dataclass(frozen=True)
@@ -121,10 +125,26 @@ class Plan:
         """File of one result: production, inherent or cage."""
         return self.folder / RESULTS / f"{self.name(configuration)}.{result}.npz"
 
-    def results(self) -> tuple[str, ...]:
+    def run_path(self, configuration: int, first: int) -> Path:
+        """File of the ended runs of one block, by the first of them, until all are averaged."""
+        return self.folder / RESULTS / f"{self.name(configuration)}{RUN}{first:04d}.npz"
+
+    def state_path(self, configuration: int, first: int) -> Path:
+        """File from which the runs of one block go on."""
+        return self.run_path(configuration, first).with_suffix(".state.npz")
+
+    def size(self, configuration: int) -> int:
+        """Particles of a configuration."""
+        return self.settings.particles or (self.starts[configuration].size if self.starts else 0)
+
+    def results(self) -> tuple[Result, ...]:
         """Results that the settings ask for."""
         s = self.settings
-        wanted = {"production": True, "inherent": s.inherent, "cage": s.cage}
+        wanted: dict[Result, Any] = {
+            "production": True,
+            "inherent": s.inherent,
+            "cage": s.cage,
+        }
         return tuple(result for result, settings in wanted.items() if settings)
 
     def snapshot_print(self, configuration: int) -> str:
@@ -170,6 +190,21 @@ class Plan:
             } | marks(sampler_for(self.engine), self.liquid, moves=False)
         return fingerprint_of(content)
 
+    def run_print(self, configuration: int, numbers: range) -> str:
+        """Fingerprint of one block of runs; how many blocks there are is not part of it."""
+        s = self.settings
+        return fingerprint_of(
+            {
+                "snapshot": self.snapshot_print(configuration),
+                "part": "runs",
+                "runs": [numbers.start, numbers.stop],
+                "temperature": s.temperature,
+                "times": list(s.times),
+                "seed": [s.seed, configuration],
+            }
+            | self._engine()
+        )
+
     def fingerprint(self, configuration: int) -> str:
         """Fingerprint of a whole configuration; rounding belongs to it, not to its results."""
         content: dict[str, Any] = {
@@ -196,7 +231,7 @@ class Plan:
             for split, size in sizes.items()
         }
 
-    def missing(self, configuration: int) -> list[str]:
+    def missing(self, configuration: int) -> list[Result]:
         """Results of a configuration that are not there yet or do not match the settings."""
         return [
             result
@@ -205,6 +240,16 @@ class Plan:
                 self.result_path(configuration, result), self.result_print(configuration, result)
             )
         ]
+
+    def missing_runs(self, configuration: int) -> dict[range, int]:
+        """Blocks of runs that have not come to their end: numbers -> time steps behind."""
+        found = {}
+        for numbers in blocks(self.engine, self.settings.runs):
+            mark = self.run_print(configuration, numbers)
+            if not is_kept(self.run_path(configuration, numbers.start), mark):
+                state = kept_record(self.state_path(configuration, numbers.start), mark)
+                found[numbers] = int(state["step"]) if state else 0
+        return found
 
     def has_snapshot(self, configuration: int) -> bool:
         """Whether the state a configuration starts from is there."""
@@ -220,9 +265,11 @@ class Plan:
             times = [equilibration.hot_time, equilibration.quench_time, equilibration.time]
         return sum(round(t / self.step) for t in times)
 
-    def production_steps(self) -> int:
-        """Time steps of the runs from one configuration."""
-        return self.settings.runs * round(self.settings.times[-1] / self.step)
+    def run_steps(self, configuration: int) -> int:
+        """Time steps that are ahead of the runs from one configuration, all together."""
+        last = round(self.settings.times[-1] / self.step)
+        behind = self.missing_runs(configuration).items()
+        return sum(len(numbers) * (last - step) for numbers, step in behind)
 
     def shard(self, shard: tuple[int, int]) -> Iterator[int]:
         """Yield the configurations of shard i of n; whole chains, so that shards need not wait.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
+from queue import SimpleQueue
 
 from glasscast.errors import SimulationError
 from glasscast.progress import Progress, task
 from glasscast.simulation.cage import check_cage
 from glasscast.simulation.campaign.plan import Plan
-from glasscast.simulation.campaign.tasks import make_snapshot, measure
+from glasscast.simulation.campaign.tasks import Task, work
 from glasscast.simulation.engine import NPT, NVE, NVT, require
 from glasscast.simulation.equilibration import box_of
 from glasscast.simulation.executors import InlineExecutor, Scheduler, work_off
@@ -49,65 +50,82 @@ class _Pass:
 
     def __init__(self, plan: Plan, todo: list[int], executor: Executor, progress: Progress) -> None:
         self.plan, self.todo, self.executor = plan, set(todo), executor
-        self.progress, self.finished = progress, 0
-        self.pending: dict[Future[int], tuple[str, int]] = {}
-        self.failures: dict[int, Exception] = {}
-        self.queue: list[tuple[str, int]] = []
+        self.progress, self.failures = progress, dict[int, Exception]()
+        self.pending: dict[Future[int], Task] = {}
+        self.ended: SimpleQueue[Future[int]] = SimpleQueue()
+        # tasks of each configuration, from when its snapshot is there
+        self.left: dict[int, set[Task]] = {}
+        self.finished = 0
+        self.last: dict[int, int] = {}
 
     def run(self) -> dict[int, Exception]:
         """Submit tasks as their inputs come to be; return what failed."""
-        last = {}
         for c in sorted(self.todo):
-            last[c % self.plan.chains] = c  # chains are advanced up to the last one wanted
-        for chain in last:
-            self._advance_chain(chain, last[chain])
-        while self.queue or self.pending:
-            for kind, c in self.queue:
-                if kind == "snapshot":
-                    future = self.executor.submit(make_snapshot, self.plan, c)
-                elif isinstance(self.executor, InlineExecutor):
-                    # only a task of this process can report from within
-                    future = self.executor.submit(measure, self.plan, c, self.progress)
-                else:
-                    future = self.executor.submit(measure, self.plan, c)
-                self.pending[future] = (kind, c)
-            self.queue = []
-            done, _ = wait(self.pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                self._finish(future, last)
+            self.last[c % self.plan.chains] = c  # chains are advanced up to the last one wanted
+        self._submit([task for chain in self.last for task in self._along(chain)])
+        while self.pending:
+            future = self.ended.get()
+            self._submit(self._after(self.pending.pop(future), future))
         return self.failures
 
-    def _advance_chain(self, configuration: int, last: int) -> None:
-        """Queue measurements along a chain, up to the first snapshot that has to be made."""
-        while configuration <= last:
+    def _submit(self, tasks: Iterable[Task]) -> None:
+        # snapshots first: others wait for them
+        for piece in sorted(tasks, key=lambda piece: piece.kind != "snapshot"):
+            here = isinstance(self.executor, InlineExecutor)
+            # only a task of this process can report from within
+            told = (self.progress,) if here else ()
+            future = self.executor.submit(work, self.plan, piece, *told)
+            self.pending[future] = piece
+            future.add_done_callback(self.ended.put)
+
+    def _along(self, configuration: int) -> Iterator[Task]:
+        """Tasks along a chain, up to the first snapshot that has to be made."""
+        chain = configuration % self.plan.chains
+        while configuration <= self.last[chain]:
             if not self.plan.has_snapshot(configuration):
-                self.queue.append(("snapshot", configuration))
+                yield Task("snapshot", configuration)
                 return
             if configuration in self.todo:
-                self.queue.append(("measure", configuration))
+                tasks = list(_tasks(self.plan, configuration))
+                self.left[configuration] = set(tasks)
+                yield from tasks
             configuration += self.plan.chains
 
-    def _advance(self, work: int) -> None:
-        self.progress.advance(f"{len(self.todo) - self.finished} configurations left", work)
-
-    def _finish(self, future: Future[int], last: dict[int, int]) -> None:
-        kind, c = self.pending.pop(future)
+    def _after(self, ended: Task, future: Future[int]) -> Iterator[Task]:
+        """Take note of a task that ended; yield those that waited for it."""
+        c = ended.configuration
         try:
-            work = future.result()
+            done = future.result()
         except BrokenProcessPool:
             raise
         except Exception as error:
-            self.failures[c] = error
+            self.failures.setdefault(c, error)
             return
-        if kind == "snapshot":
-            if not self.plan.has_snapshot(c):
+        if ended.kind == "snapshot":
+            if self.plan.has_snapshot(c):
+                yield from self._along(c)
+            else:
                 self.failures[c] = SimulationError("the snapshot just made does not read back")
-                return
-            self._advance_chain(c, last[c % self.plan.chains])
         else:
-            self.finished += 1
-        told = kind == "measure" and isinstance(self.executor, InlineExecutor)
-        self._advance(0 if told else work)
+            left = self.left[c]
+            left.remove(ended)
+            if ended.kind == "runs" and not any(other.kind == "runs" for other in left):
+                left.add(Task("production", c))
+                yield Task("production", c)
+            self.finished += not left
+        told = ended.kind == "runs" and isinstance(self.executor, InlineExecutor)
+        note = f"{len(self.todo) - self.finished} configurations left"
+        self.progress.advance(note, 0 if told else done)
+
+
+def _tasks(plan: Plan, configuration: int) -> Iterator[Task]:
+    """Tasks for the missing results of a configuration that wait for nothing else."""
+    for result in plan.missing(configuration):
+        runs = plan.missing_runs(configuration) if result == "production" else ()
+        for numbers in runs:
+            yield Task("runs", configuration, numbers)
+        if not runs:
+            yield Task(result, configuration)
 
 
 def _check(plan: Plan, todo: Sequence[int], scheduler: Scheduler) -> None:
@@ -139,6 +157,6 @@ def _particle_steps(plan: Plan, todo: Sequence[int]) -> int:
         while c >= 0 and not plan.has_snapshot(c):
             needed.add(c)
             c -= plan.chains
-    steps = sum(plan.snapshot_steps(c) for c in needed)
-    steps += sum("production" in plan.missing(c) for c in todo) * plan.production_steps()
-    return steps * (plan.settings.particles or 1)
+    steps = sum(plan.snapshot_steps(c) * plan.size(c) for c in needed)
+    unfinished = (c for c in todo if "production" in plan.missing(c))
+    return steps + sum(plan.run_steps(c) * plan.size(c) for c in unfinished)

@@ -30,6 +30,7 @@ class Start:
     only : whether it is the only one.
     checksum : SHA-256 of the file.
     density : number density, for files without a box.
+    size : particles.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Start:
     only: bool
     checksum: str
     density: float
+    size: int
 
     def read(self) -> Configuration:
         """Read the configuration.
@@ -74,7 +76,9 @@ def find_starts(
             checksum = sha256_of_file(file)
             for frame, c in enumerate(found):
                 check_snapshot(file, liquid, c, cage)
-                starts.append(Start(c.name, file, frame, len(found) == 1, checksum, density))
+                starts.append(
+                    Start(c.name, file, frame, len(found) == 1, checksum, density, c.size)
+                )
     return tuple(starts)
 
 

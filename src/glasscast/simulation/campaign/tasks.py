@@ -3,23 +3,57 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.kept import keep, read_kept
+from glasscast.datasets.kept import keep, kept_record, read_kept
 from glasscast.progress import Progress
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.campaign.plan import Plan
-from glasscast.simulation.engine import State
+from glasscast.simulation.engine import State, steps_of
 from glasscast.simulation.equilibration import Equilibrated, first_snapshot, next_snapshot
 from glasscast.simulation.equilibrium_positions import find_inherent
-from glasscast.simulation.isoconfigurational import run_isoconfigurational
+from glasscast.simulation.isoconfigurational import Runs, averaged, blocks, go_on
 from glasscast.simulation.registry import sampler_for
 
 Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A piece of work that one worker does at a time.
+
+    Parameters
+    ----------
+    kind : a snapshot; one block of its runs; the averages over all of them (production); a result
+        that needs no runs.
+    configuration : number of it.
+    runs : numbers of those in the block.
+    """
+
+    kind: Literal["snapshot", "runs", "production", "inherent", "cage"]
+    configuration: int
+    runs: range = range(0)
+
+
+def work(plan: Plan, task: Task, progress: Progress | None = None) -> int:
+    """Do a task; return the particle-steps it took.
+
+    Parameters
+    ----------
+    progress : of the runs, told as they go on.
+    """
+    if task.kind == "snapshot":
+        return make_snapshot(plan, task.configuration)
+    if task.kind == "runs":
+        return follow_runs(plan, task.configuration, task.runs, progress)
+    make_result(plan, task.configuration, task.kind)
+    return 0
 
 
 def make_snapshot(plan: Plan, configuration: int) -> int:
@@ -69,23 +103,43 @@ def make_snapshot(plan: Plan, configuration: int) -> int:
     return plan.snapshot_steps(configuration) * len(types)
 
 
-def measure(plan: Plan, configuration: int, progress: Progress | None = None) -> int:
-    """Make the missing results of a configuration; return the particle-steps it took."""
-    work = 0
-    state, types = load_snapshot(plan, configuration)
-    positions, box = state.positions[0], state.box[0]
-    snapshot = Configuration(
-        name=plan.name(configuration), positions=positions, types=types, box=box
-    )
-    for result in plan.missing(configuration):
+def follow_runs(
+    plan: Plan, configuration: int, numbers: range, progress: Progress | None = None
+) -> int:
+    """Bring one block of runs to its end, from where it was left; return the particle-steps."""
+    mark = plan.run_print(configuration, numbers)
+    ended = plan.run_path(configuration, numbers.start)
+    if kept_record(ended, mark) is not None:
+        return 0
+    s, snapshot = plan.settings, _snapshot(plan, configuration)
+    steps = steps_of(s.times, plan.step)
+    state, seconds = plan.state_path(configuration, numbers.start), 0.0
+    record = kept_record(state, mark)
+    if record is None:
+        seed = [s.seed, configuration]
+        begun = Runs.begin(plan.liquid, snapshot, s.temperature, numbers, seed)
+    else:
+        begun, seconds = Runs(step=record["step"], **read_kept(state).arrays), record["seconds"]
+    began = time.monotonic()
+    for runs in go_on(begun, plan.liquid, snapshot, steps, plan.engine, progress):
+        record = {"step": runs.step, "seconds": seconds + time.monotonic() - began}
+        path = ended if runs.step == steps[-1] else state
+        keep(path, mark, runs.arrays(), record, compress=False)
+    state.unlink(missing_ok=True)
+    return (steps[-1] - begun.step) * len(numbers) * snapshot.size
+
+
+def make_result(plan: Plan, configuration: int, result: str) -> None:
+    """Make one result of a configuration; production needs its runs, all ended."""
+    mark, path = plan.result_print(configuration, result), plan.result_path(configuration, result)
+    if kept_record(path, mark) is None:
         began = time.monotonic()
-        arrays, record, done = _RESULTS[result](plan, configuration, snapshot, progress)
-        record["seconds"] = round(time.monotonic() - began, 3)
-        record["particle_steps"] = done
-        fingerprint = plan.result_print(configuration, result)
-        keep(plan.result_path(configuration, result), fingerprint, arrays, record)
-        work += done
-    return work
+        arrays, record = _RESULTS[result](plan, configuration)
+        record.setdefault("seconds", round(time.monotonic() - began, 3))
+        keep(path, mark, arrays, record)
+    if result == "production":
+        for numbers in blocks(plan.engine, plan.settings.runs):
+            plan.run_path(configuration, numbers.start).unlink(missing_ok=True)
 
 
 def load_snapshot(plan: Plan, configuration: int) -> tuple[State, NDArray[np.int8]]:
@@ -96,23 +150,33 @@ def load_snapshot(plan: Plan, configuration: int) -> tuple[State, NDArray[np.int
     return state, arrays["types"]
 
 
-def _production(
-    plan: Plan,
-    configuration: int,
-    snapshot: Configuration,
-    progress: Progress | None,
-) -> tuple[Arrays, dict[str, Any], int]:
-    s = plan.settings
-    result = run_isoconfigurational(
+def _snapshot(plan: Plan, configuration: int) -> Configuration:
+    state, types = load_snapshot(plan, configuration)
+    return Configuration(
+        name=plan.name(configuration),
+        positions=state.positions[0],
+        types=types,
+        box=state.box[0],
+    )
+
+
+def _production(plan: Plan, configuration: int) -> tuple[Arrays, dict[str, Any]]:
+    s, seconds = plan.settings, []
+
+    def ended() -> Iterator[Runs]:
+        for numbers in blocks(plan.engine, s.runs):
+            arrays, record = read_kept(plan.run_path(configuration, numbers.start))
+            seconds.append(record["seconds"])
+            yield Runs(step=record["step"], **arrays)
+
+    result = averaged(
+        ended(),
         plan.liquid,
-        snapshot,
-        s.temperature,
+        _snapshot(plan, configuration),
         s.times,
         s.runs,
-        [s.seed, configuration],
         plan.engine,
-        keep_trajectories=s.keep_trajectories,
-        progress=progress,
+        s.keep_trajectories,
     )
     arrays = {key: value for key, value in result.fields.items() if value is not None}
     if result.trajectories is not None:
@@ -124,39 +188,32 @@ def _production(
         "squared_displacement": result.squared_displacement.tolist(),
         "temperature": result.temperature,
         "pressure": result.pressure,
+        "particle_steps": result.particle_steps,
+        "seconds": round(sum(seconds), 3),
     }
-    return arrays, record, result.particle_steps
+    return arrays, record
 
 
-def _inherent(
-    plan: Plan,
-    configuration: int,
-    snapshot: Configuration,
-    progress: Progress | None,
-) -> tuple[Arrays, dict[str, Any], int]:
+def _inherent(plan: Plan, configuration: int) -> tuple[Arrays, dict[str, Any]]:
     settings = plan.settings.inherent
     assert settings is not None
+    snapshot = _snapshot(plan, configuration)
     result = find_inherent(plan.liquid, snapshot, settings, plan.engine)
-    return {"inherent": result.positions}, result.record(), 0
+    return {"inherent": result.positions}, result.record()
 
 
-def _cage(
-    plan: Plan,
-    configuration: int,
-    snapshot: Configuration,
-    progress: Progress | None,
-) -> tuple[Arrays, dict[str, Any], int]:
+def _cage(plan: Plan, configuration: int) -> tuple[Arrays, dict[str, Any]]:
     s = plan.settings
     assert s.cage is not None
     result = find_cage(
         plan.liquid,
-        snapshot,
+        _snapshot(plan, configuration),
         s.temperature,
         [s.seed, configuration],
         s.cage,
         sampler_for(plan.engine),
     )
-    return {"cage": result.positions}, result.record(), 0
+    return {"cage": result.positions}, result.record()
 
 
 _RESULTS = {"production": _production, "inherent": _inherent, "cage": _cage}
