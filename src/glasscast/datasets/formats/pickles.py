@@ -13,8 +13,8 @@ import io
 import pickle
 import re
 from collections.abc import Callable
-from pickletools import genops
 from pathlib import Path
+from pickletools import genops
 from typing import Any
 
 import numpy as np
