@@ -26,13 +26,11 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ShapeError
 from glasscast.liquid.box import FloatArray, minimum_image
 from glasscast.liquid.interactions import species_name
-from glasscast.liquid.neighbours import find_neighbours, find_pairs
+from glasscast.liquid.neighbours import NEAREST, find_neighbours, find_pairs
 from glasscast.models.forecast import ModelForecast
 
 #: Field of the measured and of the forecast pair-distance changes, as scores name it.
 BOND_TARGET = "bond_change"
-#: Pairs closer than this are nearest neighbours, in sigma: between the shells of g(r) of A.
-NEAREST = 1.35
 
 
 class JudgedPairs(Settings):

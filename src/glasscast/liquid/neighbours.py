@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from glasscast.liquid.box import FloatArray, IntArray, check_neighbours
 
+#: Pairs closer than this are nearest neighbours, in sigma: between the shells of g(r) of A.
+NEAREST = 1.35
+
 
 @dataclass(frozen=True)
 class Neighbours:

@@ -53,6 +53,7 @@ class Model(ABC):
     dimension_: int
     state_points_: tuple[StatePoint, ...] = ()
     trained_on_: Mapping[str, Any] = {}
+    _watched: Sequence[Configuration] = ()
 
     def __init__(self, settings: ModelSettings, workspace: Workspace | None = None) -> None:
         self.settings = settings
@@ -133,6 +134,13 @@ class Model(ABC):
         late = first.times[:, None] >= since * (1 - 1e-9)
         values = np.where(late, mean, first.values).astype(np.float32)
         return replace(first, values=values, bonds=None, bond_change=None, uncertainty=None)
+
+    def watch(self, configurations: Sequence[Configuration]) -> None:
+        """Follow loss and correlations of some configurations while a fit goes on.
+
+        They decide nothing. A model that learns at one stroke has nothing to follow.
+        """
+        self._watched = configurations
 
     def selected(self, test: Iterable[Configuration]) -> list[SelectionScores]:
         """Score the descriptors that the fit chose on test configurations; empty if it chose none.

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.identity import Identity
+from glasscast.datasets.identity import Identity, inputs_of
 from glasscast.datasets.splits import fold_indices, groups_of
 from glasscast.errors import InputError, ModelError
 from glasscast.models.base import Model
@@ -32,7 +32,8 @@ from glasscast.training.examples import (
     make_example,
     measure_targets,
 )
-from glasscast.training.loop import Epoch, Trainer, seeded
+from glasscast.training.history import Epoch
+from glasscast.training.loop import Trainer, seeded
 from glasscast.training.objectives import Objective, Phase, phase_paths
 from glasscast.training.processes import Processes, find_device
 
@@ -156,6 +157,8 @@ class DeepModel(Model):
             self.__dict__.pop(attribute, None)
         for configuration in chain(train, validation):
             self.check_labels(configuration)
+        for configuration in self._watched:
+            self.labels_to_score(configuration)
         settings = self.settings.training
         species = settings.learn_species or self.species_
         unknown = set(species) - set(self.species_)
@@ -175,6 +178,8 @@ class DeepModel(Model):
     ) -> int:
         """Go through all phases, the network in place; gives the best epoch of the last."""
         settings, phases = self.settings.training, self.phases()
+        if self._watched:
+            identity = identity.also(inputs_of(self._watched, "watched"))
         processes = Processes.join(settings.device)
         torch.set_num_threads(max(1, self.workspace.threads // processes.count))
         paths = phase_paths(checkpoint, phases)
@@ -195,6 +200,7 @@ class DeepModel(Model):
                 trainer.run(
                     self._examples(train, phase, processes.device),
                     self._examples(validation, phase, processes.device),
+                    self._examples(self._watched, phase, processes.device),
                 )
                 self.history_ += trainer.history
         processes.wait()

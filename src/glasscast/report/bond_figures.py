@@ -13,12 +13,12 @@ from matplotlib.patches import Rectangle
 from glasscast.datasets.configuration import Configuration
 from glasscast.evaluation.bonds import (
     BOND_TARGET,
-    NEAREST,
     JointDistribution,
     bond_lengths,
     forecast_of,
 )
 from glasscast.liquid.box import FloatArray, minimum_image
+from glasscast.liquid.neighbours import NEAREST
 from glasscast.models.forecast import ModelForecast
 from glasscast.report.illustration import Illustration, listed
 from glasscast.report.measured import MOST_TIMES, robust_limits

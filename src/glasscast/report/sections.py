@@ -7,6 +7,7 @@ import math
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from glasscast.report import html, tables
 from glasscast.report.bond_figures import bond_map_figure, joint_figure
 from glasscast.report.collective_figures import smoothness_figures, susceptibility_figures
 from glasscast.report.comparison_figures import learning_curve_figure
+from glasscast.report.history_figures import history_figure
 from glasscast.report.illustration import Illustration
 from glasscast.report.interactive import view_data, view_kinds
 from glasscast.report.measured import is_measured, nearest_time
@@ -32,6 +34,7 @@ from glasscast.report.particle_figures import particle_figures
 from glasscast.report.score_figures import METRIC_LABELS
 from glasscast.report.style import format_time, group_words, target_words
 from glasscast.runtime import versions
+from glasscast.training.history import Epoch
 
 
 def headline(scores: ScoreTable, tau_alpha: float | None = None) -> str:
@@ -219,6 +222,18 @@ def _bond_rows(forecast: ModelForecast) -> list[tuple[int, int]]:
     if forecast.configuration.bond_change is None:
         return []
     return forecast.shared_rows(forecast.configuration, BOND_TARGET)
+
+
+def history_section(histories: Mapping[str, Sequence[Epoch]]) -> Section:
+    """Show how the trainings went, by the label of the model; all but the first folded away."""
+    figures = []
+    for number, (label, history) in enumerate(histories.items(), 1):
+        figure = history_figure(history, label)
+        figures.append(replace(figure, name=f"{figure.name}_{number}"))
+    contents: list[Content] = [*figures[:1]]
+    if figures[1:]:
+        contents.append(Folded("Of the other models", figures[1:]))
+    return Section("How they learned", contents)
 
 
 def view_section(forecasts: Sequence[ModelForecast]) -> Section:

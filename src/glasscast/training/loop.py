@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-import csv
-import io
 import math
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -19,40 +17,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from glasscast.datasets.files import write_atomically
 from glasscast.datasets.identity import Identity
 from glasscast.errors import ModelError, SettingsError
 from glasscast.networks.batch import MovableInput, box_symmetries
 from glasscast.progress import Progress, Silent
 from glasscast.training.checkpoint import read_checkpoint, write_checkpoint
 from glasscast.training.examples import Example, ExampleCache, join_examples
-from glasscast.training.objectives import Objective
+from glasscast.training.history import Epoch, write_history
+from glasscast.training.objectives import Objective, Outputs
 from glasscast.training.processes import Processes
 from glasscast.training.settings import TrainingSettings
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One row of the training curve.
-
-    Parameters
-    ----------
-    epoch : counted from 1.
-    seconds : since the fit began, over all its sessions.
-    loss : mean over the epoch's steps, of standardised targets.
-    gradient_norm : largest in the epoch, before clipping.
-    validation_loss, validation_pearson : over the validation configurations; NaN where not
-        measured. Pearson: mean over configurations, times and learned species; over the edges
-        when only they are learned.
-    """
-
-    epoch: int
-    seconds: float
-    loss: float
-    learning_rate: float
-    gradient_norm: float
-    validation_loss: float = math.nan
-    validation_pearson: float = math.nan
 
 
 class Trainer:
@@ -112,8 +86,16 @@ class Trainer:
         self._best: dict[str, Tensor] | None = None
         self._earlier = 0.0  # seconds spent in sessions before this one
 
-    def run(self, train: ExampleCache, validation: ExampleCache) -> None:
-        """Train to the end; the network then holds the chosen weights."""
+    def run(
+        self, train: ExampleCache, validation: ExampleCache, watched: ExampleCache | None = None
+    ) -> None:
+        """Train to the end; the network then holds the chosen weights.
+
+        Parameters
+        ----------
+        validation : by which the best epoch is chosen.
+        watched : whose loss and correlations are noted, and decide nothing.
+        """
         self._resume()
         if self.history:
             self._advance(len(self.history) * ceil(len(train) / self.settings.batch_size))
@@ -121,10 +103,12 @@ class Trainer:
         while len(self.history) < self.settings.epochs and not self._exhausted():
             number = len(self.history) + 1
             row = self._train_epoch(number, train)
-            if len(validation) and number % self.settings.validate_every == 0:
-                row = self._validate(row, validation)
+            if number % self.settings.validate_every == 0:
+                row = self._validate(row, validation, watched)
             self.history.append(replace(row, seconds=self._earlier + time.monotonic() - began))
             self._record(number)
+        if self.settings.keep == "last":
+            self._best = None
         if self._best is None:
             self.best_epoch = len(self.history)
         self.network.load_state_dict(self._best or self._candidate().state_dict())
@@ -151,47 +135,50 @@ class Trainer:
         order = rng.permutation(len(train)).tolist()
         size = self.settings.batch_size
         batches = [order[start : start + size] for start in range(0, len(order), size)]
-        losses, largest = [], 0.0
+        steps, largest = [], 0.0
         self.network.train()
         with self._seeded(number):
             for step, batch in enumerate(batches):
                 turns = dict(zip(batch, rng.integers(2**31, size=len(batch)), strict=True))
                 done = (number - 1) * len(batches) + step
                 self._set_rate(done, self.settings.epochs * len(batches))
-                loss, norm = self._step(train, batch, turns)
-                losses.append(loss)
+                measured, norm = self._step(train, batch, turns)
+                steps.append(measured)
                 largest = max(largest, norm)
                 self._advance(1)
-        mean = self.processes.sum([sum(losses) / max(1, len(losses))])[0]
+        means = np.mean(steps, axis=0) if steps else np.zeros(3)
+        mean, *correlations = self.processes.sum(means.tolist())
         if not math.isfinite(mean):
             raise ModelError(
                 f"the loss is {mean} in epoch {number}; lower training.learning_rate or "
                 "training.clip_norm"
             )
-        return Epoch(number, 0.0, mean, self.optimizer.param_groups[0]["lr"], largest)
+        rate = self.optimizer.param_groups[0]["lr"]
+        return Epoch(number, 0.0, mean, rate, largest, *correlations)
 
     def _step(
         self, train: ExampleCache, batch: list[int], turns: dict[int, int]
-    ) -> tuple[float, float]:
-        """One step: this process's part of the loss, and the norm of the whole gradient."""
+    ) -> tuple[tuple[float, float, float], float]:
+        """One step: this process's part of loss and correlations, and the norm of the gradient."""
         self.optimizer.zero_grad(set_to_none=True)
         mine = self.processes.share(batch)
-        value = 0.0
+        measured, share = (0.0, 0.0, 0.0), len(mine) / len(batch)
         if mine:
             example = join_examples([self._augmented(train[i], turns[i]) for i in mine])
             with self._precision():
                 outputs = self.network(example.inputs)
-            loss = self.objective(outputs, example) * (len(mine) / len(batch))
+            loss = self.objective(outputs, example) * share
             loss.backward()  # type: ignore[no-untyped-call]
-            value = float(loss.detach())
+            particles, pairs = self.objective.correlations(_detached(outputs), example)
+            measured = float(loss.detach()), share * particles, share * pairs
         self.processes.sum_gradients(self.network)
-        self.processes.average_statistics(self.network, len(mine) / len(batch))
+        self.processes.average_statistics(self.network, share)
         limit = self.settings.clip_norm or math.inf
         norm = float(torch.nn.utils.clip_grad_norm_(self.network.parameters(), limit))
         self.optimizer.step()
         if self._average is not None:
             self._average.update_parameters(self.network)
-        return value, norm
+        return measured, norm
 
     def _augmented(self, example: Example, turn: int) -> Example:
         inputs = example.inputs
@@ -206,20 +193,38 @@ class Trainer:
             inputs = inputs.jittered(torch.from_numpy(shifts))
         return replace(example, inputs=inputs)
 
-    def _validate(self, row: Epoch, validation: ExampleCache) -> Epoch:
+    def _validate(
+        self, row: Epoch, validation: ExampleCache, watched: ExampleCache | None
+    ) -> Epoch:
+        """Measure what was not trained on, and keep the weights if they are the best so far."""
         network = self._candidate().eval()
-        total = [0.0, 0.0]
-        with torch.no_grad(), self._precision():
-            for i in self.processes.share(list(range(len(validation)))):
-                outputs = network(validation[i].inputs)
-                total[0] += float(self.objective(outputs, validation[i]))
-                total[1] += self.objective.score(outputs, validation[i])
-        loss, score = (v / len(validation) for v in self.processes.sum(total))
+        if watched:
+            loss, particles, pairs = self._measure(network, watched)
+            row = replace(row, test_loss=loss, test_pearson=particles, test_pair_pearson=pairs)
+        if not len(validation):
+            return row
+        loss, particles, pairs = self._measure(network, validation)
+        score = pairs if math.isnan(particles) else particles
         merit = -loss if self.objective.chooses_by_loss else score
         if merit > self._best_score:
             self._best_score, self.best_epoch = merit, row.epoch
             self._best = copy.deepcopy(network.state_dict())
-        return replace(row, validation_loss=loss, validation_pearson=score)
+        return replace(
+            row,
+            validation_loss=loss,
+            validation_pearson=particles,
+            validation_pair_pearson=pairs,
+        )
+
+    def _measure(self, network: nn.Module, examples: ExampleCache) -> list[float]:
+        """Loss and correlations of particles and pairs, means over configurations."""
+        total = np.zeros(3)
+        with torch.no_grad(), self._precision():
+            for i in self.processes.share(list(range(len(examples)))):
+                outputs = network(examples[i].inputs)
+                loss = float(self.objective(outputs, examples[i]))
+                total += loss, *self.objective.correlations(outputs, examples[i])
+        return [value / len(examples) for value in self.processes.sum(total.tolist())]
 
     def _set_rate(self, done: int, total: int) -> None:
         """Learning rate as a function of the step alone, so that nothing needs restoring."""
@@ -260,7 +265,7 @@ class Trainer:
             "history": [asdict(row) for row in self.history],
         }
         write_checkpoint(self.checkpoint, self.identity, state)
-        write_curve(self.checkpoint.with_suffix(".csv"), self.history)
+        write_history(self.checkpoint.with_suffix(".csv"), self.history)
 
     def _resume(self) -> None:
         if self.checkpoint is None:
@@ -279,6 +284,11 @@ class Trainer:
         self._earlier = self.history[-1].seconds
 
 
+def _detached(outputs: Outputs) -> Outputs:
+    nodes, edges = outputs
+    return nodes.detach(), None if edges is None else edges.detach()
+
+
 class seeded(AbstractContextManager[None]):  # noqa: N801  used like a function
     """Torch's global random state drawn from some integers, restored on leaving."""
 
@@ -292,12 +302,3 @@ class seeded(AbstractContextManager[None]):  # noqa: N801  used like a function
 
     def __exit__(self, *error: Any) -> None:
         self._fork.__exit__(*error)
-
-
-def write_curve(path: Path, history: Sequence[Epoch]) -> None:
-    """Write the training curve so far as CSV, whole at every moment."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(f.name for f in fields(Epoch))
-    writer.writerows([f"{v:.9g}" for v in asdict(row).values()] for row in history)
-    write_atomically(path, text.getvalue().encode())

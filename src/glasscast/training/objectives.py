@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor
 from glasscast.datasets.configuration import Configuration
 from glasscast.networks.batch import NetworkInput
 from glasscast.training.examples import Example
+from glasscast.training.history import phase_path
 from glasscast.training.settings import TrainingSettings
 
 #: What a network says in standardised units: (N, T) of the nodes, (E, T) of the edges or None.
@@ -44,11 +46,15 @@ class Objective:
         """Loss of one or more configurations: a scalar."""
         return mean_square(outputs[0], example.nodes, example.node_weights)
 
-    def score(self, outputs: Outputs, example: Example) -> float:
-        """Pearson correlation by which the best epoch is chosen, mean over learned species."""
+    def correlations(self, outputs: Outputs, example: Example) -> tuple[float, float]:
+        """Pearson correlation of particles, mean over learned species, and of pairs.
+
+        NaN of what is not learned. The best epoch is chosen by the first, else by the second.
+        """
         nodes, learned = outputs[0], example.learned
         groups = [learned == s for s in range(int(learned.max()) + 1) if (learned == s).any()]
-        return float(np.mean([mean_pearson(nodes[g], example.nodes[g]) for g in groups]))
+        found = [mean_pearson(nodes[g], example.nodes[g]) for g in groups]
+        return float(np.mean(found)), math.nan
 
 
 def mean_square(forecast: Tensor, target: Tensor, weights: Tensor) -> Tensor:
@@ -86,7 +92,4 @@ def phase_paths(checkpoint: Path | None, phases: Sequence[Phase]) -> list[Path |
     """
     if checkpoint is None or len(phases) == 1:
         return [checkpoint for _ in phases]
-    return [
-        checkpoint.with_name(f"{checkpoint.stem}-phase{k + 1}{checkpoint.suffix}")
-        for k in range(len(phases))
-    ]
+    return [phase_path(checkpoint, k) for k in range(1, len(phases) + 1)]

@@ -56,6 +56,10 @@ class TrainingSettings(Settings):
     patience: int | None = Field(
         default=None, ge=1, description="epochs without a better validation score before stopping"
     )
+    keep: Literal["best", "last"] = Field(
+        default="best",
+        description="weights of the epoch with the best validation score, or of the last one",
+    )
     validate_every: int = Field(default=1, ge=1, description="epochs between validations")
     checkpoint_every: int = Field(default=1, ge=1, description="epochs between checkpoints")
     precision: Literal["float32", "bfloat16"] = Field(

@@ -24,6 +24,7 @@ from glasscast.report.sections import (
     comparison_section,
     data_section,
     headline,
+    history_section,
     learning_curve_section,
     limit_section,
     particle_section,
@@ -35,9 +36,10 @@ from glasscast.report.sections import (
     view_section,
 )
 from glasscast.runtime import Workspace
+from glasscast.training.history import Epoch
 from glasscast.workflows.experiment_folder import ExperimentFolder, place, refuse_absent_files
 from glasscast.workflows.experiments import BenchmarkExperiment, resolved
-from glasscast.workflows.fits import Fit, carry_out, cost_of, fits_of, read_forecasts
+from glasscast.workflows.fits import Fit, carry_out, cost_of, fits_of, history_of, read_forecasts
 from glasscast.workflows.learning_curve import (
     forecast_sizes,
     score_sizes,
@@ -115,7 +117,9 @@ def _benchmark(experiment: BenchmarkExperiment, out: Path, workspace: Workspace)
         for label, settings in experiment.models.items():
             with task(workspace.progress, f"benchmark {label}", len(fits)) as progress:
                 for fit in fits:
-                    carry_out(fit, label, settings, experiment.seed, out, workspace)
+                    carry_out(
+                        fit, label, settings, experiment.seed, out, workspace, experiment.watch_test
+                    )
                     progress.advance(label)
         forecast_sizes(experiment, fits, out, workspace)
         result = _evaluate(experiment, fits, out, literature)
@@ -210,6 +214,10 @@ def report_benchmark(
         "training configurations": len(fits[0].train),
         "scored configurations": sum(len(fit.test) for fit in fits),
     }
+
+    def history(label: str) -> list[Epoch]:
+        return history_of(out, label, fits[0])
+
     page = Page(
         title,
         [
@@ -221,6 +229,7 @@ def report_benchmark(
             particle_section(shown, tau_alpha),
             bond_section(_bond_forecasts(scores, fits, out), tau_alpha),
             view_section(shown),
+            history_section({label: h for label in experiment.models if (h := history(label))}),
             smoothness_section(result.smoothness, best),
             susceptibility_section(result.susceptibility),
             limit_section(scores, shown),

@@ -94,6 +94,9 @@ class TrainExperiment(Settings):
     )
     validation: Data | None = None
     test: Data | None = Field(None, description="scored after training, never trained on")
+    watch_test: bool = Field(
+        False, description="note loss and correlations of the test data at every epoch as well"
+    )
     model: ChosenModel
     seed: int = Field(0, ge=0)
 
@@ -140,6 +143,11 @@ class BenchmarkExperiment(Settings):
     )
     seed: int = Field(0, ge=0)
     bonds: JudgedPairs = JudgedPairs()
+    watch_test: bool = Field(
+        False,
+        description="note loss and correlations of the test data at every epoch; they decide "
+        "nothing",
+    )
     tau_alpha: float | None = Field(None, gt=0, description="marked in figures")
     chi4_threshold: float = Field(
         0.3, gt=0, description="propensity beyond which chi_4 counts a particle as mobile, sigma"

@@ -24,6 +24,7 @@ from glasscast.models.registry import build
 from glasscast.models.settings import ModelSettings
 from glasscast.progress import log
 from glasscast.runtime import Workspace, forget_peak, peak_mb
+from glasscast.training.history import Epoch, history_paths, read_history
 from glasscast.workflows.experiments import BenchmarkExperiment, refuse_overlap, with_copies
 
 FORECASTS = "forecasts"
@@ -119,8 +120,14 @@ def carry_out(
     seed: int,
     out: Path,
     workspace: Workspace,
+    watch: bool = False,
 ) -> None:
-    """Train a model and forecast those configurations of a fit that have no forecast yet."""
+    """Train a model and forecast those configurations of a fit that have no forecast yet.
+
+    Parameters
+    ----------
+    watch : whether to follow the scores on the test configurations while the fit goes on.
+    """
     plain_label = label.partition(SIZE_MARK)[0]
     train = fit.trained_on(plain_label)
     sources = {name: fit.forecast_from(name, plain_label) for name in fit.test.names}
@@ -133,10 +140,13 @@ def carry_out(
         return
     forget_peak()
     started = perf_counter()
-    model = build(settings, workspace).fit(
+    model = build(settings, workspace)
+    if watch:
+        model.watch(fit.test)
+    model.fit(
         train,
         seed=seed,
-        checkpoint=out / f"checkpoint-{label}-{fit.number}.npz",
+        checkpoint=_checkpoint(out, label, fit),
     )
     fitted = perf_counter() - started
     log.info("%s, fit %d: done in %.1f s", label, fit.number, fitted)
@@ -166,6 +176,16 @@ def _is_made(path: Path, wanted: Identity) -> bool:
         else:
             log.warning("%s is made anew: %s", path, wanted.change_since(known))
     return False
+
+
+def _checkpoint(out: Path, label: str, fit: Fit) -> Path:
+    return out / f"checkpoint-{label}-{fit.number}.npz"
+
+
+def history_of(out: Path, label: str, fit: Fit) -> list[Epoch]:
+    """History of one training, phases one after the other; empty if the model has none."""
+    paths = history_paths(_checkpoint(out, label, fit))
+    return [row for path in paths for row in read_history(path)]
 
 
 def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[ModelForecast]:

@@ -18,6 +18,7 @@ from glasscast.models.identity import fit_identity
 from glasscast.models.registry import build, load_model
 from glasscast.progress import log
 from glasscast.runtime import Workspace
+from glasscast.training.history import history_paths, read_history
 from glasscast.workflows.evaluate import score
 from glasscast.workflows.experiment_folder import ExperimentFolder, place, refuse_absent_files
 from glasscast.workflows.experiments import (
@@ -78,9 +79,12 @@ def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) 
     with folder.logging():
         log.info("training %s on %d configurations", experiment.model.name, len(seen))
         model, started = build(experiment.model, workspace), perf_counter()
+        if test is not None and experiment.watch_test:
+            model.watch(test)
         model.fit(seen, validation, seed=experiment.seed, checkpoint=out / CHECKPOINT)
         seconds = perf_counter() - started
         model.save(out / MODEL)
+        draw_history(out, model.name)
         if test is not None:
             scores, smoothness = score(model, test)
             write_smoothness(out, smoothness)
@@ -101,6 +105,15 @@ def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) 
         )
         log.info("finished in %.1f s", seconds)
     return model
+
+
+def draw_history(out: Path, label: str) -> None:
+    """Draw loss and correlations of every epoch, if the model has a history."""
+    rows = [row for path in history_paths(out / CHECKPOINT) for row in read_history(path)]
+    if rows:
+        from glasscast.report.history_figures import history_figure
+
+        history_figure(rows, label).save(out / "figures")
 
 
 def report_selection(model: Model, test: Dataset, out: Path) -> None:

@@ -20,10 +20,12 @@ from glasscast.report import analysis_figures as analysis
 from glasscast.report import bond_figures as bonds
 from glasscast.report import collective_figures as collective
 from glasscast.report import comparison_figures as comparison
+from glasscast.report.history_figures import history_figure
 from glasscast.report.illustration import Illustration, listed
 from glasscast.report.particle_figures import density_figure, distribution_figure
 from glasscast.report.score_figures import score_figure, selection_figure
 from glasscast.report.slice_figures import slice_figure
+from glasscast.training.history import Epoch
 
 from .material import configuration, forecast, selection, with_pairs
 
@@ -89,6 +91,10 @@ def material(name=EVIL):
         collective.rayleigh_figure: (series, name),
         collective.local_smoothness_figure: (series, name),
         collective.susceptibility_figure: (susceptibility.scores(),),
+        history_figure: (
+            [Epoch(k, k, 1 / k, 1e-3, 1.0, 0.1 * k, validation_pearson=0.1 * k) for k in (1, 2)],
+            name,
+        ),
         bonds.bond_map_figure: (paired, 100.0),
         bonds.joint_figure: (joint_distribution([paired.configuration], closer_than=1.35),),
         analysis.structure_figure: (found.structure,),

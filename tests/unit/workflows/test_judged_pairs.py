@@ -10,6 +10,7 @@ from glasscast.datasets.kept import read_kept
 from glasscast.evaluation.bonds import JudgedPairs
 from glasscast.evaluation.scores import evaluate
 from glasscast.models.forecast import ModelForecast
+from glasscast.training.history import read_history
 from glasscast.workflows.benchmark import benchmark
 from tests.world import World
 
@@ -30,6 +31,7 @@ def done(tmp_path_factory):
         "data": {**data, "split": "train"},
         "test": {**data, "configurations": ["held", "scored"]},
         "models": models,
+        "watch_test": True,
         "bonds": {"species": ["A-A", "A-B"], "closer_than": 1.3},
     }
     return world, out, benchmark(experiment, out)
@@ -71,6 +73,9 @@ def test_the_page_shows_pairs(done):
     _, out, _ = done
     page = (out / "report.html").read_text()
     assert "Pair by pair" in page
+    assert "How they learned" in page
+    (row,) = read_history(out / "checkpoint-both-0.csv")
+    assert np.isfinite([row.test_loss, row.test_pearson, row.test_pair_pearson]).all()
     assert "pair-distance change of A-A pairs" in page
     assert (out / "figures" / "bonds.png").exists()
     assert (out / "figures" / "joint_distribution.pdf").exists()

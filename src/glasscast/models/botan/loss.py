@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from glasscast.liquid.neighbours import NEAREST
+from glasscast.networks.batch import GraphBatch
 from glasscast.training.examples import Example
 from glasscast.training.objectives import Objective, Outputs, mean_pearson, mean_square
 
@@ -38,13 +41,15 @@ class PairObjective(Objective):
             loss = loss + (1 - self.node_weight) * change
         return loss
 
-    def score(self, outputs: Outputs, example: Example) -> float:
-        """Pearson correlation of the nodes, or of the edges when only they are learned."""
-        if self.node_weight > 0:
-            return super().score(outputs, example)
-        edges = outputs[1]
-        assert edges is not None
-        assert example.edges is not None
-        assert example.edge_weights is not None
+    def correlations(self, outputs: Outputs, example: Example) -> tuple[float, float]:
+        """Pearson correlation of particles, if learned, and of nearest A-A pairs (eq. 15)."""
+        particles = super().correlations(outputs, example)[0] if self.node_weight > 0 else math.nan
+        edges, graph = outputs[1], example.inputs
+        if edges is None or example.edges is None or example.edge_weights is None:
+            return particles, math.nan
+        assert isinstance(graph, GraphBatch)
         known = example.edge_weights > 0
-        return mean_pearson(edges[known], example.edges[known])
+        both_a = graph.types[graph.index.receivers] + graph.types[graph.index.senders] == 0
+        near = known & both_a & (graph.vectors.norm(dim=1) < NEAREST)
+        chosen = near if bool(near.any()) else known
+        return particles, mean_pearson(edges[chosen], example.edges[chosen])
