@@ -33,6 +33,20 @@ from glasscast.errors import SettingsError
 def import_(
     source: Annotated[Path, typer.Argument(help="file or folder to read")],
     out: Annotated[Path, typer.Argument(help="dataset folder to write")],
+    reading: Annotated[
+        Literal["ensemble", "reversed"],
+        typer.Option(
+            "--as",
+            help="ensemble: runs from one configuration, averaged; reversed: the end of each run "
+            "is a configuration with the label of that run read backwards",
+        ),
+    ] = "ensemble",
+    lags: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--lag", help="time of the labels of reversed runs, repeatable; default: the longest"
+        ),
+    ] = None,
     format_: Annotated[
         str | None, typer.Option("--format", help="recognised from the files when not given")
     ] = None,
@@ -63,6 +77,8 @@ def import_(
         dataset = glasscast.import_data(
             source,
             out,
+            reading=reading,
+            lags=lags or None,
             format_name=format_,
             options=typed_options(option, "option"),
             name=name,

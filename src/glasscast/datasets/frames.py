@@ -91,6 +91,7 @@ class Ensemble:
     frames : called without arguments, yields the frames in any order.
     wrapped : whether these are folded into the box, so that displacements need the minimum
         image, which is right only while no particle moves half a box side.
+    partial : whether a time may be without trajectories; its labels are NaN then.
     labels : fields of Configuration that the file already holds.
     metadata : JSON values for the configuration.
     """
@@ -101,6 +102,7 @@ class Ensemble:
     times: FloatArray = field(default_factory=lambda: np.empty(0))
     frames: Callable[[], Iterator[RunFrame]] = lambda: iter(())
     wrapped: bool = False
+    partial: bool = False
     labels: dict[str, NDArray[Any]] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
 

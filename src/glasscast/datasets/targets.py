@@ -180,34 +180,41 @@ class TargetAccumulator:
         for key, total in self._scalars.items():
             total[time_index] += getattr(frame, key)
 
-    def result(self) -> dict[str, NDArray[Any]]:
+    def result(self, partial: bool = False) -> dict[str, NDArray[Any]]:
         """Averages so far, as fields of a Configuration.
 
-        The halves of propensity and pair-distance change are left out when one has no trajectory
-        at some time.
+        Halves of propensity and pair-distance change are NaN where one has no trajectory, and left
+        out where that is so at all times.
+
+        Parameters
+        ----------
+        partial : labels are NaN at times without a trajectory.
 
         Raises
         ------
-        ValueError : if some time has no trajectory at all.
+        ValueError : if some time, or with ``partial`` all, have no trajectory.
         """
         runs = self._counts.sum(axis=0)
-        if np.any(runs == 0):
+        if not np.any(runs) or not (partial or np.all(runs)):
             raise ValueError(f"no trajectory at t = {self.times[np.argmin(runs)]:g}")
+        number = np.where(runs > 0, runs, np.nan)
         fields: dict[str, NDArray[Any]] = {
+            "propensity": self._distance.sum(axis=0) / number[:, None],
+            "tendency": self._displacement / number[:, None, None],
+            "bond_change": self._change.sum(axis=0) / number[:, None],
+        }
+        fields |= {key: total / number[:, None] for key, total in self._scalars.items()}
+        both = np.all(self._counts > 0, axis=0)
+        if both.any():
+            each = np.where(both, self._counts, np.nan)[:, :, None]
+            fields["propensity_halves"] = self._distance / each
+            fields["bond_change_halves"] = self._change / each
+        found = {key: value.astype(np.float32) for key, value in fields.items()}
+        return {
             "times": self.times,
             "runs": runs.astype(np.int32),
-            "propensity": self._distance.sum(axis=0) / runs[:, None],
-            "tendency": self._displacement / runs[:, None, None],
             "bonds": self.bonds,
-            "bond_change": self._change.sum(axis=0) / runs[:, None],
-        }
-        fields |= {key: total / runs[:, None] for key, total in self._scalars.items()}
-        if np.all(self._counts > 0):
-            fields["propensity_halves"] = self._distance / self._counts[:, :, None]
-            fields["bond_change_halves"] = self._change / self._counts[:, :, None]
-        return {
-            key: value.astype(np.float32) if value.dtype == np.float64 and key != "times" else value
-            for key, value in fields.items()
+            **found,
         }
 
 
@@ -290,7 +297,7 @@ def reduce_ensemble(
         start = wrap(parent.positions, box)
         accumulator = TargetAccumulator(start, parent.types, box, ensemble.times, sigma)
         accumulator.add_frames(displacements(), threads)
-        fields = accumulator.result()
+        fields = accumulator.result(ensemble.partial)
         metadata["definitions"] = definitions(len(box)).model_dump()
     fields |= {"times": ensemble.times} | ensemble.labels
     return replace(ensemble, metadata=metadata).configuration(fields)

@@ -238,17 +238,23 @@ class Model(ABC):
         self.state_points_ = tuple(StatePoint.from_record(point) for point in points)
         self.trained_on_ = trained_on(record)
 
-    def check_labels(self, configuration: Configuration) -> NDArray[np.float32]:
+    def check_labels(
+        self, configuration: Configuration, *, whole: bool = True
+    ) -> NDArray[np.float32]:
         """Labels (T, N) of a training configuration, once sure that it suits the others.
 
         The first configuration seen sets species, times and dimension; each adds to the state
         points.
 
+        Parameters
+        ----------
+        whole : whether the model needs labels at every time; else rows without any are NaN.
+
         Raises
         ------
         ModelError : if the target is missing or the configuration differs from the first.
         """
-        labels = self._labels(configuration)
+        labels = self._labels(configuration, whole)
         if not hasattr(self, "times_"):
             if configuration.dimension not in self.dimensions:
                 known = " or ".join(str(d) for d in self.dimensions)
@@ -277,7 +283,7 @@ class Model(ABC):
         self._check_times(configuration)
         return labels
 
-    def _labels(self, configuration: Configuration) -> NDArray[np.float32]:
+    def _labels(self, configuration: Configuration, whole: bool = True) -> NDArray[np.float32]:
         target = self.settings.target
         labels: NDArray[np.float32] | None = getattr(configuration, target)
         if labels is None or len(labels) == 0:
@@ -286,7 +292,7 @@ class Model(ABC):
                 "labels, or simulate an ensemble"
             )
         known = configuration.known_rows(target)
-        if not known.all():
+        if not known.all() and (whole or not known.any()):
             raise ModelError(
                 f"{configuration.name} has no '{target}' at t = "
                 f"{configuration.times[np.argmin(known)]:g}; choose times at which all "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import reduce
+from operator import add
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar, Self
@@ -17,6 +19,7 @@ from glasscast.datasets.identity import Identity
 from glasscast.datasets.splits import fold_indices, groups_of
 from glasscast.errors import InputError, ModelError
 from glasscast.liquid.box import FloatArray
+from glasscast.models.label_weights import Runs, runs_of, weigh
 from glasscast.models.linear_forecast import LinearForecaster
 from glasscast.models.ridge import (
     RidgeMoments,
@@ -39,13 +42,15 @@ class LinearModel(LinearForecaster):
     Attributes
     ----------
     selection_ : per species and time the descriptors taken in order, when ``select`` is set.
-    moments_ : of the training data per species, kept when ``select`` is set; not saved.
+    moments_ : of the training data per species and time, kept when ``select`` is set; not saved.
+    label_weights_ : per species and time what labels weigh by the number of runs behind them.
     """
 
     settings: RidgeSettings
     settings_class: ClassVar[type[RidgeSettings]]
     selection_: dict[tuple[int, int], Selection]
-    moments_: list[RidgeMoments]
+    moments_: dict[tuple[int, int], RidgeMoments]
+    label_weights_: dict[tuple[int, int], dict[int, float]]
 
     def fit(
         self,
@@ -70,17 +75,19 @@ class LinearModel(LinearForecaster):
         count = len(self.feature_names())
         self.weights_ = np.zeros((shape[0], count, shape[1]))
         self.intercept_, self.penalty_ = np.zeros(shape), np.zeros(shape)
-        self.selection_, self.moments_ = {}, []
+        self.selection_, self.moments_, self.label_weights_ = {}, {}, {}
         for s, of_species in enumerate(folds):
-            if self.settings.select is None:
-                self._fit_species(s, of_species, np.arange(count), np.arange(shape[1]))
-                continue
-            total = _total(of_species)
-            self.moments_.append(total)
-            for t in range(shape[1]):
-                chosen = forward_selection(total, t, self.settings.select)
-                self.selection_[s, t] = chosen
-                self._fit_species(s, of_species, chosen.indices, np.array([t]))
+            for weighed in weigh(of_species, self.settings.penalties, self.settings.label_noise):
+                self.label_weights_ |= {(s, int(t)): weighed.weights for t in weighed.rows}
+                if self.settings.select is None:
+                    self._fit_species(s, weighed.folds, np.arange(count), weighed.rows)
+                    continue
+                total = reduce(add, weighed.folds)
+                for t in weighed.rows.tolist():
+                    self.moments_[s, t] = total
+                    chosen = forward_selection(total, t, self.settings.select)
+                    self.selection_[s, t] = chosen
+                    self._fit_species(s, weighed.folds, chosen.indices, np.array([t]))
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)
         return self
@@ -94,7 +101,7 @@ class LinearModel(LinearForecaster):
         best = np.zeros(len(self.times_), dtype=np.int64)
         if len(penalties) > 1:
             best, _ = choose_penalty(narrowed, penalties)
-        total = _total(narrowed)
+        total = reduce(add, narrowed)
         path = ridge_path(total, penalties)
         for t in times:
             weights = path[best[t], :, t]
@@ -104,8 +111,8 @@ class LinearModel(LinearForecaster):
 
     def _fold_moments(
         self, train: Sequence[Configuration], seed: int, state: _FitState
-    ) -> list[list[RidgeMoments]]:
-        """Moments by species and fold; goes on from what is gathered already."""
+    ) -> list[list[dict[Runs, RidgeMoments]]]:
+        """Moments by species, fold and runs of the labels; goes on from what is gathered."""
         parents = groups_of(train)
         count = min(self.settings.folds, len(set(parents)))
         if count < 2 and len(self.settings.penalties) > 1:
@@ -115,24 +122,25 @@ class LinearModel(LinearForecaster):
             )
         members = fold_indices(parents, count, seed) if count > 1 else [list(range(len(train)))]
         fold_of = {index: fold for fold, held in enumerate(members) for index in held}
-        self.state_points_ = ()
+        self.state_points_, target = (), self.settings.target
         reading = track(self.workspace.progress, f"fit {self.name}", train, len(train))
         for index, configuration in enumerate(reading):
-            labels = self.check_labels(configuration)
+            labels = self.check_labels(configuration, whole=False)
             if index < state.done:
                 continue
-            features = self.features(configuration)
+            features, runs = self.features(configuration), runs_of(configuration, target)
+            known = np.where(np.array(runs)[:, None] > 0, labels, 0.0)
             for s, species in enumerate(self.species_):
                 of_species = configuration.types == species
                 moments = RidgeMoments.of(
                     features[of_species],
-                    labels[:, of_species].T.astype(np.float64),
+                    known[:, of_species].T.astype(np.float64),
                     state.origin(s, features[of_species]),
                 )
-                state.add(s, fold_of[index], moments)
+                state.add(s, fold_of[index], runs, moments)
             state.save_sometimes(index + 1)
         self.origin_ = np.stack([state.origins[s] for s in range(len(self.species_))])
-        return [[state.sums[s, fold] for fold in range(count)] for s in range(len(self.species_))]
+        return [[state.of(s, fold) for fold in range(count)] for s in range(len(self.species_))]
 
     def selected(self, test: Iterable[Configuration]) -> list[SelectionScores]:
         """Score the first 1, 2, .. descriptors taken on test configurations, read once.
@@ -161,7 +169,7 @@ class LinearModel(LinearForecaster):
     def _scores_of(self, s: int, t: int, test: Sequence[RidgeMoments]) -> SelectionScores:
         """Scores of what was selected for one species and time."""
         chosen, names = self.selection_[s, t], self.feature_names()
-        training = self.moments_[s].columns(chosen.indices)
+        training = self.moments_[s, t].columns(chosen.indices)
         counts, scores = score_first(training, test, t, float(self.penalty_[s, t]))
         return SelectionScores(
             self.species_[s],
@@ -184,30 +192,35 @@ class LinearModel(LinearForecaster):
             }
             for (s, t), chosen in self.selection_.items()
         ]
-        return super().record() | {"selection": selection}
+        weights = [
+            {"species": self.species_[s], "time": float(self.times_[t]), "by_runs": by_runs}
+            for (s, t), by_runs in sorted(self.label_weights_.items())
+            if len(by_runs) > 1
+        ]
+        told = {"label_weights": weights} if weights else {}
+        return super().record() | {"selection": selection} | told
 
     def restore(self, record: dict[str, Any]) -> None:
         """Take up what :meth:`record` gave."""
         super().restore(record)
+        self.label_weights_ = {
+            (self.species_.index(row["species"]), self._row_of(row["time"])): {
+                int(runs): float(weight) for runs, weight in row["by_runs"].items()
+            }
+            for row in record.get("label_weights", ())
+        }
         names = {name: i for i, name in enumerate(self.feature_names())}
-        self.moments_ = []
+        self.moments_ = {}
         self.selection_ = {
-            (
-                self.species_.index(row["species"]),
-                int(np.argmin(np.abs(self.times_ - row["time"]))),
-            ): Selection(
+            (self.species_.index(row["species"]), self._row_of(row["time"])): Selection(
                 np.array([names[n] for n in row["descriptors"]], dtype=np.int64),
                 np.array(row["correlation"]),
             )
             for row in record["selection"]
         }
 
-
-def _total(folds: Sequence[RidgeMoments]) -> RidgeMoments:
-    total = folds[0]
-    for fold in folds[1:]:
-        total = total + fold
-    return total
+    def _row_of(self, time: float) -> int:
+        return int(np.argmin(np.abs(self.times_ - time)))
 
 
 class _FitState:
@@ -223,7 +236,7 @@ class _FitState:
     def __init__(self, path: Path | None, pause: float, identity: Identity) -> None:
         self.path, self.pause, self.identity = path, pause, identity
         self.done = 0
-        self.sums: dict[tuple[int, int], RidgeMoments] = {}
+        self.sums: dict[tuple[int, int, Runs], RidgeMoments] = {}
         self.origins: dict[int, FloatArray] = {}
         self._saved = monotonic()
         if path is not None and path.exists():
@@ -248,9 +261,10 @@ class _FitState:
             if kind == "origin":
                 self.origins[int(rest[0])] = value
             elif kind == "count":
-                s, fold = int(rest[0]), int(rest[1])
-                sums = [arrays[f"{part}-{s}-{fold}"] for part in ("x", "y", "xx", "xy", "yy")]
-                self.sums[s, fold] = RidgeMoments(float(value), *sums)
+                s, fold, runs = int(rest[0]), int(rest[1]), tuple(map(int, rest[2].split(",")))
+                mark = "-".join(rest)
+                sums = [arrays[f"{part}-{mark}"] for part in ("x", "y", "xx", "xy", "yy")]
+                self.sums[s, fold, runs] = RidgeMoments(float(value), *sums)
 
     def origin(self, s: int, features: FloatArray) -> FloatArray:
         """Return the origin of a species: the mean of the first configuration."""
@@ -258,10 +272,14 @@ class _FitState:
             self.origins[s] = features.mean(axis=0)
         return self.origins[s]
 
-    def add(self, s: int, fold: int, moments: RidgeMoments) -> None:
+    def add(self, s: int, fold: int, runs: Runs, moments: RidgeMoments) -> None:
         """Add the moments of one configuration."""
-        known = self.sums.get((s, fold))
-        self.sums[s, fold] = moments if known is None else known + moments
+        known = self.sums.get((s, fold, runs))
+        self.sums[s, fold, runs] = moments if known is None else known + moments
+
+    def of(self, s: int, fold: int) -> dict[Runs, RidgeMoments]:
+        """Moments of a species and fold by the runs behind their labels."""
+        return {key[2]: moments for key, moments in self.sums.items() if key[:2] == (s, fold)}
 
     def save_sometimes(self, done: int) -> None:
         """Save when the pause since the last time is over."""
@@ -272,9 +290,10 @@ class _FitState:
             "done": np.array(done),
         }
         arrays |= {f"origin-{s}": origin for s, origin in self.origins.items()}
-        for (s, fold), m in self.sums.items():
-            arrays[f"count-{s}-{fold}"] = np.array(m.count)
+        for (s, fold, runs), m in self.sums.items():
+            mark = f"{s}-{fold}-{','.join(map(str, runs))}"
+            arrays[f"count-{mark}"] = np.array(m.count)
             for part in ("x", "y", "xx", "xy", "yy"):
-                arrays[f"{part}-{s}-{fold}"] = getattr(m, part)
+                arrays[f"{part}-{mark}"] = getattr(m, part)
         write_atomically(self.path, npz_bytes(arrays, compress=False))
         self._saved = monotonic()

@@ -28,7 +28,7 @@ class RidgeMoments:
 
     Parameters
     ----------
-    count : number of particles.
+    count : number of particles, or the sum of their weights.
     x, y : (F,), (T,) sums.
     xx, xy, yy : (F, F), (F, T), (T,) sums of products.
     """
@@ -69,6 +69,13 @@ class RidgeMoments:
             self.xy + other.xy,
             self.yy + other.yy,
         )
+
+    def scaled(self, weight: float) -> RidgeMoments:
+        """Moments of the same particles, each of which weighs so much."""
+        if weight == 1:
+            return self
+        parts = (self.x, self.y, self.xx, self.xy, self.yy)
+        return RidgeMoments(self.count * weight, *(weight * part for part in parts))
 
     def columns(self, keep: NDArray[np.int64]) -> RidgeMoments:
         """Moments of a subset of the features."""

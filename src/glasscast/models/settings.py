@@ -12,6 +12,8 @@ from glasscast.config import Settings
 from glasscast.liquid.definition import is_liquid_file
 from glasscast.training.settings import TrainingSettings
 
+#: k: a label that is the mean of R runs weighs 1 / (1 + k / R).
+LabelNoise = Annotated[float, Field(ge=0)] | Literal["estimated"]
 Target = Literal["propensity", "bond_breaking", "neighbour_relative", "nonaffine"]
 
 
@@ -63,6 +65,11 @@ class RidgeSettings(ModelSettings):
     folds: int = Field(5, ge=2, description="cross-validation folds of training configurations")
     select: int | None = Field(
         None, ge=1, description="keep only this many descriptors, chosen by forward selection"
+    )
+    label_noise: LabelNoise = Field(
+        "estimated",
+        description="k: a label that is the mean of R runs weighs 1 / (1 + k / R); 0: all alike; "
+        "'estimated': from the residuals of held-out configurations",
     )
     checkpoint_seconds: float = Field(
         30.0, ge=0, description="pause between checkpoints of a fit that is under way"

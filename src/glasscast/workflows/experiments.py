@@ -119,6 +119,20 @@ class Copies(Data):
     )
 
 
+class SingleRuns(Data):
+    """Configurations whose labels are of single runs, and what the models use them for.
+
+    Of each fit only those that descend from its training data are trained on.
+    """
+
+    models: tuple[Label, ...] | None = Field(
+        None, description="labels of those trained on them beside `data`; all when absent"
+    )
+    alone: tuple[Label, ...] = Field(
+        (), description="labels of those trained on them in place of `data`"
+    )
+
+
 class BenchmarkExperiment(Settings):
     """Compare models on equal terms: the same configurations, folds and seeds for each.
 
@@ -130,6 +144,10 @@ class BenchmarkExperiment(Settings):
     copies: Copies | None = Field(
         None,
         description="thermal copies of `data`, trained on or averaged over beside the snapshots",
+    )
+    single_runs: SingleRuns | None = Field(
+        None,
+        description="reversed runs or chains that descend from `data`, trained on, never scored",
     )
     test: Data | None = None
     folds: int | Literal["each"] = Field(
@@ -158,10 +176,14 @@ class BenchmarkExperiment(Settings):
 
     @model_validator(mode="after")
     def _known_labels(self) -> BenchmarkExperiment:
-        if self.copies is not None:
-            unknown = {*(self.copies.models or ()), *self.copies.averaged} - set(self.models)
-            if unknown:
-                raise ValueError(f"copies names '{min(unknown)}', which is not among the models")
+        copies, runs = self.copies, self.single_runs
+        named = {
+            "copies": () if copies is None else (*(copies.models or ()), *copies.averaged),
+            "single_runs": () if runs is None else (*(runs.models or ()), *runs.alone),
+        }
+        for key, labels in named.items():
+            if unknown := set(labels) - set(self.models):
+                raise ValueError(f"{key} names '{min(unknown)}', which is not among the models")
         return self
 
 
@@ -206,12 +228,22 @@ def with_copies(train: Dataset, copies: Dataset | None) -> Dataset:
 
     Copies of other configurations are left out: these may be test data.
     """
-    if copies is None:
+    return train if copies is None else with_relatives(train, [copies])
+
+
+def with_relatives(train: Dataset, others: Sequence[Dataset], alone: bool = False) -> Dataset:
+    """Training configurations, and those of other datasets that are of their families.
+
+    Parameters
+    ----------
+    alone : leave the training configurations themselves out.
+    """
+    if not others:
         return train
-    joined = Dataset.join([train, copies])
+    joined = Dataset.join([train, *others])
     groups = joined.groups()
     known = set(groups[: len(train)])
-    names = zip(joined.names, groups, strict=True)
+    names = list(zip(joined.names, groups, strict=True))[len(train) if alone else 0 :]
     return joined.subset([name for name, family in names if family in known])
 
 

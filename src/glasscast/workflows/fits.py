@@ -25,7 +25,12 @@ from glasscast.models.settings import ModelSettings
 from glasscast.progress import log
 from glasscast.runtime import Workspace, forget_peak, peak_mb
 from glasscast.training.history import Epoch, history_paths, read_history
-from glasscast.workflows.experiments import BenchmarkExperiment, refuse_overlap, with_copies
+from glasscast.workflows.experiments import (
+    BenchmarkExperiment,
+    refuse_overlap,
+    with_copies,
+    with_relatives,
+)
 
 FORECASTS = "forecasts"
 #: Between the label of a model and the number of its training configurations, in folder names.
@@ -41,6 +46,9 @@ class Fit:
     copies : thermal copies, of any configurations.
     trained_with : labels of the models trained on them; None for all.
     averaged : labels of the models that forecast the mean over a snapshot and its copies.
+    single_runs : configurations with labels of single runs, of any families.
+    beside, alone : labels of the models trained on them, beside the training configurations (None
+        for all others) or in place of these.
     """
 
     number: int
@@ -49,14 +57,20 @@ class Fit:
     copies: Dataset | None = None
     trained_with: tuple[str, ...] | None = None
     averaged: tuple[str, ...] = ()
+    single_runs: Dataset | None = None
+    beside: tuple[str, ...] | None = None
+    alone: tuple[str, ...] = ()
 
     def trained_on(self, label: str) -> Dataset:
-        """Training configurations of a model, and those copies that descend from them."""
-        if self.copies is None or (
-            self.trained_with is not None and label not in self.trained_with
-        ):
-            return self.train
-        return with_copies(self.train, self.copies)
+        """Training configurations of a model, with what of the other data descends from them."""
+        runs = self.single_runs
+        if runs is not None and label in self.alone:
+            return with_relatives(self.train, [runs], alone=True)
+        choices = ((self.copies, self.trained_with), (runs, self.beside))
+        wanted = [
+            d for d, labels in choices if d is not None and (labels is None or label in labels)
+        ]
+        return with_relatives(self.train, wanted)
 
     def forecast_from(self, name: str, label: str) -> Dataset:
         """Test configuration of a name, and its copies if the model averages over them."""
@@ -73,6 +87,9 @@ def fits_of(experiment: BenchmarkExperiment) -> list[Fit]:
         _refuse_strangers(data, copies)
         wanted = experiment.copies
         use = {"copies": copies, "trained_with": wanted.models, "averaged": wanted.averaged}
+    if experiment.single_runs is not None:
+        told = experiment.single_runs
+        use |= {"single_runs": told.open(), "beside": told.models, "alone": told.alone}
     if experiment.test is not None:
         test = experiment.test.open()
         refuse_overlap(data, test)

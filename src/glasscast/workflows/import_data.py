@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from glasscast.config import checked
 from glasscast.datasets.configuration import Configuration
@@ -18,6 +18,7 @@ from glasscast.datasets.frames import Ensemble
 from glasscast.datasets.manifest import Source
 from glasscast.datasets.metadata import Metadata
 from glasscast.datasets.ownership import owned, place_of
+from glasscast.datasets.reversed_runs import ReversedRuns
 from glasscast.datasets.state_points import StatePoint, resolve
 from glasscast.datasets.targets import reduce_ensemble
 from glasscast.datasets.writer import DatasetWriter
@@ -29,12 +30,16 @@ from glasscast.runtime import Workspace
 
 #: Raised when the meaning of an imported field changes, so that old imports are made again.
 TARGETS_VERSION = 2
+#: What trajectories are taken for: runs from one configuration, or these read from their ends.
+Reading = Literal["ensemble", "reversed"]
 
 
 def import_data(
     source: Path | str,
     out: Path | str,
     *,
+    reading: Reading = "ensemble",
+    lags: Sequence[float] | None = None,
     format_name: str | None = None,
     options: ReadOptions | Mapping[str, Any] | None = None,
     name: str | None = None,
@@ -52,6 +57,9 @@ def import_data(
     ----------
     source : file or folder.
     out : dataset folder.
+    reading : ``ensemble``: runs from one configuration are averaged. ``reversed``: the end of each
+        run is a configuration, with the label of that run read backwards.
+    lags : times of the labels of reversed runs; the longest when absent.
     format_name : key of the format registry; recognised from the files when absent.
     options : what the files do not tell, such as ``{"timestep": 0.005}``; see
         :class:`~glasscast.datasets.formats.format.ReadOptions`.
@@ -71,11 +79,41 @@ def import_data(
     if not isinstance(options, ReadOptions):
         options = checked(ReadOptions, options or {})
     identity = options.model_dump(exclude_unset=True) | _identity(stated)
+    work = {"source": place_of(source, out)}
+    if lags is not None and reading == "ensemble":
+        raise SettingsError("an ensemble has the times of its files", "lags")
+    if reading != "ensemble":
+        work["as"] = reading
+        identity |= {"as": reading, "lags": None if lags is None else list(lags)}
     workspace = workspace or Workspace()
-    with owned(out, "import", {"source": place_of(source, out)}, is_unfinished):
+    with owned(out, "import", work, is_unfinished):
         ensembles = read_ensembles(source, format_name, options)
-        tracked = track(workspace.progress, f"import {source.name}", ensembles, None)
-        return _write(DatasetWriter(out, name), tracked, stated, identity, workspace)
+        taken = _Taken(reading, None if reading == "ensemble" else ReversedRuns(lags))
+        tracked = track(workspace.progress, f"import {source.name}", taken.of(ensembles), None)
+        return _write(DatasetWriter(out, name), tracked, stated, identity, workspace, taken)
+
+
+@dataclass
+class _Taken:
+    """What the trajectories of an import are taken for, and what is to be said of that."""
+
+    reading: Reading
+    backwards: ReversedRuns | None
+
+    def of(self, ensembles: Iterable[Ensemble]) -> Iterator[Ensemble]:
+        """Read ensembles so."""
+        for ensemble in ensembles:
+            if self.backwards is None:
+                yield ensemble
+            else:
+                yield from self.backwards.read(ensemble)
+
+    def record(self) -> dict[str, Any]:
+        """Say what was found, once all are read."""
+        told: dict[str, Any] = {"as": self.reading}
+        if self.backwards is not None:
+            told |= {"runs": (1, 1), "reliability": self.backwards.reliability()}
+        return told
 
 
 def _write(
@@ -84,18 +122,23 @@ def _write(
     stated: StatePoint,
     identity: Mapping[str, Any],
     workspace: Workspace,
+    taken: _Taken,
 ) -> Dataset:
     """Reduce and write each ensemble that is not there yet, then the manifest."""
     splits: dict[str, list[str]] = {}
-    found, files = "", 0
+    found, files = "", dict[Path, str]()
+    told = set[tuple[Path, str]]()
     for read in ensembles:
         ensemble = _completed(read, stated)
         for remark in ensemble.metadata.get("remarks", ()):
-            log.warning("%s: %s", ensemble.name, remark)
+            if (ensemble.sources[0], remark) not in told:
+                told.add((ensemble.sources[0], remark))
+                log.warning("%s: %s", ensemble.name, remark)
         if "split" in ensemble.metadata:
             splits.setdefault(str(ensemble.metadata["split"]), []).append(ensemble.name)
-        found, files = ensemble.metadata.get("format", ""), files + len(ensemble.sources)
-        fingerprint = _fingerprint(ensemble, identity)
+        found = ensemble.metadata.get("format", "")
+        files |= {path: sha256_of_file(path) for path in ensemble.sources if path not in files}
+        fingerprint = _fingerprint(ensemble, [files[path] for path in ensemble.sources], identity)
         if writer.has(ensemble.name, fingerprint):
             continue
         try:
@@ -104,8 +147,11 @@ def _write(
             raise InputError(ensemble.sources[0], str(error)) from None
         writer.add(configuration, fingerprint)
         log.info("imported %s", _understood(configuration))
-    source_record = {"how": "import", "as": "ensemble", "format": found, "files": files}
-    return writer.finish(splits, [Source(**source_record)])
+    record = {"how": "import", "format": found, "files": len(files), **taken.record()}
+    for species, worth in record.get("reliability", {}).items():
+        listed = ", ".join(f"{share:.2f} at t = {time}" for time, share in worth.items())
+        log.info("reliability of a single run's label, species %s: %s", species, listed)
+    return writer.finish(splits, [Source(**record)])
 
 
 def _understood(configuration: Configuration) -> str:
@@ -160,8 +206,7 @@ def _sigma(ensemble: Ensemble, stated: StatePoint) -> FloatArray | None:
     return None if liquid is None else load_liquid(str(liquid)).sigma
 
 
-def _fingerprint(ensemble: Ensemble, options: Mapping[str, Any]) -> str:
-    """Identity of an import: the bytes of its files, and how they are read."""
-    files = [sha256_of_file(path) for path in ensemble.sources]
-    text = json.dumps([TARGETS_VERSION, ensemble.name, files, sorted(options.items())], default=str)
-    return sha256(text.encode())
+def _fingerprint(ensemble: Ensemble, contents: Sequence[str], options: Mapping[str, Any]) -> str:
+    """Identity of an import: the bytes of its files by their hashes, and how they are read."""
+    said = [TARGETS_VERSION, ensemble.name, list(contents), sorted(options.items())]
+    return sha256(json.dumps(said, default=str).encode())

@@ -1,0 +1,166 @@
+r"""Runs read backwards: the end of each is a configuration with the label of one trajectory.
+
+Newton's equations are reversible, and in equilibrium the velocities at the end of a run are
+Maxwell-Boltzmann again. The run from its end back to its start is therefore one trajectory of the
+isoconfigurational ensemble of its end, and R runs from one parent are R further configurations.
+
+What such a label is worth is told by the runs read forward: with :math:`x_{ir}` the distance moved
+by particle i in run r, :math:`s^2` the variance over runs, mean over particles, and V the variance
+over particles of the mean over R runs, the signal has the variance :math:`S = V - s^2 / R`, and a
+single run the reliability
+
+.. math:: \rho = \frac{S}{S + s^2},
+
+the square of its correlation with the propensity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.datasets.frames import Ensemble, RunFrame
+from glasscast.errors import InputError
+from glasscast.liquid.box import FloatArray, minimum_image
+
+_SAME_TIME = 1e-3
+
+
+@dataclass
+class ReversedRuns:
+    """Reads the ensembles of an import backwards, and gathers what their labels are worth.
+
+    Parameters
+    ----------
+    times : lags of the labels; the frame of a run at each of them is a configuration of its own.
+        None: the ends of the runs.
+    """
+
+    times: Sequence[float] | None = None
+    _worth: dict[tuple[str, float], _Worth] = field(default_factory=dict)
+
+    def read(self, ensemble: Ensemble) -> Iterator[Ensemble]:
+        """Yield the ensembles of one run each that end where the given one began.
+
+        Raises
+        ------
+        InputError : if it holds no trajectories, none to a time asked for, or is no parent.
+        """
+        path = ensemble.sources[0]
+        if not len(ensemble.times) or "propensity" in ensemble.labels:
+            raise InputError(
+                path, "holds no trajectories that could be read backwards", "", "reading"
+            )
+        lags, parent = self._rows(ensemble), ensemble.parent
+        lag_times, root = ensemble.times[list(lags)], ensemble.snapshot().fingerprint()[:16]
+        sums: dict[int, _Sums] = {row: _Sums() for row in lags}
+        for frame in ensemble.frames():
+            if frame.row not in lags:
+                continue
+            if ensemble.wrapped:
+                moved = minimum_image(frame.positions - parent.positions, parent.box)
+                frame = frame._replace(positions=parent.positions + moved)
+            sums[frame.row].add(frame.positions - parent.positions)
+            lag = float(ensemble.times[frame.row])
+            yield _reversed(ensemble, frame, lag_times, lag, root)
+        names = ensemble.snapshot().species_names
+        for row, found in sums.items():
+            for species in np.unique(parent.types):
+                key = names[species], float(ensemble.times[row])
+                self._worth.setdefault(key, _Worth()).add(found, parent.types == species)
+
+    def _rows(self, ensemble: Ensemble) -> tuple[int, ...]:
+        if self.times is None:
+            return (len(ensemble.times) - 1,)
+        rows = []
+        for time in sorted(self.times):
+            row = int(np.argmin(np.abs(ensemble.times - time)))
+            if abs(ensemble.times[row] - time) > _SAME_TIME * time:
+                listed = ", ".join(f"{t:g}" for t in ensemble.times)
+                raise InputError(
+                    ensemble.sources[0], f"has no time {time:g}", f"its times: {listed}", "lags"
+                )
+            rows.append(row)
+        return tuple(rows)
+
+    def reliability(self) -> dict[str, dict[str, float]]:
+        """Reliability of a single run's propensity: species -> time -> the share of signal."""
+        found: dict[str, dict[str, float]] = {}
+        for (species, time), worth in sorted(self._worth.items()):
+            if worth.runs > 1:
+                found.setdefault(species, {})[f"{time:g}"] = round(worth.reliability(), 3)
+        return found
+
+
+def _reversed(
+    ensemble: Ensemble,
+    frame: RunFrame,
+    times: FloatArray,
+    lag: float,
+    root: str,
+) -> Ensemble:
+    parent = ensemble.parent
+    mark = f"-t{lag:g}".replace(".", "p") if len(times) > 1 else ""
+    here = replace(parent, positions=frame.positions, absolute=True, step=None, time=None)
+    row = int(np.argmin(np.abs(times - lag)))
+    back = RunFrame(row, 0, parent.positions, frame.source)
+    return Ensemble(
+        name=f"{ensemble.name}-run-{frame.run:02d}{mark}",
+        sources=ensemble.sources,
+        parent=here,
+        times=times,
+        frames=partial(iter, (back,)),
+        partial=True,
+        metadata=dict(ensemble.metadata)
+        | {
+            "origin": {
+                "kind": "reversed",
+                "parent": ensemble.name,
+                "root": root,
+                "run": frame.run,
+                "time": lag,
+            }
+        },
+    )
+
+
+@dataclass
+class _Sums:
+    """Distances moved in the runs of one ensemble: number of runs, (N,) sums and squares."""
+
+    runs: int = 0
+    total: FloatArray | float = 0.0
+    squares: FloatArray | float = 0.0
+
+    def add(self, moved: FloatArray) -> None:
+        distance = np.linalg.norm(moved, axis=1)
+        self.runs += 1
+        self.total = self.total + distance
+        self.squares = self.squares + distance**2
+
+
+@dataclass
+class _Worth:
+    """Variances of one species and time, summed over ensembles."""
+
+    runs: int = 0
+    signal: float = 0.0
+    noise: float = 0.0
+
+    def add(self, sums: _Sums, mine: NDArray[np.bool_]) -> None:
+        if sums.runs < 2:
+            return
+        mean = np.asarray(sums.total)[mine] / sums.runs
+        spread = np.asarray(sums.squares)[mine] / sums.runs - mean**2
+        noise = float(spread.mean()) * sums.runs / (sums.runs - 1)
+        self.runs = max(self.runs, sums.runs)
+        self.noise += noise
+        self.signal += float(mean.var()) - noise / sums.runs
+
+    def reliability(self) -> float:
+        signal = max(self.signal, 0.0)
+        return signal / (signal + self.noise) if signal + self.noise > 0 else 0.0
