@@ -58,9 +58,8 @@ class Botan(DeepModel):
         return self.settings.node_weight > 0
 
     def phases(self) -> list[Phase]:
-        """Nodes alone, or nodes and edges."""
-        weight = self.settings.node_weight
-        objective = Objective() if weight == 1 else PairObjective(weight)
+        """Nodes, edges or both."""
+        objective = PairObjective(self.settings.node_weight, self.settings.loss == "sums")
         return [Phase(objective, self.settings.training)]
 
     def read(self, configuration: Configuration) -> GraphBatch:
@@ -77,7 +76,10 @@ class Botan(DeepModel):
     def initialise(
         self, train: Sequence[Configuration], validation: Sequence[Configuration]
     ) -> None:
-        """Start from ``initial_weights``, if any; a read-out of nodes alone is fitted to them."""
+        """Start from ``initial_weights``, if any; a read-out of nodes alone is fitted to them.
+
+        Weights that forecast one time start all times of the network.
+        """
         if self.settings.initial_weights is None:
             return
         path = Path(self.settings.initial_weights)
@@ -90,7 +92,8 @@ class Botan(DeepModel):
                 f"rounds, hidden, edge_sees_encoded_nodes and the number of times ({error})"
             ) from None
         start_as_identity(self.network_, self.read(train[0]))
-        if self.settings.node_weight == 1:
+        alone = self.network_.decode_edge is not None or self.settings.node_weight == 1
+        if self.settings.fit_readout and self.learns_particles and alone:
             few = train[:: max(1, len(train) // READOUT_CONFIGURATIONS)]
             examples = (self.example(c, Objective()) for c in few)
             fit_readout(self.network_, self.network_.decode.linears[-1], examples)

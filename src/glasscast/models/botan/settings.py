@@ -34,10 +34,24 @@ class InteractionSettings(GraphSettings):
         default=False,
         description="edge updates also read the encoded nodes, as in the first NT-GNN",
     )
-    shared_decoder: bool = Field(default=True, description="one decoder for nodes and edges")
+    shared_decoder: bool = Field(
+        default=True,
+        description="one decoder for nodes and edges, as in the released code, or two, as in the "
+        "paper",
+    )
+    loss: Literal["means", "sums"] = Field(
+        default="means",
+        description="means over nodes and over edges, as in the released code, or sums, as printed "
+        "(eqs. 13 and 14), which weigh edges by their number",
+    )
     initial_weights: str | None = Field(
         default=None,
         description="file of published weights, or folder of a saved model, to start from",
+    )
+    fit_readout: bool = Field(
+        default=True,
+        description="fit the read-out of the nodes to the initial weights in closed form before "
+        "training, where it is not that of the edges too",
     )
     training: TrainingSettings = TrainingSettings(learning_rate=1e-4, augment=True)
 

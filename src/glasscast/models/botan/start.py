@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from glasscast.liquid.box import FloatArray
 from glasscast.models.botan.network import BotanNetwork
 from glasscast.training.examples import Example, TargetStatistics
 
+#: Read-out layer of a decoder.
+_LAST = "layers.2"
 #: Ridge on standardised features, per learned node: enough to bear features that hardly vary.
 _PENALTY = 1e-4
 
@@ -22,9 +26,10 @@ def take_weights(
 ) -> None:
     """Put weights that forecast in other units into a network.
 
-    The last layer of the decoder is changed so that it says the same in the new standardised
-    units, those of edges when edges are learned, else those of the first species. A single
-    forecast is copied to all times of the network.
+    The last layer of each decoder is changed so that it says the same in the new standardised
+    units: that of nodes in those of the first species, that of edges, or of both, in those of
+    edges. Where one of the two networks has two decoders and the other one, each of the two is
+    taken from, or becomes, the one. A single forecast is copied to all times of the network.
 
     Parameters
     ----------
@@ -35,26 +40,48 @@ def take_weights(
     ------
     RuntimeError : if they are those of another network.
     """
-    state = {key: value.clone() for key, value in state.items()}
-    last = "decode.layers.2"
-    weight, bias = state[f"{last}.weight"], state[f"{last}.bias"]
-    times = new.node_mean.shape[1]
-    if len(bias) == 1:
-        weight, bias = weight.repeat(times, 1), bias.repeat(times)
-    if network.forecasts_edges:
-        means, stds = (old.edge_mean, new.edge_mean), (old.edge_std, new.edge_std)
+    body = {k: v.clone() for k, v in state.items() if not k.startswith(("decode.", "decode_edge."))}
+    nodes = _decoder(state, "decode.")
+    edges = _decoder(state, "decode_edge.") or nodes
+    of_nodes = _Units(old.node_mean[0], old.node_std[0], new.node_mean[0], new.node_std[0])
+    of_edges = _Units(old.edge_mean, old.edge_std, new.edge_mean, new.edge_std)
+    if network.decode_edge is not None:
+        body |= of_nodes.change(nodes, "decode.") | of_edges.change(edges, "decode_edge.")
+    elif network.forecasts_edges:
+        body |= of_edges.change(edges, "decode.")
     else:
-        means = (old.node_mean[0], new.node_mean[0])
-        stds = (old.node_std[0], new.node_std[0])
-    if len(bias) == times:
-        scale = torch.as_tensor(stds[0] / stds[1], dtype=torch.float32)
-        shift = torch.as_tensor((means[0] - means[1]) / stds[1], dtype=torch.float32)
-        weight, bias = weight * scale.unsqueeze(1), bias * scale + shift
-    state[f"{last}.weight"], state[f"{last}.bias"] = weight, bias
+        body |= of_nodes.change(nodes, "decode.")
     # Published networks have no normalisations: those of the network start as they are.
     fresh = network.state_dict()
-    state |= {key: fresh[key] for key in fresh.keys() - state.keys() if "_norms." in key}
-    network.load_state_dict(state)
+    body |= {key: fresh[key] for key in fresh.keys() - body.keys() if "_norms." in key}
+    network.load_state_dict(body)
+
+
+def _decoder(state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return the weights of one decoder by their names in it; empty where there is none."""
+    return {key.removeprefix(name): v for key, v in state.items() if key.startswith(name)}
+
+
+class _Units(NamedTuple):
+    """Mean and deviation, (T,) each, of the targets before and now."""
+
+    old_mean: FloatArray
+    old_std: FloatArray
+    mean: FloatArray
+    std: FloatArray
+
+    def change(self, decoder: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+        """Return the weights of a decoder, under a name, that says the same in the new units."""
+        weight, bias = decoder[f"{_LAST}.weight"], decoder[f"{_LAST}.bias"]
+        times = len(self.mean)
+        if len(bias) == 1:
+            weight, bias = weight.repeat(times, 1), bias.repeat(times)
+        if len(bias) == times:
+            scale = torch.as_tensor(self.old_std / self.std, dtype=torch.float32)
+            shift = torch.as_tensor((self.old_mean - self.mean) / self.std, dtype=torch.float32)
+            weight, bias = weight * scale.unsqueeze(1), bias * scale + shift
+        changed = {**decoder, f"{_LAST}.weight": weight, f"{_LAST}.bias": bias}
+        return {f"{name}{key}": value for key, value in changed.items()}
 
 
 def fit_readout(network: nn.Module, layer: nn.Linear, examples: Iterable[Example]) -> None:

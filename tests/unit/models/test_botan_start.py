@@ -1,0 +1,80 @@
+"""BOTAN starts from weights of another training, and minimises what is printed."""
+
+import numpy as np
+import pytest
+import torch
+
+from glasscast.models.botan.loss import PairObjective
+from glasscast.training.examples import join_examples
+from tests.deep import liquid, tiny, weights
+
+STILL = {"epochs": 1, "learning_rate": 1e-12, "clip_norm": None}
+
+
+def one(seed: int, scale: float = 1.0, rows=(0, 1)):
+    """Liquid of one species, its labels in another scale, at some of its times."""
+    c = liquid(seed, species=1).at_times(list(rows))
+    return c.with_fields(
+        propensity=scale * c.propensity + 1, bond_change=scale * c.bond_change - 0.2
+    )
+
+
+@pytest.mark.parametrize("rows", [(0,), (0, 1)], ids=["one time", "two times"])
+@pytest.mark.parametrize("before", [True, False], ids=["from one decoder", "from two decoders"])
+@pytest.mark.parametrize("after", [True, False], ids=["to one", "to two"])
+def test_a_start_forecasts_what_its_weights_did(tmp_path, rows, before, after):
+    """Whatever the units of the two trainings; one time starts all."""
+    source = tiny("botan", shared_decoder=before, training={"epochs": 2})
+    source.fit([one(1, rows=rows), one(2, rows=rows)]).save(tmp_path / "start")
+    target = tiny(
+        "botan",
+        shared_decoder=after,
+        initial_weights=str(tmp_path / "start"),
+        fit_readout=False,
+        training=STILL,
+    )
+    target.fit([one(3, scale=0.1), one(4, scale=0.1)])
+    was, now = source.predict(one(5)), target.predict(one(5))
+    for row in range(2):
+        told = min(row, len(rows) - 1)
+        np.testing.assert_allclose(
+            now.bond_change[row], was.bond_change[told], rtol=1e-3, atol=1e-4
+        )
+        if not after:  # one decoder cannot speak in two units
+            np.testing.assert_allclose(now.values[row], was.values[told], rtol=1e-3, atol=1e-4)
+
+
+def test_a_readout_of_its_own_is_fitted_and_leaves_the_pairs_alone(tmp_path):
+    """After edge pretraining the decoder of the nodes knows nothing."""
+    tiny("botan", node_weight=0.0).fit([one(1), one(2)]).save(tmp_path / "start")
+    settings = {"initial_weights": str(tmp_path / "start"), "training": STILL}
+    fitted, bare = (
+        tiny("botan", shared_decoder=False, fit_readout=yes, **settings).fit([one(1), one(2)])
+        for yes in (True, False)
+    )
+    a, b = fitted.predict(one(1)), bare.predict(one(1))
+    np.testing.assert_allclose(a.bond_change, b.bond_change, atol=1e-5)
+    error = [np.square(f.values - one(1).propensity).mean() for f in (a, b)]
+    assert error[0] < 0.8 * error[1]
+
+
+def test_printed_sums_weigh_what_there_is_more_of():
+    """Eqs. 12 to 14 by hand, of one configuration and of two side by side."""
+    model = tiny("botan", loss="sums").fit([liquid(1)])
+    objective = model.phases()[0].objective
+    assert objective == PairObjective(0.4, sums=True)
+    examples = [model.example(liquid(k), objective) for k in (1, 2)]
+    found = []
+    for example in examples:
+        with torch.no_grad():
+            nodes, edges = model.network_(example.inputs)
+            known = example.edge_weights > 0
+            by_hand = 0.4 * (nodes - example.nodes).square().sum() / 2
+            by_hand += 0.6 * (edges - example.edges)[known].square().sum() / 2
+            assert float(objective((nodes, edges), example)) == pytest.approx(float(by_hand))
+        found.append(float(by_hand))
+    joined = join_examples(examples)
+    with torch.no_grad():
+        both = objective(model.network_(joined.inputs), joined)
+    assert float(both) == pytest.approx(np.mean(found), rel=1e-5)
+    assert not torch.equal(weights(model), weights(tiny("botan").fit([liquid(1)])))
