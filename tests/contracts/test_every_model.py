@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from glasscast.datasets.fields import LABELS
 from glasscast.errors import ModelError
 from glasscast.models.registry import REGISTRY, model_class
 from glasscast.models.structural import StructuralBaseline, StructuralSettings
@@ -87,6 +88,21 @@ def test_resumption(label, dimension, tmp_path):
     np.testing.assert_array_equal(after.values, before.values)
 
 
+@pytest.mark.parametrize(("label", "dimension"), [p for p in asked("few runs") if p.values[1] == 3])
+def test_few_runs(label, dimension):
+    """Labels of one run, and only at some times, are learned from beside those of many."""
+    many = [snapshot(seed, dimension) for seed in (1, 2)]
+    many = [c.with_fields(runs=np.full(len(c.times), 32)) for c in many]
+    one, runs = snapshot(3, dimension), np.ones(len(many[0].times), dtype=np.int32)
+    labels = {k: v.copy() for k, v in one.arrays() if k in LABELS and "halves" not in k}
+    for values in labels.values():
+        values[0] = np.nan
+    runs[0] = 0
+    one = one.with_fields(runs=runs, propensity_halves=None, bond_change_halves=None, **labels)
+    model = unfitted(label).fit([*many, one])
+    assert np.isfinite(model.predict(many[0]).values).all()
+
+
 def count_descriptions(model):
     """List to which a model on descriptors adds each configuration that it describes."""
     described, features = [], getattr(model, "features", None)
@@ -110,7 +126,7 @@ def test_dimensions_that_a_model_cannot_work_in_are_refused(name):
 def test_every_model_is_asked_and_every_excuse_has_its_contract():
     assert {case.name for case in CASES.values()} == set(REGISTRY)
     assert set(EXCUSED) <= set(REGISTRY)
-    known = {*CONTRACTS, *NETWORK_CONTRACTS, "files", "resumption"}
+    known = {*CONTRACTS, *NETWORK_CONTRACTS, "files", "resumption", "few runs"}
     assert {contract for excuses in EXCUSED.values() for contract in excuses} <= known
 
 

@@ -54,6 +54,8 @@ Root = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 #: ``start``: labels run forward from it; ``copy``: thermal copy with its parent's labels;
 #: ``reversed``: end of one run, labels run back along it; ``chain``: frame of a long run.
 Kind = Literal["start", "copy", "reversed", "chain"]
+#: Kinds whose labels are of one run or two.
+SINGLE_RUNS = ("reversed", "chain")
 WaveNumberFrom = Literal["first peak of S(q)", "2 pi / sigma_AA", "given"]
 TauFrom = Literal["1/e", "fit", "published", "given"]
 EquilibriumField = Literal["inherent", "cage"]

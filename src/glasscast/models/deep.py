@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.identity import Identity, inputs_of
+from glasscast.datasets.metadata import SINGLE_RUNS
 from glasscast.datasets.splits import fold_indices, groups_of
 from glasscast.errors import InputError, ModelError
 from glasscast.models.base import Model
@@ -146,17 +147,17 @@ class DeepModel(Model):
             return train, validation
         folds = min(groups, max(2, round(1 / fraction)))
         aside = set(fold_indices(parents, folds, seed)[0])
-        return (
-            [train[i] for i in range(len(train)) if i not in aside],
-            [train[i] for i in sorted(aside)],
-        )
+        kept = [train[i] for i in sorted(aside)]
+        # The noise of single runs would choose the epoch.
+        judges = [c for c in kept if c.metadata.origin.kind not in SINGLE_RUNS]
+        return [train[i] for i in range(len(train)) if i not in aside], judges or kept
 
     def _measure(self, train: Sequence[Configuration], validation: Sequence[Configuration]) -> None:
         """Check the data, and find times, species and the statistics of the targets."""
         for attribute in ("times_", "species_", "dimension_"):
             self.__dict__.pop(attribute, None)
         for configuration in chain(train, validation):
-            self.check_labels(configuration)
+            self.check_labels(configuration, whole=False)
         for configuration in self._watched:
             self.labels_to_score(configuration)
         settings = self.settings.training
@@ -165,7 +166,12 @@ class DeepModel(Model):
         if unknown:
             raise ModelError(f"training.learn_species names {unknown}, data have {self.species_}")
         self.statistics_ = measure_targets(
-            train, self.settings.target, species, settings.normalisation, self.longest_pair > 0
+            train,
+            self.settings.target,
+            species,
+            settings.normalisation,
+            self.longest_pair > 0,
+            settings.label_noise,
         )
 
     def _train(

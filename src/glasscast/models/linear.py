@@ -19,7 +19,6 @@ from glasscast.datasets.identity import Identity
 from glasscast.datasets.splits import fold_indices, groups_of
 from glasscast.errors import InputError, ModelError
 from glasscast.liquid.box import FloatArray
-from glasscast.models.label_weights import Runs, runs_of, weigh
 from glasscast.models.linear_forecast import LinearForecaster
 from glasscast.models.ridge import (
     RidgeMoments,
@@ -30,7 +29,9 @@ from glasscast.models.ridge import (
 )
 from glasscast.models.selection import SelectionScores, score_first
 from glasscast.models.settings import RidgeSettings
+from glasscast.models.weighted_ridge import weigh
 from glasscast.progress import log, track
+from glasscast.training.label_weights import Runs, runs_of
 
 
 class LinearModel(LinearForecaster):

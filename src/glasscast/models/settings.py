@@ -10,10 +10,8 @@ from pydantic import Field, model_validator
 
 from glasscast.config import Settings
 from glasscast.liquid.definition import is_liquid_file
-from glasscast.training.settings import TrainingSettings
+from glasscast.training.settings import LabelNoise, TrainingSettings
 
-#: k: a label that is the mean of R runs weighs 1 / (1 + k / R).
-LabelNoise = Annotated[float, Field(ge=0)] | Literal["estimated"]
 Target = Literal["propensity", "bond_breaking", "neighbour_relative", "nonaffine"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,15 @@ from glasscast.errors import ModelError
 from glasscast.liquid.box import FloatArray
 from glasscast.liquid.neighbours import find_pairs
 from glasscast.networks.batch import GraphBatch, NetworkInput
+from glasscast.training.label_weights import (
+    UNEXPLAINED,
+    Runs,
+    mostly_noise,
+    row_weights,
+    runs_of,
+    signal_and_noise,
+)
+from glasscast.training.settings import LabelNoise
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,9 @@ class TargetStatistics:
     edge_mean, edge_std : (T,) in sigma, of pair-distance changes; zeros and ones when unused.
     per_configuration : training targets are standardised within each configuration, and the
         numbers here are averages over configurations.
+    node_noise, edge_noise : (S, T), (T,) k of :mod:`glasscast.training.label_weights`; None where
+        all labels weigh alike.
+    most_runs : (T,) runs behind the labels that weigh 1.
     """
 
     species: tuple[int, ...]
@@ -38,6 +50,9 @@ class TargetStatistics:
     edge_mean: FloatArray
     edge_std: FloatArray
     per_configuration: bool = False
+    node_noise: FloatArray | None = None
+    edge_noise: FloatArray | None = None
+    most_runs: FloatArray | None = None
 
     @classmethod
     def unscaled(
@@ -50,37 +65,102 @@ class TargetStatistics:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
-        values = vars(self).items()
+        values = {k: v for k, v in vars(self).items() if v is not None}.items()
         return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> TargetStatistics:
         """Read back what :meth:`to_json` wrote; KeyError or TypeError if it is not that."""
+        noise = [key for key in ("node_noise", "edge_noise", "most_runs") if key in record]
         arrays = {
             key: np.array(record[key], dtype=np.float64)
-            for key in ("node_mean", "node_std", "edge_mean", "edge_std")
+            for key in ("node_mean", "node_std", "edge_mean", "edge_std", *noise)
         }
         species = tuple(int(s) for s in record["species"])
         return cls(species=species, per_configuration=bool(record["per_configuration"]), **arrays)
 
 
-class _Moments:
-    """Sums of values and squares over axis 1."""
+@dataclass
+class _Samples:
+    """Means and variances of the labels of one species, or of pairs, by configuration.
 
-    def __init__(self) -> None:
-        self.count, self.sum, self.square = 0, np.zeros(0), np.zeros(0)
+    Parameters
+    ----------
+    runs, mean, variance : a (T,) array a configuration; NaN where there is no label.
+    count : of labels at each time.
+    """
 
-    def add(self, values: FloatArray) -> None:
-        self.count += values.shape[1]
-        self.sum = values.sum(1) + (self.sum if self.sum.size else 0)
-        self.square = np.square(values).sum(1) + (self.square if self.square.size else 0)
+    runs: list[FloatArray] = field(default_factory=list)
+    mean: list[FloatArray] = field(default_factory=list)
+    variance: list[FloatArray] = field(default_factory=list)
+    count: list[int] = field(default_factory=list)
 
-    def finish(self) -> tuple[FloatArray, FloatArray]:
-        mean = self.sum / self.count
-        return mean, _positive(np.sqrt(np.maximum(self.square / self.count - mean**2, 0)))
+    def add(self, runs: Runs, labels: FloatArray) -> None:
+        """Take in the labels (T, n) of a configuration."""
+        if labels.shape[1]:
+            self.runs.append(np.array(runs))
+            self.mean.append(labels.mean(1))
+            self.variance.append(labels.var(1))
+            self.count.append(labels.shape[1])
+
+    def measured(self, times: int, noise: LabelNoise, normalisation: str) -> _Scale:
+        """Mean, spread and k of the labels at each time."""
+        found = _Scale(np.zeros(times), np.ones(times), np.zeros(times), np.zeros(times))
+        count, each = np.array(self.count, dtype=np.float64), normalisation == "configuration"
+        for t in range(times if self.count else 0):
+            runs, mean, variance = (
+                np.stack(values)[:, t] for values in (self.runs, self.mean, self.variance)
+            )
+            at = runs > 0
+            if at.any():
+                found.set(t, _scale_of(runs[at], mean[at], variance[at], count[at], noise, each))
+        if normalisation == "none":
+            return replace(found, mean=np.zeros(times), spread=np.ones(times))
+        return found
 
 
-def _positive(std: FloatArray) -> FloatArray:
+@dataclass(frozen=True)
+class _Scale:
+    """Mean, spread, k and most runs of labels, at each time: (T,)."""
+
+    mean: FloatArray
+    spread: FloatArray
+    noise: FloatArray
+    most: FloatArray
+
+    def set(self, t: int, values: tuple[float, float, float, float]) -> None:
+        """Fill in one time."""
+        for array, value in zip(vars(self).values(), values, strict=True):
+            array[t] = value
+
+
+def _scale_of(
+    runs: NDArray[Any],
+    mean: FloatArray,
+    variance: FloatArray,
+    count: FloatArray,
+    noise: LabelNoise,
+    each: bool,
+) -> tuple[float, float, float, float]:
+    """Mean, spread, k and most runs of labels at one time, from (C,) configurations.
+
+    Parameters
+    ----------
+    each : averages over configurations, not over all that they hold.
+    """
+    signal, single = signal_and_noise(runs, variance, count)
+    k = single / (UNEXPLAINED * signal) if signal > 0 else 0.0
+    k = k if noise == "estimated" else noise
+    weights = row_weights(runs, k, runs.max()) * (1.0 if each else count)
+    centre = float(np.average(mean, weights=weights))
+    if not each:
+        signal += float(np.average((mean - centre) ** 2, weights=weights))
+    elif single == 0:
+        signal = float(np.mean(_positive(np.sqrt(variance)))) ** 2
+    return centre, float(_positive(np.sqrt(signal))), k, float(runs.max())
+
+
+def _positive(std: FloatArray | float) -> FloatArray:
     # A target that does not vary is left unscaled rather than blown up.
     return np.where(std > 1e-12, std, 1.0)
 
@@ -91,8 +171,12 @@ def measure_targets(
     species: tuple[int, ...],
     normalisation: str,
     pairs: bool,
+    noise: LabelNoise = "estimated",
 ) -> TargetStatistics:
     """Statistics of the training targets, in one pass over the configurations.
+
+    Where labels are means over different numbers of runs, the spread is that of the signal: what
+    the noise of few runs adds to it is left out.
 
     Parameters
     ----------
@@ -100,41 +184,47 @@ def measure_targets(
     species : to learn.
     normalisation : ``dataset``, ``configuration`` or ``none``.
     pairs : whether pair-distance changes are learned too.
+    noise : k of the weights of labels, or ``estimated``.
 
     Raises
     ------
-    ModelError : if pair-distance changes are learned and a configuration has none.
+    ModelError : if pair-distance changes are learned and a configuration has none, or there is a
+        time at which no configuration has labels.
     """
-    per_configuration = normalisation == "configuration"
-    nodes: list[list[tuple[FloatArray, FloatArray]]] = [[] for _ in species]
-    pooled, pooled_edges = [_Moments() for _ in species], _Moments()
-    times = 0
+    nodes, edges, times = [_Samples() for _ in species], _Samples(), 0
+    labelled: NDArray[np.bool_] | None = None
     for configuration in configurations:
         labels = np.asarray(getattr(configuration, target), dtype=np.float64)
-        times = len(labels)
-        for s, of_species in enumerate(species):
-            mine = labels[:, configuration.types == of_species]
-            if mine.shape[1]:
-                pooled[s].add(mine)
-                nodes[s].append((mine.mean(1), _positive(mine.std(1))))
+        times, runs = len(labels), runs_of(configuration, target)
+        known = np.array(runs) > 0
+        labelled = known if labelled is None else labelled | known
+        for samples, of_species in zip(nodes, species, strict=True):
+            samples.add(runs, labels[:, configuration.types == of_species])
         if pairs:
             if configuration.bond_change is None:
                 raise ModelError(
                     f"{configuration.name} has no 'bond_change' to learn from; set node_weight to "
                     "1, or import its trajectories"
                 )
-            pooled_edges.add(configuration.bond_change.astype(np.float64))
-    node_mean, node_std = np.zeros((len(species), times)), np.ones((len(species), times))
-    edge_mean, edge_std = np.zeros(times), np.ones(times)
-    if normalisation != "none":
-        for s in range(len(species)):
-            if per_configuration:
-                node_mean[s], node_std[s] = np.mean(nodes[s], axis=0)
-            elif pooled[s].count:
-                node_mean[s], node_std[s] = pooled[s].finish()
-        if pairs:
-            edge_mean, edge_std = pooled_edges.finish()
-    return TargetStatistics(species, node_mean, node_std, edge_mean, edge_std, per_configuration)
+            change = configuration.bond_change.astype(np.float64)
+            edges.add(runs_of(configuration, "bond_change"), change)
+    if labelled is not None and not labelled.all():
+        raise ModelError(f"no training configuration has labels at row {np.argmin(labelled)}")
+    scales = [samples.measured(times, noise, normalisation) for samples in nodes]
+    # Pairs are never standardised within configurations.
+    pooled = edges.measured(times, noise, "none" if normalisation == "none" else "dataset")
+    alike = not any(scale.noise.any() for scale in (*scales, pooled))
+    return TargetStatistics(
+        species,
+        np.stack([scale.mean for scale in scales]),
+        np.stack([scale.spread for scale in scales]),
+        pooled.mean,
+        pooled.spread,
+        normalisation == "configuration",
+        node_noise=None if alike else np.stack([scale.noise for scale in scales]),
+        edge_noise=None if alike else pooled.noise,
+        most_runs=None if alike else np.max([scale.most for scale in scales], axis=0),
+    )
 
 
 @dataclass(frozen=True)
@@ -145,10 +235,12 @@ class Example:
     ----------
     inputs : one configuration or several, as the network and the loss read them.
     nodes : (N, T) standardised targets.
-    node_weights : (N,), 1 / (learned nodes of the configuration), 0 for other species; so a sum
-        over nodes is a mean over each configuration.
-    edges, edge_weights : (E, T) and (E,) the same for pair-distance changes, or None.
+    node_weights : (N, T), weight of the labels / (learned nodes of the configuration), 0 for
+        other species and times without labels; so a sum over nodes is a mean over each
+        configuration.
+    edges, edge_weights : (E, T) the same for pair-distance changes, or None.
     learned : (N,) index into the statistics' species, -1 for the others.
+    noisy : (C, S, T) whether the labels of a species are mostly noise.
     """
 
     inputs: NetworkInput
@@ -157,6 +249,7 @@ class Example:
     edges: Tensor | None
     edge_weights: Tensor | None
     learned: Tensor
+    noisy: Tensor
 
     def to(self, device: torch.device) -> Example:
         """Return a copy on a device."""
@@ -187,18 +280,25 @@ def make_example(
     longest_pair : in sigma; changes of pairs closer than this are learned too, 0: none.
     """
     labels = np.asarray(getattr(configuration, target), dtype=np.float64)
+    runs = np.array(runs_of(configuration, target))
     learned = np.full(configuration.size, -1)
-    nodes = np.zeros((configuration.size, len(labels)))
+    nodes, weights = (np.zeros((configuration.size, len(labels))) for _ in range(2))
+    noise = statistics.node_noise
+    noise = np.zeros((len(statistics.species), len(labels))) if noise is None else noise
+    most = runs if statistics.most_runs is None else statistics.most_runs
+    noisy = mostly_noise(runs, noise)
     for s, of_species in enumerate(statistics.species):
         mine = configuration.types == of_species
         learned[mine] = s
         values = labels[:, mine]
+        mean, std = statistics.node_mean[s], statistics.node_std[s]
         if statistics.per_configuration and values.shape[1]:
-            mean, std = values.mean(1), _positive(values.std(1))
-        else:
-            mean, std = statistics.node_mean[s], statistics.node_std[s]
+            mean, own = values.mean(1), _positive(values.std(1))
+            std = np.where(noisy[s], std, own)
         nodes[mine] = ((values - mean[:, None]) / std[:, None]).T
-    weights = (learned >= 0) / max(1, int((learned >= 0).sum()))
+        weights[mine] = row_weights(runs, noise[s], most)
+    nodes[:, runs == 0] = 0.0
+    weights /= max(1, int((learned >= 0).sum()))
     edge_targets, edge_weights = None, None
     if longest_pair > 0:
         assert isinstance(inputs, GraphBatch)
@@ -210,6 +310,7 @@ def make_example(
         edge_targets,
         edge_weights,
         torch.from_numpy(learned),
+        torch.from_numpy(noisy)[None],
     )
 
 
@@ -233,7 +334,12 @@ def _edge_targets(
     change = configuration.bond_change.astype(np.float64).T  # (bonds, T)
     targets = np.zeros((len(rows), change.shape[1]))
     targets[known] = (change[rows[known]] - statistics.edge_mean) / statistics.edge_std
-    weights = known / max(1, int(known.sum()))
+    runs = np.array(runs_of(configuration, "bond_change"))
+    targets[:, runs == 0] = 0.0
+    by_row = np.where(runs > 0, 1.0, 0.0)
+    if statistics.edge_noise is not None and statistics.most_runs is not None:
+        by_row = row_weights(runs, statistics.edge_noise, statistics.most_runs)
+    weights = np.outer(known / max(1, int(known.sum())), by_row)
     return torch.from_numpy(targets).float(), torch.from_numpy(weights).float()
 
 
@@ -260,6 +366,7 @@ def join_examples(examples: Sequence[Example]) -> Example:
         torch.cat(edges) if edges else None,
         torch.cat(edge_weights) if edge_weights else None,
         torch.cat([e.learned for e in examples]),
+        torch.cat([e.noisy for e in examples]),
     )
 
 

@@ -51,15 +51,21 @@ class Objective:
 
         NaN of what is not learned. The best epoch is chosen by the first, else by the second.
         """
-        nodes, learned = outputs[0], example.learned
+        learned, rows = example.learned, labelled_rows(example.node_weights)
+        nodes, truth = outputs[0][:, rows], example.nodes[:, rows]
         groups = [learned == s for s in range(int(learned.max()) + 1) if (learned == s).any()]
-        found = [mean_pearson(nodes[g], example.nodes[g]) for g in groups]
+        found = [mean_pearson(nodes[g], truth[g]) for g in groups]
         return float(np.mean(found)), math.nan
 
 
 def mean_square(forecast: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Weighted mean squared error over rows, mean over columns (times)."""
-    return (weights.unsqueeze(1) * (forecast.float() - target).square()).sum() / target.shape[1]
+    return (weights * (forecast.float() - target).square()).sum() / target.shape[1]
+
+
+def labelled_rows(weights: Tensor) -> Tensor:
+    """Columns (times) of weights (N, T) in which anything is labelled: (T,) bool."""
+    return (weights > 0).any(0)
 
 
 def mean_pearson(forecast: Tensor, truth: Tensor) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from glasscast.config import Settings
+
+#: k: a label that is the mean of R runs weighs 1 / (1 + k / R).
+LabelNoise = Annotated[float, Field(ge=0)] | Literal["estimated"]
 
 
 class TrainingSettings(Settings):
@@ -46,6 +49,11 @@ class TrainingSettings(Settings):
         default="dataset",
         description="targets are standardised per time and species over all training "
         "configurations, within each configuration, or not",
+    )
+    label_noise: LabelNoise = Field(
+        default="estimated",
+        description="k: a label that is the mean of R runs weighs 1 / (1 + k / R); 0: all alike; "
+        "'estimated': from the variances of labels of different R",
     )
     learn_species: tuple[int, ...] | None = Field(
         default=None, min_length=1, description="species in the loss; null means all"

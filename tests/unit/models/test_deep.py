@@ -28,7 +28,7 @@ def test_it_learns_from_small_boxes(fitted):
     assert model.history_[-1].loss < model.history_[0].loss
     example = model.example(small[0], model.phases()[0].objective)
     if example.edges is not None:
-        assert (example.edge_weights > 0).sum() == 2 * small[0].bonds.shape[1]
+        assert (example.edge_weights > 0).any(1).sum() == 2 * small[0].bonds.shape[1]
         np.testing.assert_array_equal(model.predict(small[0]).bonds, small[0].bonds)
 
 

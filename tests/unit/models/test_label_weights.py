@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from glasscast.errors import ModelError
-from glasscast.models.label_weights import UNKNOWN, runs_of, weigh, weights_of
 from glasscast.models.ridge import RidgeMoments, ridge_path
+from glasscast.models.weighted_ridge import weigh
+from glasscast.training.label_weights import UNKNOWN, runs_of, weights_of
 from tests.conftest import labelled
 
 PENALTIES = (1e-3, 1.0, 1e2)

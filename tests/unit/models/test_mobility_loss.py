@@ -77,7 +77,13 @@ def loss_of(forecast, truth, rings, **weights):
     types, features = torch.zeros(size, dtype=torch.int64), torch.zeros(size, 1)
     table = RingedTable(types, features, (size,), 3, rings=((rings,),))
     learned = torch.zeros(size, dtype=torch.int64)
-    example = SimpleNamespace(inputs=table, nodes=truth, learned=learned)
+    example = SimpleNamespace(
+        inputs=table,
+        nodes=truth,
+        learned=learned,
+        node_weights=torch.full(truth.shape, 1 / len(truth)),
+        noisy=torch.zeros(1, 1, truth.shape[1], dtype=torch.bool),
+    )
     return MobilityLoss(statistics=statistics, **weights)((forecast, None), example)
 
 

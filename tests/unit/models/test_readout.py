@@ -30,7 +30,7 @@ def test_readout_is_the_least_squares_solution():
         outputs, _ = network(graph)
     handle.remove()
     x = np.hstack([features[0].double().numpy(), np.ones((len(outputs), 1))])
-    root = np.sqrt(example.node_weights.double().numpy())[:, None]
+    root = np.sqrt(example.node_weights.double().numpy()[:, :1])
     alive = x.std(0) > 1e-6  # ReLUs that never fire decide nothing
     alive[-1] = True
     best, *_ = np.linalg.lstsq(root * x[:, alive], root * example.nodes.double().numpy())
@@ -38,7 +38,7 @@ def test_readout_is_the_least_squares_solution():
     # the small ridge of the read-out costs nearly nothing
     loss = [((root * (y - example.nodes.numpy())) ** 2).sum() for y in (outputs.numpy(), expected)]
     assert loss[1] <= loss[0] <= loss[1] * 1.05
-    assert loss[0] < 0.98 * (example.node_weights[:, None] * example.nodes**2).sum()
+    assert loss[0] < 0.98 * (example.node_weights * example.nodes**2).sum()
 
 
 def test_readout_leaves_the_rest_of_the_network_alone():

@@ -10,7 +10,13 @@ from torch import Tensor
 from glasscast.liquid.neighbours import NEAREST
 from glasscast.networks.batch import GraphBatch
 from glasscast.training.examples import Example
-from glasscast.training.objectives import Objective, Outputs, mean_pearson, mean_square
+from glasscast.training.objectives import (
+    Objective,
+    Outputs,
+    labelled_rows,
+    mean_pearson,
+    mean_square,
+)
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,8 @@ class PairObjective(Objective):
         if edges is None or example.edges is None or example.edge_weights is None:
             return particles, math.nan
         assert isinstance(graph, GraphBatch)
-        known = example.edge_weights > 0
+        known, rows = (example.edge_weights > 0).any(1), labelled_rows(example.edge_weights)
         both_a = graph.types[graph.index.receivers] + graph.types[graph.index.senders] == 0
         near = known & both_a & (graph.vectors.norm(dim=1) < NEAREST)
         chosen = near if bool(near.any()) else known
-        return particles, mean_pearson(edges[chosen], example.edges[chosen])
+        return particles, mean_pearson(edges[chosen][:, rows], example.edges[chosen][:, rows])

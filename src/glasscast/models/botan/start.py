@@ -110,15 +110,15 @@ def fit_readout(network: nn.Module, layer: nn.Linear, examples: Iterable[Example
                 network(example.inputs)
             ones = inputs[0].new_ones(len(inputs[0]), 1)
             features = torch.cat([inputs[0], ones], 1).double()
-            weighted = features * example.node_weights.double().unsqueeze(1)
-            products = products + weighted.T @ features
-            targets = targets + weighted.T @ example.nodes.double()
+            weights = example.node_weights.double()
+            products = products + torch.einsum("nf,nt,ng->tfg", features, weights, features)
+            targets = targets + (features.T @ (weights * example.nodes.double())).T
     finally:
         handle.remove()
-    total, sums = products[-1, -1], products[-1, :-1]
-    spread = products.diagonal()[:-1] - sums.square() / total
-    ridge = torch.diag(torch.cat([_PENALTY * spread + 1e-12 * total, spread.new_zeros(1)]))
-    solution = torch.linalg.solve(products + ridge, targets)  # (F + 1, T)
+    total, sums = products[:, -1, -1:], products[:, -1, :-1]
+    spread = products.diagonal(dim1=1, dim2=2)[:, :-1] - sums.square() / total
+    ridge = torch.cat([_PENALTY * spread + 1e-12 * total, torch.zeros_like(total)], 1)
+    solution = torch.linalg.solve(products + torch.diag_embed(ridge), targets)  # (T, F + 1)
     with torch.no_grad():
-        layer.weight.copy_(solution[:-1].T)
-        layer.bias.copy_(solution[-1])
+        layer.weight.copy_(solution[:, :-1])
+        layer.bias.copy_(solution[:, -1])

@@ -17,6 +17,11 @@ where :math:`\sigma_y` is the spread over the training set, and the correlation 
                {\sum_i \delta_i^2}, \qquad w^{(d)}_{ij} = e^{-(r_{ij} - d)^2 / 2}
 
 over particles of the species, on thermal positions, i itself included.
+
+Labels of single runs are propensities plus an error that no structure tells, large and skewed.
+What is wanted of a forecast is their mean, not their median, and not their variance: there the
+error is squared, :math:`\langle (y - \hat y)^2 \rangle / \sigma_y^2`, and the other terms are left
+out. Each configuration weighs as :mod:`glasscast.training.label_weights` says.
 """
 
 from __future__ import annotations
@@ -127,6 +132,8 @@ class MobilityLoss(Objective):
             torch.split(outputs[0], sizes),
             torch.split(example.nodes, sizes),
             torch.split(example.learned, sizes),
+            torch.split(example.node_weights * len(sizes), sizes),
+            example.noisy,
             rings,
             strict=True,
         )
@@ -134,21 +141,28 @@ class MobilityLoss(Objective):
         return torch.stack(losses).mean()
 
     def _configuration(
-        self, forecast: Tensor, truth: Tensor, learned: Tensor, rings: tuple[Tensor, ...]
+        self,
+        forecast: Tensor,
+        truth: Tensor,
+        learned: Tensor,
+        weights: Tensor,
+        noisy: Tensor,
+        rings: tuple[Tensor, ...],
     ) -> Tensor:
-        terms = []
+        terms, count = [], int((learned >= 0).sum())
         for s in range(int(learned.max()) + 1):
             mine = learned == s
             if int(mine.sum()) < 2:
                 continue
-            a, b = forecast[mine].float(), truth[mine]  # (n, T)
-            loss = (a - b).abs().mean(0)  # the targets are in units of sigma_y already
+            a, b = forecast[mine].float(), truth[mine]  # (n, T), in units of sigma_y already
+            worth = weights[mine][0] * count  # (T,)
+            loss = torch.where(noisy[s], (a - b).square(), (a - b).abs()).mean(0)
             if self.variance_weight > 0:
-                loss = loss + self.variance_weight * variance_term(a, b)
+                loss = loss + torch.where(noisy[s], 0.0, self.variance_weight * variance_term(a, b))
             if self.correlation_weight > 0:
                 error = correlation_term(self.mobility(a, s), self.mobility(b, s), rings[s])
-                loss = loss + self.correlation_weight * error
-            terms.append(loss.mean())
+                loss = loss + torch.where(noisy[s], 0.0, self.correlation_weight * error)
+            terms.append((worth * loss).mean())
         return torch.stack(terms).mean()
 
     def mobility(self, standardised: Tensor, s: int) -> Tensor:

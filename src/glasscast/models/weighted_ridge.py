@@ -1,20 +1,14 @@
-r"""What labels of few trajectories weigh beside those of many.
+"""Moments of a ridge regression whose labels are means over different numbers of runs.
 
-The label of a particle is the mean over R runs: its propensity plus an error of variance
-:math:`\sigma^2 / R`, which is independent from particle to particle and of mean zero. A forecast
-misses the label by that error and by what the model cannot explain, of variance m. Least squares
-is at its best where each label weighs the inverse of both,
-
-.. math:: w(R) \propto \frac{1}{m + \sigma^2 / R} \propto \frac{1}{1 + k / R},
-          \qquad k = \sigma^2 / m.
-
-A ridge regression measures the sum itself, by the residuals of configurations that are held out,
-for each number of runs apart; so it needs no halves and minds whatever else tells them apart.
+Least squares is at its best where a label weighs the inverse of what a forecast misses it by; see
+:mod:`glasscast.training.label_weights`. That is measured here by the residuals of configurations
+that are held out, for each number of runs apart: it needs no halves, and minds whatever else tells
+them apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -22,41 +16,14 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.configuration import Configuration
 from glasscast.errors import ModelError
 from glasscast.liquid.box import FloatArray
 from glasscast.models.ridge import RidgeMoments, residual_variance, ridge_path
-from glasscast.models.settings import LabelNoise
+from glasscast.training.label_weights import Runs, weights_of
+from glasscast.training.settings import LabelNoise
 
-#: Number of runs behind each row of labels; see :func:`runs_of`.
-Runs = tuple[int, ...]
-#: Labels that do not tell their runs are taken for an ensemble of many.
-UNKNOWN = 1_000_000
 #: k where its estimate begins: near the relaxation time a single run has a sixth of signal.
 _FIRST_GUESS = 8.0
-
-
-def runs_of(configuration: Configuration, target: str) -> Runs:
-    """Trajectories behind each row of a label; 0 where it has no values."""
-    known = configuration.known_rows(target)
-    told = np.full(len(known), UNKNOWN) if configuration.runs is None else configuration.runs
-    return tuple(np.where(known, told, 0).tolist())
-
-
-def weights_of(runs: Iterable[int], noise: float) -> dict[int, float]:
-    """Weights 1 / (1 + k / R) by number of runs, the largest 1; 0 for no runs.
-
-    Parameters
-    ----------
-    noise : k, variance of a single run's label over what the model leaves unexplained.
-    """
-    found = {r: 1 / (1 + noise / r) if r else 0.0 for r in runs}
-    return _scaled(found)
-
-
-def _scaled(weights: Mapping[int, float]) -> dict[int, float]:
-    largest = max(weights.values(), default=0.0) or 1.0
-    return {runs: weight / largest for runs, weight in weights.items()}
 
 
 @dataclass(frozen=True)
