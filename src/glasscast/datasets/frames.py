@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,8 @@ class Frame:
     Parameters
     ----------
     positions : (N, d) from the lower corner of the box, in sigma.
-    types : (N,) species from 0, in the same order in all frames of a file.
+    types : (N,) species from 0, in the same order in all frames of a file; empty where the file
+        tells none, so that they are the parent's.
     box : (d,) sides.
     absolute : whether particles are followed across the faces (unwrapped coordinates or image
         flags); False for coordinates folded into the box.
@@ -35,6 +37,8 @@ class Frame:
     species : what the file calls the species, in their order, where names do not tell it.
     units : style of the units, where the file names it.
     noted : whether ``step`` is only a note, which a run that begins there need not go on from.
+    corner : (d,) lower corner of the box in the coordinates of the file; None where the file does
+        not tell it, so that ``positions`` are as in the file.
     """
 
     positions: FloatArray
@@ -48,14 +52,46 @@ class Frame:
     species: tuple[str, ...] = ()
     units: str | None = None
     noted: bool = False
+    corner: FloatArray | None = None
 
     def clock(self, timestep: float | None) -> float | None:
         """Time of the frame: its own, or step times ``timestep``; None if unknown."""
-        if self.time is not None:
-            return self.time
-        if self.step is not None and timestep is not None:
-            return self.step * timestep
-        return None
+        return _clock(self.time, self.step, timestep)
+
+
+def _clock(time: float | None, step: int | None, timestep: float | None) -> float | None:
+    if time is not None:
+        return time
+    return None if step is None or timestep is None else step * timestep
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StoredFrame:
+    """A frame in a file of which only the clock has been read.
+
+    Parameters
+    ----------
+    load : reads the whole frame, while the file stands at it.
+    Others are as in :class:`Frame`.
+    """
+
+    load: Callable[[], Frame]
+    absolute: bool
+    step: int | None = None
+    time: float | None = None
+    units: str | None = None
+
+    def read(self) -> Frame:
+        """Read the frame, once; before the next one is asked for."""
+        return self._frame
+
+    @cached_property
+    def _frame(self) -> Frame:
+        return self.load()
+
+    def clock(self, timestep: float | None) -> float | None:
+        """Time of the frame; see :meth:`Frame.clock`."""
+        return _clock(self.time, self.step, timestep)
 
 
 class RunFrame(NamedTuple):

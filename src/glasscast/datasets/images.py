@@ -12,8 +12,13 @@ run, so that a drifting system raises no alarm:
   peak one box side away, as wide as the first. With q the 98 % quantile of the minimum-image
   components (in box sides), more components past 1 - q than between 1/2 and 1 - q cannot come
   from a falling tail. Counts are pooled over the trajectories of a time, because a lone far
-  traveller in one trajectory may be chance. When q passes 1/4 the peaks merge and only the
-  first sign is used.
+  traveller in one trajectory may be chance.
+
+When q passes 1/4 the peaks merge. Programs fold particles at some steps only, so that a folded
+frame may spread a little over a box side; from then on this counts as folded too, for by then the
+faces of a true one have long been blurred by more. And frames that follow one another in a
+trajectory are compared in the same two ways: an image that is lost between them, as by a restart
+from folded positions, is a jump however late it is.
 
 Folded input has the opposite danger: the minimum image is right only while nothing moves half
 a side. If more than 1 % of the components end in the outer quarter (past 3/8 of a side), the
@@ -25,8 +30,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glasscast.datasets.frames import RunFrame
 from glasscast.errors import InputError
@@ -34,6 +41,8 @@ from glasscast.liquid.box import FloatArray, minimum_image, wrap
 
 _BULK_QUANTILE = 0.98
 _MERGED = 0.25  # in box sides: beyond it the two peaks overlap
+_STRAYING = 1.15  # box sides over which a folded frame may spread
+_MANY = 200  # particles, of which some are at each face
 _NARROWEST = 0.02  # in box sides: at very short times hardly anything moves
 _CERTAIN = 20  # so many more lost than lone travellers need no further trajectory
 _OUTER = 0.375  # in box sides
@@ -68,12 +77,18 @@ def find_lost_images(
     ------
     InputError : naming file, trajectory and particle; at the latest after the last frame.
     """
-    tallies: dict[int, _Tally] = {}
+    tallies: dict[tuple[int, bool], _Tally] = {}
+    last: RunFrame | None = None
     for frame in frames:
-        tally = tallies.setdefault(frame.row, _Tally())
-        _count(tally, frame, start, box)
-        if tally.lost > tally.between + _CERTAIN:
-            raise _jumped(tally)
+        follows = last is not None and last.run == frame.run and last.row < frame.row
+        for since in (start, last.positions if last is not None and follows else None):
+            if since is None:
+                continue
+            tally = tallies.setdefault((frame.row, since is start), _Tally())
+            _count(tally, frame, since, box)
+            if tally.lost > tally.between + _CERTAIN:
+                raise _jumped(tally)
+        last = frame
         yield frame
     for tally in tallies.values():
         if tally.lost > tally.between:
@@ -102,9 +117,11 @@ def refuse_ambiguous_images(
         yield frame
 
 
-def apply_images(positions: FloatArray, images: FloatArray, box: FloatArray) -> FloatArray:
+def apply_images(
+    positions: FloatArray, images: NDArray[np.integer[Any]], box: FloatArray
+) -> FloatArray:
     """Absolute positions from folded ones and the counts of box sides passed."""
-    return positions + np.round(images) * box
+    return positions + images * box
 
 
 def _count(tally: _Tally, frame: RunFrame, start: FloatArray, box: FloatArray) -> None:
@@ -116,9 +133,10 @@ def _count(tally: _Tally, frame: RunFrame, start: FloatArray, box: FloatArray) -
         return
     # Folded into some window of a box side, or into the box with the images of the start added.
     ends = frame.positions, wrap(start, box) + moved * box
-    folded = any(np.all(np.ptp(end, axis=0) <= box * (1 + 1e-9)) for end in ends)
+    spread = min(float(np.max(np.ptp(end, axis=0) / box)) for end in ends)
     bulk = float(np.quantile(np.abs(relative - np.round(relative)), _BULK_QUANTILE))
-    if folded:
+    straying = bulk >= _MERGED and len(moved) >= _MANY
+    if spread <= (_STRAYING if straying else 1 + 1e-9):
         lost = far
         tally.lost += _CERTAIN  # one such frame is proof
     elif bulk < _MERGED:

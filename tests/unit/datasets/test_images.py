@@ -89,3 +89,36 @@ def test_long_folded_motion_is_refused(rms):
     folded = [RunFrame(t, r, np.mod(f, BOX), p) for t, r, f, p in frames]
     with pytest.raises(InputError, match="shortest image is ambiguous"):
         drain(refuse_ambiguous_images, start, folded)
+
+
+@pytest.mark.parametrize("rms", [2.5, 4.0, 8.0])
+def test_frames_that_were_folded_at_some_steps_only_are_found_at_late_times(rms):
+    """Particles stray over the faces by as much as they moved since they were folded."""
+    start, frames = diffuse(rms)
+    rng = np.random.default_rng(1)
+    strayed = [
+        RunFrame(t, r, np.mod(f, BOX) + rng.uniform(-0.5, 0.5, f.shape), p) for t, r, f, p in frames
+    ]
+    with pytest.raises(InputError, match=r"run\.npz: trajectory 0, particle \d+ jumps by"):
+        drain(find_lost_images, start, strayed)
+
+
+@pytest.mark.parametrize("rms", [0.1, 0.6, 1.5])
+def test_images_lost_at_a_restart_are_a_jump_however_late(rms):
+    """After 4 sigma no single time tells; the frames before and after the restart do."""
+    rng = np.random.default_rng(2)
+    start = rng.random((1000, 3)) * BOX
+    late = start + rng.normal(0, 6.0, start.shape)
+    after = np.mod(late, BOX) + rng.normal(0, rms, start.shape)
+    later = after + rng.normal(0, 3.0, start.shape)
+    frames = [RunFrame(row, 0, f, RUN) for row, f in enumerate((late, after, later))]
+    with pytest.raises(InputError, match="jumps by"):
+        drain(find_lost_images, start, frames)
+
+
+def test_frames_far_from_one_another_are_no_jump():
+    rng = np.random.default_rng(3)
+    start = rng.random((1000, 3)) * BOX
+    walk = start + rng.normal(0, 3.0, (6, *start.shape)).cumsum(axis=0)
+    frames = [RunFrame(row, 0, f, RUN) for row, f in enumerate(walk)]
+    assert len(drain(find_lost_images, start, frames)) == 6

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.formats.lammps_dump import iterate_dump
+from glasscast.datasets.formats.lammps_dump import FORMAT as DUMP
 from glasscast.errors import MissingExtraError, SettingsError, SimulationError
 from glasscast.liquid.box import wrap
 from glasscast.liquid.definition import BUILT_IN, LiquidSettings
@@ -158,7 +158,7 @@ def test_the_saved_input_run_by_hand_repeats_the_run(name, tmp_path):
     command = [LMP, *arguments, "-log", "none"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     for step, expected in zip([0, *steps], inside, strict=True):
-        (frame,) = iterate_dump(tmp_path / f"frame.{step}.dump", start.liquid.dimension)
+        (frame,) = DUMP.read_frames(tmp_path / f"frame.{step}.dump", start.liquid.dimension)
         np.testing.assert_array_equal(frame.types, start.types)
         # rounding grows with time in a chaotic system
         np.testing.assert_allclose(frame.positions, expected, atol=1e-9)

@@ -18,6 +18,9 @@ from glasscast.liquid.box import FloatArray
 #: Unwrapped coordinates drift; a hundred box sides is no drift any more.
 FARTHEST = 100.0
 _MOST_SPECIES = 128
+#: In box sides: a tilt that conversions leave, far below the digits of a coordinate.
+_ROUNDING = 1e-6
+_LARGEST = 2**53  # beyond it doubles do not tell integers apart
 
 
 def checked_positions(
@@ -184,8 +187,59 @@ def species_from_names(path: Path, names: NDArray[Any]) -> NDArray[np.int8]:
     return numbers[where.reshape(-1)].astype(np.int8)
 
 
+def species_of_types(
+    path: Path, types: NDArray[np.int8], names: Sequence[str]
+) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+    """Species of types that a file names, and the names where these do not tell the species.
+
+    Letters and numbers tell them, whatever their order; other names leave the order of the file.
+
+    Parameters
+    ----------
+    types : from 0, into ``names``.
+    """
+    try:
+        # All names at once: numbers count from 1 or 0 whichever of them occur in a frame.
+        species = species_from_names(path, np.array(names))
+    except InputError:
+        return types, tuple(names)
+    return species[types], ()
+
+
+def whole_numbers(path: Path, where: str, key: str, values: NDArray[Any]) -> NDArray[np.int64]:
+    """Values as integers.
+
+    Parameters
+    ----------
+    where : the frame, for messages.
+    key : what the file calls them.
+
+    Raises
+    ------
+    InputError : unless they are whole numbers that a double tells apart.
+    """
+    if not np.array_equal(values, np.round(values)) or np.abs(values).max(initial=0) > _LARGEST:
+        raise InputError(path, f"{where}: '{key}' must hold integers")
+    return values.astype(np.int64)
+
+
+def refuse_tilt(path: Path, tilt: NDArray[Any], sides: FloatArray) -> None:
+    """Refuse a box that is tilted by more than rounding.
+
+    Raises
+    ------
+    InputError : naming the tilt.
+    """
+    if np.any(np.abs(tilt) > _ROUNDING * np.abs(sides).max()):
+        raise InputError(
+            path,
+            f"has a triclinic box, tilted by {np.abs(tilt).max():.3g}",
+            "only orthorhombic boxes are read; map it to one",
+        )
+
+
 def sort_by_ids(
-    path: Path, where: str, numbers: FloatArray
+    path: Path, where: str, numbers: NDArray[Any]
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     """Order of the rows by id, and the ids in that order.
 
@@ -198,13 +252,13 @@ def sort_by_ids(
     ------
     InputError : unless they are whole numbers, each once.
     """
-    order = np.argsort(numbers, kind="stable")
-    ids = numbers[order]
-    if not np.array_equal(ids, np.round(ids)):
-        raise InputError(path, f"{where}: 'id' must hold integers")
-    if np.any(np.diff(ids) == 0):
-        raise InputError(path, f"{where}: two particles have the same 'id'")
-    return order, ids.astype(np.int64)
+    found = whole_numbers(path, where, "id", numbers)
+    order = np.argsort(found, kind="stable")
+    ids = found[order]
+    same = np.flatnonzero(np.diff(ids) == 0)
+    if len(same):
+        raise InputError(path, f"{where}: two particles have the same 'id' {ids[same[0]]}")
+    return order, ids
 
 
 def refuse_other_particles(path: Path, frame: Frame, parent: Frame) -> None:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import dropwhile
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from glasscast.config import Settings
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import UNREADABLE_ARCHIVE
-from glasscast.datasets.frames import Ensemble, Frame
+from glasscast.datasets.formats.compression import compression_of, open_content
+from glasscast.datasets.formats.text import encoding_of
+from glasscast.datasets.frames import Ensemble, Frame, StoredFrame
 from glasscast.errors import InputError
 
-_LENGTH = 4096  # bytes that tell a format
+_LENGTH = 1 << 16  # bytes that tell a format: heads with comments are long
+
+
+PositiveFinite = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class ReadOptions(Settings):
@@ -30,6 +37,8 @@ class ReadOptions(Settings):
     tags : tag -> time of published files; the tables of their sets where it is absent.
     density : number density, for files without a box.
     units : style of the units of files that do not name it, as LAMMPS calls it.
+    times : the times to keep, or a number of logarithmically spaced ones; all where it is absent,
+        unless they are very many at equal spacings.
     sigma, epsilon, mass : diameter, energy and mass of the liquid in the units of the files, which
         are scaled by them to reduced ones; ``timestep`` is then in their unit of time.
     """
@@ -37,6 +46,7 @@ class ReadOptions(Settings):
     timestep: float | None = Field(default=None, gt=0)
     wrapped: bool | None = None
     dimension: Literal[2, 3] | None = None
+    times: PositiveInt | tuple[PositiveFinite, ...] | None = None
     tags: dict[int, float] | None = None
     density: float | None = Field(default=None, gt=0)
     units: Literal["lj", "metal", "real", "si", "cgs", "micro", "nano", "electron"] | None = None
@@ -46,9 +56,12 @@ class ReadOptions(Settings):
 
 
 #: Options of all formats that ensembles are made of frame by frame.
-TRAJECTORY_OPTIONS = ("timestep", "wrapped", "dimension", "units", "sigma", "epsilon", "mass")
-#: Reads all frames of a file; the second argument is the dimension, None to look.
-FrameReader = Callable[[Path, int | None], Iterator[Frame]]
+TRAJECTORY_OPTIONS = (
+    *("timestep", "wrapped", "dimension", "times"),
+    *("units", "sigma", "epsilon", "mass"),
+)
+#: Goes through the frames of a file; the second argument is the dimension, None to look.
+FrameReader = Callable[[Path, int | None], Iterator[StoredFrame]]
 #: Reads the ensembles below a folder or in a file.
 EnsembleReader = Callable[[Path, ReadOptions], Iterator[Ensemble]]
 #: Reads the snapshot in a file, under a name, with a number density should it have no box.
@@ -62,13 +75,15 @@ class Head:
     Parameters
     ----------
     path : of the file.
-    first : its first bytes.
+    first : its first bytes, decompressed.
     keys : of its arrays, if it is an npz archive.
+    compression : how it is compressed, '' if it is not.
     """
 
     path: Path
     first: bytes
     keys: frozenset[str]
+    compression: str = ""
 
     @classmethod
     def read(cls, path: Path) -> Head:
@@ -78,23 +93,31 @@ class Head:
         ------
         InputError : if it cannot be read, or is a damaged archive.
         """
+        with open_content(path) as stream:
+            first = stream.read(_LENGTH)
         try:
-            with path.open("rb") as stream:
-                first = stream.read(_LENGTH)
+            with path.open("rb") as packed:
+                compression = compression_of(packed.read(_LENGTH))
         except OSError as error:
             raise InputError(path, f"cannot be read ({error.strerror or error})") from None
         is_archive = path.suffix.lower() == ".npz" or first.startswith(b"PK\x03\x04")
-        return cls(path, first, _keys(path) if is_archive else frozenset())
+        keys = _keys(path) if is_archive and not compression else frozenset()
+        return cls(path, first, keys, compression)
 
     @property
     def suffix(self) -> str:
         """Suffix of the file in lower case."""
         return self.path.suffix.lower()
 
-    @property
+    @cached_property
+    def all_lines(self) -> list[str]:
+        """First lines, blank ones too."""
+        return self.first.decode(encoding_of(self.first), errors="replace").splitlines()
+
+    @cached_property
     def lines(self) -> list[str]:
         """First lines, without blank ones at the beginning."""
-        return self.first.decode("utf-8", errors="replace").lstrip().splitlines()
+        return list(dropwhile(lambda line: not line.strip(), self.all_lines))
 
 
 def _keys(path: Path) -> frozenset[str]:
@@ -133,3 +156,9 @@ class Format:
     clocked: bool = True
     ensembles: EnsembleReader | None = None
     snapshot: SnapshotReader | None = None
+
+    def read_frames(self, path: Path, dimension: int | None = None) -> Iterator[Frame]:
+        """Read all frames of a file whole, one after the other."""
+        if self.frames is not None:
+            for stored in self.frames(path, dimension):
+                yield stored.read()

@@ -1,14 +1,17 @@
 """GSD files of HOOMD-blue and OVITO.
 
 The box is centred on 0; positions are moved to ``[0, L)`` plus whole sides. Image flags are used
-if a frame after the first has them (or the only one); a file without is folded. Species follow
-the names of the types (A, B, C or numbers), or their order where names say nothing. ``dimensions``
-2 is obeyed.
+if a frame after the first has them (or the only one); a file without is folded. Rows are sorted by
+ids where there are any: HOOMD writes in the order of its tags, other programs name particles in a
+chunk. Species follow the names of the types (A, B, C or numbers), or their order where names say
+nothing. ``dimensions`` is obeyed where the file has it; where not, particles that share one z are
+two-dimensional.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +24,31 @@ from glasscast.datasets.formats.checks import (
     checked_positions,
     checked_types,
     choose_dimension,
-    species_from_names,
+    refuse_tilt,
+    sort_by_ids,
+    species_of_types,
+    whole_numbers,
 )
+from glasscast.datasets.formats.compression import refuse_compressed
 from glasscast.datasets.formats.format import TRAJECTORY_OPTIONS, Format
-from glasscast.datasets.frames import Frame
+from glasscast.datasets.frames import Frame, StoredFrame
 from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError
 
-_IMAGE = "particles/image"
+_IMAGE, _STEP = "particles/image", "configuration/step"
+_DIMENSIONS = "configuration/dimensions"
+#: Where programs keep the names of particles; the schema of HOOMD has no place for them.
+_IDS = (
+    *("particles/tag", "particles/id", "log/particles/id", "log/particles/tag"),
+    *("log/particles/Particle Identifier", "log/particles/Identifier"),
+)
+_PLACE = 12  # bytes of a position
 _MAGIC = b"\xdf\x65" * 4
+_DAMAGE = (RuntimeError, OSError, LookupError, ValueError, TypeError, MemoryError, OverflowError)
 
 
-def iterate_gsd(path: Path, dimension: int | None = None) -> Iterator[Frame]:
-    """Read the frames of a GSD file one after the other.
+def scan_gsd(path: Path, dimension: int | None = None) -> Iterator[StoredFrame]:
+    """Go through the frames of a GSD file.
 
     Parameters
     ----------
@@ -45,6 +60,7 @@ def iterate_gsd(path: Path, dimension: int | None = None) -> Iterator[Frame]:
     """
     if not path.exists():
         raise InputError(path, "does not exist")
+    refuse_compressed(path)
     try:
         with gsd.hoomd.open(str(path), "r") as file:
             count = len(file)
@@ -53,54 +69,98 @@ def iterate_gsd(path: Path, dimension: int | None = None) -> Iterator[Frame]:
             following = range(1, count) if count > 1 else range(count)
             absolute = any(file.file.chunk_exists(frame=k, name=_IMAGE) for k in following)
             for number in range(count):
-                yield _read_frame(path, file[number], number, absolute, dimension)
-    except (RuntimeError, OSError, LookupError, ValueError, TypeError, MemoryError) as error:
-        raise InputError(path, f"is truncated or no GSD file ({error})") from None
+                yield StoredFrame(
+                    load=partial(_read_frame, path, file, number, absolute, dimension),
+                    absolute=absolute,
+                    step=_read_step(file, number),
+                )
+    except _DAMAGE as error:
+        raise _damaged(path, error) from None
 
 
-def _read_frame(
-    path: Path, frame: Any, number: int, absolute: bool, dimension: int | None
-) -> Frame:
-    particles, where = frame.particles, f"frame {number}"
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(path, f"is truncated or no GSD file ({error})")
+
+
+def _chunk(file: Any, name: str, number: int) -> NDArray[Any] | None:
+    """Chunk of a frame; where it is absent that of frame 0, None without any."""
+    for frame in dict.fromkeys((number, 0)):
+        if file.file.chunk_exists(frame=frame, name=name):
+            return np.asarray(file.file.read_chunk(frame=frame, name=name))
+    return None
+
+
+def _read_step(file: Any, number: int) -> int:
+    found = _chunk(file, _STEP, number)
+    return 0 if found is None or found.size == 0 else int(found.ravel()[0])
+
+
+def _read_frame(path: Path, file: Any, number: int, absolute: bool, dimension: int | None) -> Frame:
+    where = f"frame {number}"
+    try:
+        _refuse_claims(path, file, number)
+        frame = file[number]
+        told, names = _chunk(file, _DIMENSIONS, number), _read_ids(file, number)
+    except _DAMAGE as error:
+        raise _damaged(path, error) from None
+    particles = frame.particles
     if particles.N == 0 or particles.position is None:
         raise InputError(path, f"{where} has no particles")
     if frame.configuration.box is None:
         raise InputError(path, f"{where} has no box")
     box = np.asarray(frame.configuration.box, dtype=np.float64)
-    if np.any(box[3:]):
-        raise InputError(path, f"{where} has a tilted box", "only orthorhombic boxes are read")
+    refuse_tilt(path, box[3:], np.ones(1))
     stored = checked_positions(path, f"positions of {where}", particles.position)
-    kept = dimension or int(frame.configuration.dimensions or 3)
-    if kept == 2:
-        choose_dimension(path, stored, kept)
+    wanted = dimension or (None if told is None else int(frame.configuration.dimensions))
+    kept = choose_dimension(path, stored, wanted)
     sides = checked_box(path, box[:kept], kept)
     positions = stored[:, :kept] + sides / 2
     if absolute:
-        images = np.asarray(particles.image, dtype=np.float64)[:, :kept]
+        images = np.asarray(particles.image, dtype=np.int64)[:, :kept]
         positions = apply_images(positions, images, sides)
     types, species = _species(path, particles)
+    ids = None
+    if names is not None:
+        if names.size != len(positions):
+            raise InputError(path, f"{where} has {names.size} ids for {len(positions)} particles")
+        order, ids = sort_by_ids(path, where, whole_numbers(path, where, "id", names.ravel()))
+        positions, types = positions[order], types[order]
     return Frame(
         positions=positions,
         types=types,
         box=sides,
         absolute=absolute,
+        ids=ids,
         species=species,
         step=int(frame.configuration.step or 0),
+        corner=-sides / 2,
     )
+
+
+def _refuse_claims(path: Path, file: Any, number: int) -> None:
+    """Refuse more particles than a file of this size can place: memory would be taken for them."""
+    claimed, size = _chunk(file, "particles/N", number), path.stat().st_size
+    if claimed is not None and claimed.size and int(claimed.ravel()[0]) > size // _PLACE:
+        raise InputError(
+            path,
+            f"is damaged: frame {number} claims {int(claimed.ravel()[0])} particles, the file has "
+            f"{size} bytes",
+        )
+
+
+def _read_ids(file: Any, number: int) -> NDArray[Any] | None:
+    """Names of the particles in the first chunk that holds them."""
+    found = (_chunk(file, name, number) for name in _IDS)
+    return next((names for names in found if names is not None), None)
 
 
 def _species(path: Path, particles: Any) -> tuple[NDArray[np.int8], tuple[str, ...]]:
     """Species, and their names where these do not tell them."""
-    identifiers = checked_types(path, "particles/typeid", particles.typeid, int(particles.N))
-    names = list(particles.types or [])
-    if int(identifiers.max()) >= len(names):
-        raise InputError(path, f"typeid {identifiers.max()} has no name among {names}")
-    try:
-        # All names at once: numbers count from 1 or 0 whichever of them occur in this frame.
-        species = species_from_names(path, np.array(names))
-    except InputError:
-        return identifiers, tuple(str(name) for name in names)
-    return species[identifiers], ()
+    types = checked_types(path, "particles/typeid", particles.typeid, int(particles.N))
+    names = [str(name) for name in particles.types or []]
+    if int(types.max()) >= len(names):
+        raise InputError(path, f"typeid {types.max()} has no name among {names}")
+    return species_of_types(path, types, names)
 
 
 FORMAT = Format(
@@ -109,5 +169,5 @@ FORMAT = Format(
     suffixes=(".gsd",),
     detect=lambda head: head.suffix == ".gsd" or head.first.startswith(_MAGIC),
     options=TRAJECTORY_OPTIONS,
-    frames=iterate_gsd,
+    frames=scan_gsd,
 )

@@ -7,11 +7,16 @@ bare configurations to forecast.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.formats import (
     botan,
+    dcd,
     deepmind,
     glassbench,
     gsd_file,
@@ -21,12 +26,14 @@ from glasscast.datasets.formats import (
     xyz,
 )
 from glasscast.datasets.formats.checks import assemble
+from glasscast.datasets.formats.compression import refuse_compressed
+from glasscast.datasets.formats.foreign import recognise
 from glasscast.datasets.formats.format import Format, FrameReader, Head, ReadOptions
 from glasscast.datasets.formats.listing import list_files, name_below, parse_name
 from glasscast.datasets.formats.plausibility import inspect_snapshot
 from glasscast.datasets.formats.siblings import match_siblings
 from glasscast.datasets.formats.trajectories import read_trajectories
-from glasscast.datasets.frames import Ensemble, Frame
+from glasscast.datasets.frames import Ensemble, Frame, StoredFrame
 from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import InputError, SettingsError
 
@@ -40,6 +47,7 @@ FORMATS: dict[str, Format] = {
         npz.FORMAT,
         deepmind.FORMAT,
         gsd_file.FORMAT,
+        dcd.FORMAT,
         lammps_dump.FORMAT,
         lammps_data.FORMAT,
         xyz.FORMAT,
@@ -94,9 +102,16 @@ def frames_of(path: Path) -> FrameReader:
     if chosen.frames is not None:
         return chosen.frames
 
-    def read(path: Path, dimension: int | None) -> Iterator[Frame]:
+    def read(path: Path, dimension: int | None) -> Iterator[StoredFrame]:
         for found in _snapshots(path, path.stem, chosen, None, dimension):
-            yield Frame(positions=found.positions, types=found.types, box=found.box, absolute=False)
+            frame = Frame(
+                positions=found.positions,
+                types=found.types,
+                box=found.box,
+                absolute=False,
+                corner=np.zeros(len(found.box)),
+            )
+            yield StoredFrame(load=partial(replace, frame), absolute=False)
 
     return read
 
@@ -152,12 +167,14 @@ def _snapshots(
     if chosen.snapshot is not None:
         yield chosen.snapshot(file, name, density)
         return
-    frames = list(chosen.frames(file, dimension)) if chosen.frames is not None else []
+    frames = list(chosen.read_frames(file, dimension))
     if not frames:
         raise InputError(file, "holds no frame")
     for number, frame in enumerate(frames):
         if frame.units not in (None, "lj"):
             raise InputError(file, f"has units '{frame.units}'", "write it in reduced units, lj")
+        if not len(frame.types):
+            raise InputError(file, f"tells no species ({chosen.name})", "forecast its parent")
         inspect_snapshot(file, frame)
         yield assemble(
             name=name if len(frames) == 1 else f"{name}-{number}",
@@ -192,7 +209,12 @@ def detect(path: Path) -> str:
     head = Head.read(next(iter(runs or files)))
     for known in FORMATS.values():
         if known.detect(head):
+            if head.compression and known.frames is None:
+                refuse_compressed(head.path)
             return known.name
+    foreign = recognise(head)
+    if foreign is not None:
+        raise InputError(head.path, f"is {foreign.what}, which is not read", foreign.mend_for(head))
     why = f" from its keys {', '.join(sorted(head.keys))}" if head.keys else ""
     listed = "; ".join(f"{name}: {known.description}" for name, known in FORMATS.items())
     raise InputError(head.path, f"is of no known format{why}", f"known are {listed}")

@@ -54,6 +54,7 @@ class Factors:
             frame,
             positions=frame.positions / self.sigma,
             box=frame.box / self.sigma,
+            corner=None if frame.corner is None else frame.corner / self.sigma,
             velocities=None if frame.velocities is None else frame.velocities * scale,
             time=None if frame.time is None else frame.time / self.time,
         )

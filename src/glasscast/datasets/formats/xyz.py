@@ -1,9 +1,9 @@
 """Extended XYZ: several frames a file, box and columns in the second line of each.
 
-``Lattice="Lx 0 0 0 Ly 0 0 0 Lz"`` must be orthorhombic; ``Properties`` names the columns, by
-default ``species:S:1:pos:R:3``. Positions are taken from the column ``unwrapped`` where there is
-one, else from ``pos``, shifted by ``image`` (whole box sides) where that exists. ``pos`` alone
-is taken as written: XYZ does not tell whether it is folded, so a folded trajectory needs
+``Lattice="Lx 0 0 0 Ly 0 0 0 Lz"`` must be orthorhombic but for rounding; ``Properties`` names the
+columns, by default ``species:S:1:pos:R:3``. Positions are taken from the column ``unwrapped`` where
+there is one, else from ``pos``, shifted by ``image`` (whole box sides) where that exists. ``pos``
+alone is taken as written: XYZ does not tell whether it is folded, so a folded trajectory needs
 ``wrapped``. Rows are sorted by the column ``id`` where there is one. The clock is ``time=`` or
 ``step=``; species are letters A, B or numbers, of a column ``type`` where ``species`` is X. The
 system is two-dimensional if all particles share one z, or if the caller says so.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +23,14 @@ from glasscast.datasets.formats.checks import (
     checked_box,
     checked_positions,
     choose_dimension,
+    refuse_tilt,
     sort_by_ids,
     species_from_names,
+    whole_numbers,
 )
 from glasscast.datasets.formats.format import TRAJECTORY_OPTIONS, Format, Head
-from glasscast.datasets.frames import Frame
+from glasscast.datasets.formats.text import Lines, Rows, Table, open_lines
+from glasscast.datasets.frames import Frame, StoredFrame
 from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray
@@ -36,11 +39,12 @@ _PAIR = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(\S+))""")
 _SPECIES = ("species", "type", "types")
 #: Names that tell the species: letters A, B, ... or numbers.
 _NAMED = re.compile(r"[A-Z]|[0-9]+", re.ASCII)
-_LONGEST_NAME = "U32"
+_WIDEST = 100  # columns of one property
+_DEFAULT = "species:S:1:pos:R:3"
 
 
-def iterate_xyz(path: Path, dimension: int | None = None) -> Iterator[Frame]:
-    """Read the frames of an extended XYZ file one after the other.
+def scan_xyz(path: Path, dimension: int | None = None) -> Iterator[StoredFrame]:
+    """Go through the frames of an extended XYZ file.
 
     Parameters
     ----------
@@ -50,23 +54,20 @@ def iterate_xyz(path: Path, dimension: int | None = None) -> Iterator[Frame]:
     ------
     InputError : for a missing or skewed Lattice, a missing column, or a frame cut short.
     """
-    try:
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            number = 0
-            while line := stream.readline():
-                if not line.strip():
-                    continue
-                size = _read_size(path, line, number)
-                comment = stream.readline()
-                lines = list(islice(stream, size))
-                if len(lines) < size:
-                    raise InputError(
-                        path, f"is truncated: frame {number} has {len(lines)} of {size} particles"
-                    )
-                yield _read_frame(path, comment, lines, dimension, number)
-                number += 1
-    except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror or error})") from None
+    with open_lines(path) as lines:
+        number = 0
+        while line := lines.read_filled():
+            where = f"frame {number}"
+            size = _read_size(lines, line, where)
+            pairs = parse_comment(lines.expect(f"the second line of {where}"))
+            properties = _read_properties(lines, pairs.get("properties", _DEFAULT))
+            time, step = _read_clock(lines, pairs)
+            columns = tuple(name for names in properties.values() for name in names)
+            rows = Rows(lines, size, columns, where)
+            load = partial(_read_frame, rows, properties, pairs, dimension, (time, step))
+            yield StoredFrame(load=load, absolute=True, step=step, time=time)
+            rows.skip()
+            number += 1
 
 
 def parse_comment(comment: str) -> dict[str, str]:
@@ -77,67 +78,71 @@ def parse_comment(comment: str) -> dict[str, str]:
     }
 
 
-def _read_size(path: Path, line: str, number: int) -> int:
+def _read_size(lines: Lines, line: str, where: str) -> int:
     try:
         size = int(line)
     except ValueError:
         size = 0
     if size <= 0:
-        raise InputError(
-            path, f"frame {number} does not begin with a number of particles: '{line.strip()[:40]}'"
-        )
+        raise lines.wrong(f"{where} does not begin with a number of particles: '{line[:40]}'")
     return size
 
 
 def _read_frame(
-    path: Path, comment: str, lines: list[str], dimension: int | None, number: int
+    rows: Rows,
+    properties: dict[str, tuple[str, ...]],
+    pairs: dict[str, str],
+    dimension: int | None,
+    clock: tuple[float | None, int | None],
 ) -> Frame:
-    pairs = parse_comment(comment)
-    where = f"frame {number}"
-    columns = _read_properties(path, pairs.get("properties", "species:S:1:pos:R:3"))
-    key = "unwrapped" if "unwrapped" in columns else "pos"
-    if key not in columns or len(columns[key]) not in (2, 3):
+    path, where = rows.lines.path, rows.where
+    key = "unwrapped" if "unwrapped" in properties else "pos"
+    place = properties.get(key, ())
+    if len(place) not in (2, 3):
         raise InputError(path, f"{where} has no column 'pos' with 2 or 3 numbers")
-    sides, origin = _read_lattice(path, pairs)
-    width = len(columns[key])
-    positions = _numbers(path, lines, columns[key], where) - origin[:width]
-    if key == "pos" and "image" in columns:
-        images = _numbers(path, lines, columns["image"], where)
-        if images.shape != positions.shape:
-            raise InputError(path, f"{where}: 'image' must have {width} columns")
+    sides, corner = _read_lattice(path, pairs)
+    width = len(place)
+    flags = properties.get("image", ()) if key == "pos" else ()
+    if flags and len(flags) != width:
+        raise InputError(path, f"{where}: 'image' must have {width} columns")
+    names = [properties[key][0] for key in _SPECIES if properties.get(key)]
+    table = rows.read((*place, *flags, *properties.get("id", ())[:1]), names)
+    positions = table.numbers(place) - corner[:width]
+    if flags:
+        images = whole_numbers(path, where, "image", table.numbers(flags))
         positions = apply_images(positions, images, sides[:width])
     positions = checked_positions(path, f"positions of {where}", positions)
     kept = choose_dimension(path, positions, dimension) if width == 3 else 2
     _refuse_open_faces(path, pairs, kept)
-    time, step = _read_clock(path, pairs)
     order, ids = np.arange(len(positions)), None
-    if "id" in columns:
-        order, ids = sort_by_ids(path, where, _numbers(path, lines, columns["id"], where)[:, 0])
+    if properties.get("id"):
+        order, ids = sort_by_ids(path, where, table.column(properties["id"][0]))
     return Frame(
         positions=positions[order, :kept],
-        types=_species(path, lines, columns, where)[order],
+        types=_species(path, table, names, where)[order],
         box=checked_box(path, sides[:kept], kept),
         absolute=True,
         ids=ids,
-        step=step,
-        time=time,
+        time=clock[0],
+        step=clock[1],
+        corner=corner[:kept],
     )
 
 
-def _species(
-    path: Path, lines: list[str], columns: dict[str, list[int]], where: str
-) -> NDArray[np.int8]:
+def _species(path: Path, table: Table, columns: list[str], where: str) -> NDArray[np.int8]:
     """Species of the first column that tells it: X stands for a type that is no element."""
-    found = [key for key in _SPECIES if key in columns]
-    if not found:
+    if not columns:
         raise InputError(path, f"{where} has no column 'species'")
-    for key in found:
-        names = _names(lines, columns[key][0])
-        if np.all(names == "X"):
+    for column in columns:
+        found = table.column(column)
+        if found.dtype.kind == "f":
+            found = whole_numbers(path, where, column, found).astype(str)
+        if np.all(found == "X"):
             continue
-        if key != found[-1] and not all(_NAMED.fullmatch(name) for name in np.unique(names)):
+        last = column == columns[-1]
+        if not last and not all(_NAMED.fullmatch(name) for name in np.unique(found)):
             continue
-        return species_from_names(path, names)
+        return species_from_names(path, found)
     raise InputError(
         path, f"{where}: all particles are of the species X", "name them A, B or by numbers"
     )
@@ -159,18 +164,22 @@ def _refuse_open_faces(path: Path, pairs: dict[str, str], dimension: int) -> Non
         )
 
 
-def _read_properties(path: Path, text: str) -> dict[str, list[int]]:
-    """Name (lower case) -> columns."""
+def _read_properties(lines: Lines, text: str) -> dict[str, tuple[str, ...]]:
+    """Name (lower case) -> names of its columns."""
     words = text.split(":")
-    columns: dict[str, list[int]] = {}
-    start = 0
+    properties: dict[str, tuple[str, ...]] = {}
     try:
         for name, width in zip(words[::3], words[2::3], strict=True):
-            columns[name.lower()] = list(range(start, start + int(width)))
-            start += int(width)
+            if not 0 < int(width) <= _WIDEST:
+                raise ValueError
+            key = name.lower()
+            if key in properties:
+                raise lines.wrong(f"Properties name '{key}' twice")
+            single = int(width) == 1
+            properties[key] = tuple(key if single else f"{key}[{k + 1}]" for k in range(int(width)))
     except ValueError:
-        raise InputError(path, f"has unreadable Properties '{text}'") from None
-    return columns
+        raise lines.wrong(f"unreadable Properties '{text[:80]}'") from None
+    return properties
 
 
 def _read_lattice(path: Path, pairs: dict[str, str]) -> tuple[FloatArray, FloatArray]:
@@ -186,30 +195,23 @@ def _read_lattice(path: Path, pairs: dict[str, str]) -> tuple[FloatArray, FloatA
         origin = np.array(pairs.get("origin", "0 0 0").split(), dtype=np.float64).reshape(3)
     except ValueError:
         raise InputError(path, f"Lattice '{pairs['lattice']}' is not nine numbers") from None
-    if np.any(lattice - np.diag(np.diagonal(lattice))):
-        raise InputError(path, "has a triclinic Lattice", "only orthorhombic boxes are supported")
-    return np.diagonal(lattice).copy(), origin
+    if not np.isfinite([*lattice.ravel(), *origin]).all():
+        raise InputError(path, f"Lattice '{pairs['lattice']}' or Origin is not finite")
+    sides = np.diagonal(lattice).copy()
+    refuse_tilt(path, lattice - np.diag(sides), sides)
+    return sides, origin
 
 
-def _read_clock(path: Path, pairs: dict[str, str]) -> tuple[float | None, int | None]:
+def _read_clock(lines: Lines, pairs: dict[str, str]) -> tuple[float | None, int | None]:
     """Time and step, None where the frame does not tell."""
     try:
         time = float(pairs["time"]) if "time" in pairs else None
         step = int(pairs["step"]) if "step" in pairs else None
     except ValueError as error:
-        raise InputError(path, f"has an unreadable time or step ({error})") from None
+        raise lines.wrong(f"unreadable time or step ({error})") from None
+    if time is not None and not np.isfinite(time):
+        raise lines.wrong(f"the time {time} is not finite")
     return time, step
-
-
-def _numbers(path: Path, lines: list[str], columns: list[int], where: str) -> FloatArray:
-    try:
-        return np.loadtxt(lines, usecols=columns, comments=None, ndmin=2)
-    except (ValueError, IndexError) as error:
-        raise InputError(path, f"{where}: {error}", "the file may be truncated") from None
-
-
-def _names(lines: list[str], column: int) -> NDArray[np.str_]:
-    return np.loadtxt(lines, usecols=column, dtype=_LONGEST_NAME, comments=None, ndmin=1)
 
 
 def _is_xyz(head: Head) -> bool:
@@ -222,5 +224,5 @@ FORMAT = Format(
     suffixes=(".xyz", ".extxyz"),
     detect=_is_xyz,
     options=TRAJECTORY_OPTIONS,
-    frames=iterate_xyz,
+    frames=scan_xyz,
 )

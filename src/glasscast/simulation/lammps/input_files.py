@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from glasscast.datasets.formats.lammps_dump import iterate_dump
+from glasscast.datasets.formats.lammps_dump import FORMAT as DUMP
 from glasscast.errors import InputError, SimulationError
 from glasscast.liquid.box import FloatArray, wrap
 from glasscast.liquid.interactions import Liquid
@@ -135,7 +135,7 @@ def read_frame(path: Path, dimension: int) -> tuple[FloatArray, FloatArray, Floa
     SimulationError : if the frame is absent or damaged.
     """
     try:
-        frame = next(iterate_dump(path, dimension), None)
+        frame = next(DUMP.read_frames(path, dimension), None)
     except InputError as error:
         raise SimulationError(f"LAMMPS left no whole frame {path.name} ({error})") from None
     if frame is None or frame.velocities is None:
