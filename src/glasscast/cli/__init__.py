@@ -87,10 +87,11 @@ def _flag(parameter: str) -> str:
     group = typer.main.get_command(app)
     command = getattr(group, "commands", {}).get(next(iter(sys.argv[1:]), ""))
     options = {str(p.name).rstrip("_"): p.opts[0] for p in command.params} if command else {}
-    if "option" in options and parameter in ReadOptions.model_fields:
-        return f" (--option {parameter}=...)"
     found = options.get(parameter, "")
-    return f" ({found})" if found.startswith("--") else ""
+    if found.startswith("--"):
+        return f" ({found})"
+    is_option = "option" in options and parameter in ReadOptions.model_fields
+    return f" (--option {parameter}=...)" if is_option else ""
 
 
 def _plain(error: Exception) -> str:

@@ -47,8 +47,20 @@ def import_(
             "--lag", help="time of the labels of reversed runs, repeatable; default: the longest"
         ),
     ] = None,
+    times: Annotated[
+        str | None,
+        typer.Option(
+            help="times to keep, as 0.5,5,50, or how many logarithmically spaced ones, as 20; "
+            "default: all, but 20 of more than 64 at equal spacing"
+        ),
+    ] = None,
     format_: Annotated[
-        str | None, typer.Option("--format", help="recognised from the files when not given")
+        str | None,
+        typer.Option(
+            "--format",
+            help="recognised when not given: lammps (dumps), gsd, extxyz, dcd, npz, botan, "
+            "deepmind, glassbench-trajectories, glassbench-models",
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="of the dataset")] = None,
     liquid: Annotated[
@@ -80,13 +92,25 @@ def import_(
             reading=reading,
             lags=lags or None,
             format_name=format_,
-            options=typed_options(option, "option"),
+            options=typed_options(option, "option") | _times_of(times),
             name=name,
             liquid=liquid,
             temperature=temperature,
             workspace=workspace,
         )
     console.print(f"{len(dataset)} configurations in {out}", highlight=False, soft_wrap=True)
+
+
+def _times_of(text: str | None) -> dict[str, object]:
+    """Read what was said of times: a number of them, or the times, which have commas or points."""
+    if text is None:
+        return {}
+    if text.strip().isdecimal():
+        return {"times": int(text)}
+    try:
+        return {"times": tuple(float(time) for time in text.replace(",", " ").split())}
+    except ValueError:
+        raise SettingsError(f"'{text}' are no times and no number of them", "times") from None
 
 
 def join(

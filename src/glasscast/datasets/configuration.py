@@ -30,6 +30,7 @@ from glasscast.datasets.metadata import (
     species_names,
 )
 from glasscast.datasets.state_points import StatePoint
+from glasscast.datasets.times import listed
 from glasscast.errors import ShapeError
 from glasscast.liquid.box import minimum_image, wrap
 from glasscast.liquid.neighbours import find_neighbours
@@ -494,7 +495,7 @@ class Configuration(Facts):
         """
         close = np.flatnonzero(np.isclose(self.times, time, rtol=1e-3, atol=0))
         if len(close) == 0:
-            known = ", ".join(f"{t:g}" for t in self.times)
+            known = listed(self.times)
             raise ShapeError(f"{self.name}: no time {time:g}; known times: {known}")
         return int(close[0])
 

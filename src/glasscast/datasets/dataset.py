@@ -21,6 +21,7 @@ from glasscast.datasets.files import UNREADABLE_ARCHIVE, read_npz, sha256_of_fil
 from glasscast.datasets.manifest import EntryRecord, Source, Stages, read_manifest
 from glasscast.datasets.metadata import Kind
 from glasscast.datasets.splits import families
+from glasscast.datasets.times import listed
 from glasscast.errors import InputError, ShapeError
 
 MANIFEST = "dataset.json"
@@ -268,8 +269,7 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         known = np.array(self.times or times)
         for time in times:
             if not np.isclose(known, time, rtol=1e-3, atol=0).any():
-                listed = ", ".join(f"{t:g}" for t in known)
-                raise InputError(self.name, f"has no time {time:g}", f"its times: {listed}")
+                raise InputError(self.name, f"has no time {time:g}", f"its times: {listed(known)}")
         entries = tuple(replace(entry, kept_times=tuple(times)) for entry in self.entries)
         return replace(self, entries=entries, stages=self._stages_at(times))
 

@@ -149,6 +149,23 @@ class Ensemble:
         told = [*self.metadata.get("remarks", ()), *remarks]
         return replace(self, metadata=self.metadata | {"remarks": told})
 
+    def at(self, rows: Sequence[int]) -> Ensemble:
+        """Return the ensemble at some of its times."""
+        if len(rows) == len(self.times):
+            return self
+        kept = {row: k for k, row in enumerate(rows)}
+
+        def frames() -> Iterator[RunFrame]:
+            for frame in self.frames():
+                if frame.row in kept:
+                    yield frame._replace(row=kept[frame.row])
+
+        labels = {
+            key: value if key in EQUILIBRIUM_POSITIONS else value[list(rows)]
+            for key, value in self.labels.items()
+        }
+        return replace(self, times=self.times[list(rows)], frames=frames, labels=labels)
+
     def snapshot(self) -> Configuration:
         """Return the parent, folded into its box, with its equilibrium positions.
 

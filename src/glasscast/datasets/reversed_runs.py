@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.frames import Ensemble, RunFrame
+from glasscast.datasets.times import listed
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray, minimum_image
 
@@ -80,9 +81,11 @@ class ReversedRuns:
         for time in sorted(self.times):
             row = int(np.argmin(np.abs(ensemble.times - time)))
             if abs(ensemble.times[row] - time) > _SAME_TIME * time:
-                listed = ", ".join(f"{t:g}" for t in ensemble.times)
                 raise InputError(
-                    ensemble.sources[0], f"has no time {time:g}", f"its times: {listed}", "lags"
+                    ensemble.sources[0],
+                    f"has no time {time:g}",
+                    f"its times: {listed(ensemble.times)}",
+                    "lags",
                 )
             rows.append(row)
         return tuple(rows)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.fields import TARGETS
+from glasscast.datasets.times import listed
 from glasscast.errors import ShapeError
 from glasscast.evaluation.bonds import BOND_TARGET, JudgedPairs, forecast_of
 from glasscast.evaluation.ceiling import ceiling_mean, ceiling_pooled, error_floor
@@ -240,8 +241,8 @@ def _common_rows(forecast: ModelForecast, truth: Configuration) -> list[tuple[in
     """Rows of the forecast and of the truth at the times both have."""
     rows = forecast.shared_rows(truth)
     if not rows:
-        known = ", ".join(f"{t:g}" for t in truth.times)
-        asked = ", ".join(f"{t:g}" for t in forecast.times)
+        known = listed(truth.times)
+        asked = listed(forecast.times)
         raise ShapeError(
             f"{truth.name}: forecast times {asked} share none with measured times {known}"
         )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.identity import Identity
 from glasscast.datasets.state_points import StatePoint, merged
+from glasscast.datasets.times import listed
 from glasscast.errors import InputError, ModelError, ShapeError
 from glasscast.liquid.definition import side_by_side
 from glasscast.liquid.interactions import species_name
@@ -63,7 +64,7 @@ class Model(ABC):
         if not hasattr(self, "times_"):
             return f"{type(self).__name__}(not fitted)"
         species = " ".join(species_name(s) for s in self.species_)
-        times = ", ".join(f"{t:g}" for t in self.times_)
+        times = listed(self.times_)
         points = "; ".join(map(str, self.state_points_)) or "state point not recorded"
         return (
             f"{type(self).__name__}({self.settings.target} of {species} at t = {times}, "

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from glasscast.datasets.state_points import StatePoint
+from glasscast.datasets.times import listed
 from glasscast.evaluation.table_text import escape_markdown, markdown_text
 from glasscast.liquid.interactions import species_name
 from glasscast.models.files import state_points
@@ -70,7 +71,7 @@ def _facts(record: Mapping[str, Any], points: Sequence[StatePoint]) -> str:
         *(("state point", escape_markdown(str(point))) for point in points),
         ("dimension", str(record["dimension"])),
         ("species", ", ".join(species_name(s) for s in record["species"])),
-        ("times", ", ".join(f"{t:g}" for t in record["times"])),
+        ("times", listed(record["times"])),
         ("reads", reads(record)),
         ("parameters", str(record["parameters"])),
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import write_json
 from glasscast.datasets.ownership import owned
+from glasscast.datasets.times import listed
 from glasscast.evaluation.analysis import Analysis, analyse_configurations
 from glasscast.progress import track
 from glasscast.report.analysis_sections import (
@@ -64,7 +65,7 @@ def _analyse(dataset: Dataset, workspace: Workspace) -> Analysis:
 def _write(found: Analysis, dataset: Dataset, out: Path) -> None:
     named = {"dataset": dataset.name, "configurations": len(dataset)}
     write_json(out / "analysis.json", named | found.record())
-    times = {"times": ", ".join(f"{t:g}" for t in dataset.times)} if dataset.times else {}
+    times = {"times": listed(dataset.times)} if dataset.times else {}
     sections = [
         data_section(
             {"name": dataset.name, "configurations": len(dataset), **dataset.told(), **times}

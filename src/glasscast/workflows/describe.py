@@ -7,6 +7,7 @@ from typing import Any
 
 from glasscast.datasets.dataset import MANIFEST, Dataset
 from glasscast.datasets.locks import at_work
+from glasscast.datasets.times import listed
 from glasscast.liquid.interactions import species_name
 from glasscast.models.files import (
     CARD,
@@ -70,7 +71,7 @@ def _summary(name: str, folder: Path) -> dict[str, str]:
     return {
         "name": name,
         "valid for": "\n".join(map(str, state_points(record))) or "not known",
-        "times": ", ".join(f"{t:g}" for t in record["times"]),
+        "times": listed(record["times"]),
         "model": f"{record['model']}, reads {reads(record)}, {size_of(folder) / 1e6:.2f} MB",
         "score": _headline(record),
     }
@@ -132,7 +133,7 @@ def _describe_dataset(dataset: Dataset, verify: bool) -> list[tuple[str, str]]:
         ("configurations", str(len(dataset))),
         ("particles", str(first.size)),
         ("species", _species(first.types.tolist())),
-        ("times", ", ".join(f"{t:g}" for t in dataset.times) or "none"),
+        ("times", listed(dataset.times) or "none"),
         ("fields", ", ".join(key for key, _ in first.arrays())),
         ("splits", ", ".join(f"{k} ({len(v)})" for k, v in dataset.splits.items()) or "none"),
     ]
@@ -146,7 +147,7 @@ def _describe_model(folder: Path) -> list[tuple[str, str]]:
     return [
         ("model", str(record["model"])),
         ("species", ", ".join(species_name(s) for s in record["species"])),
-        ("times", ", ".join(f"{t:g}" for t in record["times"])),
+        ("times", listed(record["times"])),
         ("dimension", str(record["dimension"])),
         ("trained on", f"{uses.count('train')} configurations"),
         *(("state point", str(point)) for point in state_points(record)),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from glasscast.datasets.facts import Facts
+from glasscast.datasets.times import listed
 from glasscast.models.forecast import ModelForecast
 from glasscast.report.forecast_files import forecast_columns, forecast_table, write_forecasts
 from glasscast.runtime import import_optional
@@ -36,7 +37,7 @@ class Forecast(Facts, ModelForecast):
 
     def facts(self) -> list[tuple[str, str]]:
         """Name and value of what tells a forecast from others, in a few words each."""
-        times = ", ".join(f"{t:g}" for t in self.times)
+        times = listed(self.times)
         found = [
             ("model", self.model),
             ("snapshot", f"{self.configuration.name} ({self.configuration.size} particles)"),

@@ -62,7 +62,7 @@ def scan_dcd(path: Path, dimension: int | None = None) -> Iterator[StoredFrame]:
 
 
 def _read_header(path: Path) -> tuple[int, int, int]:
-    """Number of frames, step of the first, and steps between two, which mdtraj does not give."""
+    """Read the number of frames, step of the first, steps between two: mdtraj gives none."""
     try:
         with path.open("rb") as stream:
             content = stream.read(_HEADER.size)

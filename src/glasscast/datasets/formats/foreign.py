@@ -64,6 +64,8 @@ _SUFFIXES = {
 
 def recognise(head: Head) -> Foreign | None:
     """Tell what a file is that no reader takes; None if that is not known."""
+    if head.suffix == ".npz":
+        return None
     for magic, kind in _MAGIC.items():
         if head.first.startswith(magic):
             return kind

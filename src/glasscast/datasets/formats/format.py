@@ -57,7 +57,7 @@ class ReadOptions(Settings):
 
 #: Options of all formats that ensembles are made of frame by frame.
 TRAJECTORY_OPTIONS = (
-    *("timestep", "wrapped", "dimension", "times"),
+    *("timestep", "wrapped", "dimension"),
     *("units", "sigma", "epsilon", "mass"),
 )
 #: Goes through the frames of a file; the second argument is the dimension, None to look.
@@ -140,7 +140,7 @@ class Format:
     description : for help texts.
     suffixes : of its files, in lower case.
     detect : whether a file is of this format, given its head. Formats are asked in turn.
-    options : of :class:`ReadOptions`, those that its ensembles depend on.
+    options : of :class:`ReadOptions`, those that its ensembles depend on; ``times`` are of all.
     frames : reads a file frame by frame. Ensembles are made of such files if they have a clock.
     clocked : whether frames tell a time or a step.
     ensembles : reads snapshots with trajectories or labels.

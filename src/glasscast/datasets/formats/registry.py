@@ -35,6 +35,7 @@ from glasscast.datasets.formats.siblings import match_siblings
 from glasscast.datasets.formats.trajectories import read_trajectories
 from glasscast.datasets.frames import Ensemble, Frame, StoredFrame
 from glasscast.datasets.state_points import StatePoint
+from glasscast.datasets.times import choose_times
 from glasscast.errors import InputError, SettingsError
 
 #: Formats by name. A file is of the first that takes it for its own.
@@ -78,14 +79,15 @@ def read_ensembles(
     """
     path, options = Path(path), options or ReadOptions()
     chosen = find_format(format or detect(path))
-    for key in options.model_fields_set - set(chosen.options):
+    for key in options.model_fields_set - {*chosen.options, "times"}:
         raise SettingsError(
             f"the format '{chosen.name}' has no option '{key}'; it has "
             f"{', '.join(chosen.options) or 'none'}",
             key,
         )
     if chosen.ensembles is not None:
-        yield from match_siblings(chosen.ensembles(path, options))
+        ensembles = chosen.ensembles(path, options)
+        yield from match_siblings(_at_times(one, options.times) for one in ensembles)
     elif chosen.frames is not None and chosen.clocked:
         yield from match_siblings(read_trajectories(path, chosen, options, frames_of))
     else:
@@ -94,6 +96,12 @@ def read_ensembles(
             f"is a bare snapshot ({chosen.name}) without trajectories or labels",
             "forecast it, or give its trajectories",
         )
+
+
+def _at_times(ensemble: Ensemble, wanted: int | tuple[float, ...] | None) -> Ensemble:
+    if wanted is None:
+        return ensemble
+    return ensemble.at(choose_times(ensemble.sources[0], ensemble.times, wanted).rows)
 
 
 def frames_of(path: Path) -> FrameReader:

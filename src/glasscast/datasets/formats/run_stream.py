@@ -17,8 +17,8 @@ from glasscast.datasets.formats.clocks import (
     shows,
 )
 from glasscast.datasets.formats.layout import Layout
-from glasscast.datasets.formats.times import describe_times
 from glasscast.datasets.frames import Frame, RunFrame
+from glasscast.datasets.times import listed
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray, minimum_image
 
@@ -73,8 +73,8 @@ class RunStream:
             if row == len(self.times) or not same_time(elapsed, self.times[row]):
                 raise InputError(
                     path,
-                    f"has a frame at time {elapsed:g}; the first trajectory has "
-                    f"{describe_times(self.times)}",
+                    f"has a frame at time {elapsed:g}; the first trajectory has the times "
+                    f"{listed(self.times)}",
                     "all trajectories must be stored at the same times",
                 )
             if shift is not None and row not in kept:

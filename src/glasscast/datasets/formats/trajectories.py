@@ -3,7 +3,7 @@
 Files lie as :mod:`glasscast.datasets.formats.layout` says. Without ``initial.*`` the parent is
 frame 0 of the trajectories, which must agree; of several frames in ``initial.*`` the last is taken.
 All trajectories hold frames at the same times (:mod:`glasscast.datasets.formats.clocks` says since
-when), of which some may be chosen (:mod:`glasscast.datasets.formats.times`). Frames at time 0 must
+when), of which some may be chosen (:mod:`glasscast.datasets.times`). Frames at time 0 must
 show the parent; without any, all runs must not be displaced alike
 (:mod:`glasscast.datasets.common_motion`). A single file is a configuration with one trajectory.
 
@@ -24,8 +24,8 @@ from glasscast.datasets.formats.format import Format, ReadOptions
 from glasscast.datasets.formats.layout import FramesOf, Layout, find_configurations
 from glasscast.datasets.formats.listing import split_of
 from glasscast.datasets.formats.run_stream import RunStream
-from glasscast.datasets.formats.times import choose_times
 from glasscast.datasets.frames import Ensemble, Frame
+from glasscast.datasets.times import choose_times
 from glasscast.errors import InputError
 
 #: The first time of runs that start at 0, in spans from the first to the last.

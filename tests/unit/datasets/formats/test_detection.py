@@ -1,5 +1,8 @@
 """Files and the format they are taken for."""
 
+import bz2
+import gzip
+import lzma
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +43,15 @@ def _text(name: str, change: Callable[[str], str], source: str) -> Write:
         text = change(path.read_text())
         path = path.rename(folder / name)
         path.write_text(text)
+        return path
+
+    return write
+
+
+def _bytes(name: str, content: bytes) -> Write:
+    def write(folder, _):
+        path = folder / name
+        path.write_bytes(content)
         return path
 
     return write
@@ -97,6 +109,15 @@ TABLE: list[tuple[str, Write]] = [
     ("lammps", _beside_initial("xyz", write_dumps)),
     ("gsd", _beside_initial("dump", write_gsd)),
     ("extxyz", _beside_initial("data", write_xyz)),
+    ("dcd", _bytes("a.dcd", b"T\0\0\0CORD" + bytes(80))),
+    ("lammps", _bytes("a.dump.gz", gzip.compress(b"ITEM: TIMESTEP\n"))),
+    ("lammps", _bytes("a.dump", bz2.compress(b"ITEM: TIMESTEP\n"))),
+    ("extxyz", _bytes("a.xyz", lzma.compress(b"3\n"))),
+    ("lammps", _bytes("a.dump", "\ufeffITEM: TIMESTEP\n".encode())),
+    ("lammps", _bytes("a.dump", "ITEM: TIMESTEP\n".encode("utf-16"))),
+    ("lammps-data", _bytes("a.data", b"\n\n216 atoms\n")),
+    ("lammps-data", _bytes("a.data", b"7 atoms of mine\n\n216 atoms # A and B\n")),
+    ("lammps-data", _bytes("a.data", b"title\n" + b"# a word\n" * 5000 + b"  216\tatoms\n")),
 ]  # fmt: skip
 
 

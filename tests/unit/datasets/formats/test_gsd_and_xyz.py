@@ -63,7 +63,7 @@ def test_gsd_species_go_by_name_then_by_order(tmp_path, names, expected):
 def test_bad_gsd(tmp_path, liquid):
     good = gsd_frame(0, liquid.start, liquid.types, liquid.box)
     good.configuration.box = [6, 6, 6, 0.1, 0, 0]
-    with pytest.raises(InputError, match="tilted by 0.1"):
+    with pytest.raises(InputError, match=r"tilted by 0\.1"):
         list(GSD.read_frames(write_frames(tmp_path / "tilted.gsd", good)))
     infinite = gsd_frame(0, liquid.start, liquid.types, liquid.box)
     infinite.particles.position[3] = np.inf

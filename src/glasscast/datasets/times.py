@@ -1,4 +1,4 @@
-"""Which of the times of a trajectory are kept: all, those asked for, or a few spaced evenly in log.
+"""Which times of a trajectory are kept: all, those asked for, or a few spaced evenly in log.
 
 What a liquid does spreads over decades of time, and every kept time costs memory, disk and
 training. A trajectory of very many equal spacings is therefore thinned unless the times are said.
@@ -6,7 +6,7 @@ training. A trajectory of very many equal spacings is therefore thinned unless t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from glasscast.liquid.box import FloatArray
 MANY = 64
 KEPT_BY_DEFAULT = 20
 _SAME_SPACING = 1e-3
+_LISTED = 12  # times that are listed one by one
 #: Share of a time by which the nearest frame may miss it.
 _NEAR = 1e-3
 
@@ -38,7 +39,7 @@ class Choice:
 
 
 def choose_times(
-    path: Path, times: Sequence[float], wanted: int | Sequence[float] | None
+    path: Path, times: Sequence[float] | FloatArray, wanted: int | Sequence[float] | None
 ) -> Choice:
     """Choose among the times of a trajectory.
 
@@ -59,8 +60,8 @@ def choose_times(
             return Choice(tuple(range(len(array))))
         return Choice(
             spread_out(array, KEPT_BY_DEFAULT),
-            f"of {describe_times(times)} at equal spacing, {KEPT_BY_DEFAULT} logarithmically "
-            "spaced ones are kept; say the times to keep others",
+            f"of the times {listed(times)} at equal spacing, {KEPT_BY_DEFAULT} logarithmically "
+            "spaced ones are kept; say the times, or how many, to keep others",
         )
     if isinstance(wanted, int):
         return Choice(spread_out(array, wanted))
@@ -92,14 +93,12 @@ def spread_out(times: FloatArray, count: int) -> tuple[int, ...]:
     return tuple(rows)
 
 
-def describe_times(times: Sequence[float]) -> str:
-    """Say how many times there are, with the first and the last; few are listed."""
-    if not len(times):
-        return "no times"
-    if len(times) <= 3:
-        listed = ", ".join(f"{t:g}" for t in times)
-        return f"{len(times)} time{'s' * (len(times) > 1)}: {listed}"
-    return f"{len(times)} times from {times[0]:g} to {times[-1]:g}"
+def listed(times: Iterable[float]) -> str:
+    """List times; of very many the first, the last, and how many there are."""
+    known = list(times)
+    if len(known) <= _LISTED:
+        return ", ".join(f"{t:g}" for t in known)
+    return f"{known[0]:g} to {known[-1]:g} ({len(known)} times)"
 
 
 def _equally_spaced(times: FloatArray) -> bool:
@@ -112,8 +111,8 @@ def _row_of(path: Path, times: FloatArray, wanted: float) -> int:
     if abs(times[row] - wanted) > _NEAR * wanted:
         raise InputError(
             path,
-            f"has no frame at time {wanted:g}, the nearest is at {times[row]:g} of "
-            f"{describe_times(times.tolist())}",
+            f"has no frame at time {wanted:g}, the nearest is at {times[row]:g}; its times: "
+            f"{listed(times)}",
             "",
             "times",
         )
