@@ -11,7 +11,7 @@ from glasscast.cli import app
 from glasscast.config import read
 from glasscast.models.registry import REGISTRY
 from glasscast.simulation.registry import ENTRY_POINTS
-from glasscast.simulation.settings import CageSettings, InherentSettings
+from glasscast.simulation.settings import InherentSettings, MonteCarloCage, RunsCage
 from glasscast.workflows.experiments import BenchmarkExperiment, TrainExperiment, TransferExperiment
 from tests.test_architecture import LAYERS, module_of
 
@@ -89,8 +89,10 @@ def test_commands_that_are_shown_exist(command, words):
 def test_help_tells_the_defaults_of_the_settings():
     command = typer.main.get_command(app).commands["equilibrium"]
     shown = {parameter.name: parameter.show_default for parameter in command.params}
-    assert float(shown["radius"]) == CageSettings().radius
-    assert int(shown["cycles"]) == CageSettings().cycles
+    assert float(shown["radius"]) == MonteCarloCage().radius
+    assert int(shown["cycles"]) == MonteCarloCage().cycles
+    assert int(shown["cage_runs"]) == RunsCage().runs
+    assert float(shown["cage_time"]) == RunsCage().time
     assert float(shown["force_tolerance"]) == InherentSettings().force_tolerance
 
 

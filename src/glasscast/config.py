@@ -91,11 +91,13 @@ class Choice:
     of : name -> class; SettingsError if there is none of that name.
     what : is chosen, for messages: ``a model``.
     default : name where a mapping has none; None: it must have one.
+    key : that the name stands at.
     """
 
     of: Callable[[str], type[Settings]]
     what: str
     default: str | None = None
+    key: str = "name"
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
@@ -104,16 +106,16 @@ class Choice:
 
     def _chosen(self, value: Any) -> Any:
         if isinstance(value, str):
-            value = {"name": value}
+            value = {self.key: value}
         if not isinstance(value, Mapping):
             return value
         return self.kind(value)(**value)
 
     def kind(self, value: Mapping[str, Any]) -> type[Settings]:
         """Return the settings class that a mapping chooses."""
-        name = value.get("name", self.default)
+        name = value.get(self.key, self.default)
         if name is None:
-            raise ValueError(f"{self.what} needs a 'name'")
+            raise ValueError(f"{self.what} needs a '{self.key}'")
         return self.of(str(name))
 
 
@@ -269,8 +271,9 @@ def _override(kind: type[Settings], record: dict[str, Any], override: str) -> No
         if not isinstance(target, dict):
             break
         there = target.get(parent)
-        if isinstance(there, str) and _is_choice(kind, parents[:depth], record):
-            target[parent] = {"name": there}
+        choice = _choice_at(kind, parents[:depth], record) if isinstance(there, str) else None
+        if choice is not None:
+            target[parent] = {choice.key: there}
         elif there is None or there is True:  # as in `cage: true`
             target[parent] = {}
         target = target[parent]
@@ -307,12 +310,12 @@ def _explain(kind: type[Settings], error: ValidationError, record: Mapping[str, 
     return f"'{where}': {message}" if where else message
 
 
-def _is_choice(kind: type[Settings], loc: Sequence[str], record: Any) -> bool:
-    """Whether the value at a location is a choice."""
+def _choice_at(kind: type[Settings], loc: Sequence[str], record: Any) -> Choice | None:
+    """Return the choice that the value at a location is, if it is one."""
     types: list[Any] = [kind]
     for part in loc:
         record, types = _at(record, part), _types_at(part, types, record)
-    return any(isinstance(t, Choice) for t in types)
+    return next((t for t in types if isinstance(t, Choice)), None)
 
 
 def _types_at(part: int | str, types: Sequence[Any], value: Any) -> list[Any]:
@@ -370,8 +373,9 @@ def _nearest(key: str, kind: type[Settings]) -> str | None:
         inner.setdefault(path.rpartition(".")[2], path)
     if key in inner:
         return inner[key]
+    alike = 0.6 if len(key) > 2 else 0.5  # one letter of two
     for known in ({name: name for name in kind.model_fields}, inner):
-        for name in get_close_matches(key, known, n=1):
+        for name in get_close_matches(key, known, n=1, cutoff=alike):
             return known[name]
     return None
 

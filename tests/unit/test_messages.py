@@ -64,7 +64,7 @@ def inside(
     choice = next((mark for mark in marks if isinstance(mark, Choice)), None)
     if choice is not None:
         name = choice.default or "lr"
-        yield [], choice.of(name), {"name": name}
+        yield [], choice.of(name), {choice.key: name}
     elif isinstance(annotation, type) and issubclass(annotation, Settings):
         form = annotation.model_fields.get("form")
         yield [], annotation, {"form": form.default} if form else {}

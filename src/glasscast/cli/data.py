@@ -221,6 +221,16 @@ def equilibrium(
     cycles: Annotated[
         int | None, typer.Option(help="Monte Carlo cycles averaged over", show_default="12000")
     ] = None,
+    cage_by: Annotated[
+        str | None,
+        typer.Option(help="monte-carlo, or runs: cheaper and noisier", show_default="monte-carlo"),
+    ] = None,
+    cage_runs: Annotated[
+        int | None, typer.Option(help="short runs averaged over", show_default="8")
+    ] = None,
+    cage_time: Annotated[
+        float | None, typer.Option(help="of a short run, in LJ units", show_default="4")
+    ] = None,
     force_tolerance: Annotated[
         float | None,
         typer.Option(help="largest force in an inherent structure", show_default="1e-08"),
@@ -236,9 +246,15 @@ def equilibrium(
     import glasscast
 
     tolerance = {} if force_tolerance is None else {"force_tolerance": force_tolerance}
-    sampling = {k: v for k, v in (("radius", radius), ("cycles", cycles)) if v is not None}
+    given = {
+        **{"by": cage_by, "runs": cage_runs, "time": cage_time},
+        **{"radius": radius, "cycles": cycles},
+    }
+    sampling = {key: value for key, value in given.items() if value is not None}
     if (sampling and not cage) or (tolerance and not inherent):
-        raise SettingsError("--radius and --cycles need --cage, --force-tolerance --inherent")
+        raise SettingsError(
+            "--radius, --cycles and --cage-... need --cage, --force-tolerance --inherent"
+        )
     with workspace_for(1, dataset) as workspace:
         changed = glasscast.add_equilibrium(
             dataset,

@@ -111,6 +111,27 @@ class Equilibrium(Record):
     mean: Literal["at end", "over time"] | None = None
     independent: bool | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values; what is unknown is left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def common(self, other: Self) -> Self:
+        """Return what both agree on."""
+        mine, theirs = self.to_json(), other.to_json()
+        return type(self)(**{k: v for k, v in mine.items() if theirs.get(k) == v})
+
+    def __str__(self) -> str:
+        match self.by:
+            case "minimisation":
+                return "minimised"
+            case "monte-carlo":
+                numbers = {"R_cage =": self.radius, "cycles": self.cycles}
+                known = [f"{what} {value:g}" for what, value in numbers.items() if value]
+                return ", ".join(["restricted Monte Carlo", *known])
+            case "runs":
+                return f"mean over {self.runs} runs of t = {self.time:g}"
+        return "as given"
+
 
 class Origin(Record):
     """What a snapshot descends from.
@@ -263,9 +284,12 @@ def upgraded(record: Mapping[str, Any], times: tuple[float, ...] = ()) -> dict[s
 def how_made(
     key: EquilibriumField, settings: Mapping[str, Any], temperature: float | None = None
 ) -> Equilibrium:
-    """Tell how minimisation or restricted Monte Carlo with these settings finds positions."""
+    """Tell how minimisation, restricted Monte Carlo or short runs with these settings find them."""
     if key == "inherent":
         return Equilibrium(by="minimisation", force_tolerance=settings.get("force_tolerance"))
+    if settings.get("by") == "runs":
+        told = {key: settings[key] for key in ("runs", "time")}
+        return Equilibrium(by="runs", mean="at end", independent=True, **told)
     return Equilibrium(
         by="monte-carlo",
         temperature=temperature,

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.identity import Identity
+from glasscast.datasets.metadata import Equilibrium, EquilibriumField
 from glasscast.datasets.state_points import StatePoint, merged
 from glasscast.datasets.times import listed
 from glasscast.errors import InputError, ModelError, ShapeError
 from glasscast.liquid.definition import side_by_side
 from glasscast.liquid.interactions import species_name
-from glasscast.models.files import read_others, read_record, trained_on
+from glasscast.models.files import equilibrium, read_others, read_record, trained_on
 from glasscast.models.forecast import ModelForecast
 from glasscast.models.identity import fit_identity
 from glasscast.models.selection import SelectionScores
@@ -42,6 +43,8 @@ class Model(ABC):
     dimension_ : of the training configurations; set by ``fit``.
     state_points_ : liquids, temperatures, densities, mixtures trained on; set by ``fit``, empty
         where they were not recorded.
+    equilibrium_ : how the equilibrium positions that it read in training were made, as far as that
+        was recorded; set by ``fit``.
     trained_on_ : name and SHA-256 of all that was read, and the hash of what the fit depended on;
         set by ``fit``, empty where it was not recorded.
     """
@@ -53,6 +56,7 @@ class Model(ABC):
     times_: NDArray[np.float64]
     dimension_: int
     state_points_: tuple[StatePoint, ...] = ()
+    equilibrium_: Mapping[EquilibriumField, Equilibrium] = {}
     trained_on_: Mapping[str, Any] = {}
     _watched: Sequence[Configuration] = ()
 
@@ -222,6 +226,7 @@ class Model(ABC):
             "species": list(self.species_),
             "times": self.times_.tolist(),
             "state_points": [point.record() for point in self.state_points_],
+            "reads": self._reads(),
             "trained_on": dict(self.trained_on_),
         }
 
@@ -237,6 +242,7 @@ class Model(ABC):
         self.times_ = np.array(record["times"], dtype=np.float64)
         points = record.get("state_points", ())
         self.state_points_ = tuple(StatePoint.from_record(point) for point in points)
+        self.equilibrium_ = equilibrium(record)
         self.trained_on_ = trained_on(record)
 
     def check_labels(
@@ -266,11 +272,37 @@ class Model(ABC):
             self.species_ = configuration.species
             self.times_ = configuration.times
             self.dimension_ = configuration.dimension
-            self.state_points_ = ()
+            self.state_points_, self.equilibrium_ = (), {}
         self._check_times(configuration)
         self.check_structure(configuration)
         self.state_points_ = merged([*self.state_points_, configuration.state_point])
+        self._note_equilibrium(configuration)
         return labels
+
+    def _note_equilibrium(self, configuration: Configuration) -> None:
+        """Remember how equilibrium positions were made; numbers that differ are not known.
+
+        Raises
+        ------
+        ModelError : if they were made in another way than those of the configurations before.
+        """
+        told = configuration.metadata.equilibrium
+        made = {key: told[key] for key in self.settings.equilibrium_positions if key in told}
+        for key, how in made.items():
+            before = self.equilibrium_.get(key, how)
+            if before.by != how.by:
+                raise ModelError(
+                    f"the '{key}' positions of {configuration.name} were made otherwise ({how}) "
+                    f"than those of the configurations before it ({before})"
+                )
+            made[key] = before.common(how)
+        self.equilibrium_ = {**self.equilibrium_, **made}
+
+    def _reads(self) -> dict[str, Any]:
+        return {
+            key: self.equilibrium_[key].to_json() if key in self.equilibrium_ else {}
+            for key in self.settings.equilibrium_positions
+        }
 
     def labels_to_score(self, configuration: Configuration) -> NDArray[np.float32]:
         """Labels (T, N) of a configuration that the fitted model is tried on.

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from glasscast.datasets.files import sha256, write_atomically, write_json
+from glasscast.datasets.metadata import Equilibrium, EquilibriumField
 from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import InputError
 from glasscast.inputs import read_bytes, read_json
@@ -107,6 +108,19 @@ def state_points(record: Mapping[str, Any]) -> list[StatePoint]:
         return [StatePoint.from_record(point) for point in record.get("state_points", ())]
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(RECORD, f"garbles the key 'state_points' ({error!r})") from None
+
+
+def equilibrium(record: Mapping[str, Any]) -> dict[EquilibriumField, Equilibrium]:
+    """How the equilibrium positions were made that a model read in training, as far as known.
+
+    Raises
+    ------
+    InputError : if the record garbles it.
+    """
+    try:
+        return {key: Equilibrium(**how) for key, how in record.get("reads", {}).items() if how}
+    except (AttributeError, ValueError, TypeError) as error:
+        raise InputError(RECORD, f"garbles the key 'reads' ({error!r})") from None
 
 
 def trained_on(record: Mapping[str, Any]) -> dict[str, Any]:

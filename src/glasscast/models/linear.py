@@ -123,7 +123,7 @@ class LinearModel(LinearForecaster):
             )
         members = fold_indices(parents, count, seed) if count > 1 else [list(range(len(train)))]
         fold_of = {index: fold for fold, held in enumerate(members) for index in held}
-        self.state_points_, target = (), self.settings.target
+        self.state_points_, self.equilibrium_, target = (), {}, self.settings.target
         reading = track(self.workspace.progress, f"fit {self.name}", train, len(train))
         for index, configuration in enumerate(reading):
             labels = self.check_labels(configuration, whole=False)

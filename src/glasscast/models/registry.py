@@ -14,7 +14,7 @@ from pydantic import SerializeAsAny
 from glasscast.config import Choice, checked
 from glasscast.errors import InputError, SettingsError
 from glasscast.models.base import Model
-from glasscast.models.files import RECORD, model_folder, read_record
+from glasscast.models.files import RECORD, equilibrium, model_folder, read_record
 from glasscast.models.settings import ModelSettings
 from glasscast.runtime import Workspace
 
@@ -165,7 +165,11 @@ def reads(record: Mapping[str, Any]) -> str:
     record : of a saved model.
     """
     settings = settings_class(record["model"]).from_record(record["hyperparameters"])
-    return " + ".join(("positions", *settings.equilibrium_positions))
+    made = equilibrium(record)
+    told = [
+        f"{key} ({made[key]})" if key in made else key for key in settings.equilibrium_positions
+    ]
+    return " + ".join(("positions", *told))
 
 
 def _imported(path: str) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from glasscast.config import Settings
+from glasscast.datasets.metadata import EquilibriumField
 from glasscast.liquid.definition import is_liquid_file
 from glasscast.training.settings import LabelNoise, TrainingSettings
 
@@ -22,10 +23,9 @@ class ModelSettings(Settings):
     target: Target = Field(default="propensity", description="field of Configuration to forecast")
 
     @property
-    def equilibrium_positions(self) -> tuple[str, ...]:
+    def equilibrium_positions(self) -> tuple[EquilibriumField, ...]:
         """What a forecast needs besides the snapshot, of ``inherent`` and ``cage``."""
-        structure = getattr(self, "structure", "positions")
-        return () if structure == "positions" else (structure,)
+        return fields_among({getattr(self, "structure", "positions")})
 
     @property
     def reads_liquid(self) -> bool:
@@ -45,6 +45,11 @@ class ModelSettings(Settings):
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """Read the settings of a saved model; keys of former versions go by their new names."""
         return cls(**{cls.renamed.get(key, key): value for key, value in record.items()})
+
+
+def fields_among(names: Container[str]) -> tuple[EquilibriumField, ...]:
+    """Equilibrium positions among some names."""
+    return tuple(field for field in get_args(EquilibriumField) if field in names)
 
 
 def liquid_file(liquid: str | None) -> dict[str, Path]:
@@ -117,10 +122,9 @@ class EquivariantSettings(GraphSettings):
     training: TrainingSettings = TrainingSettings(learning_rate=1e-3, schedule="cosine")
 
     @property
-    def equilibrium_positions(self) -> tuple[str, ...]:
+    def equilibrium_positions(self) -> tuple[EquilibriumField, ...]:
         """Those of the graph and of the energy."""
-        wanted = {self.structure, self.energy}
-        return tuple(key for key in ("inherent", "cage") if key in wanted)
+        return fields_among({self.structure, self.energy})
 
     @property
     def files(self) -> dict[str, Path]:

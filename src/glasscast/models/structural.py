@@ -20,9 +20,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.metadata import EquilibriumField
 from glasscast.liquid.box import FloatArray
 from glasscast.models.linear import LinearModel
-from glasscast.models.settings import RidgeSettings, liquid_file
+from glasscast.models.settings import RidgeSettings, fields_among, liquid_file
 from glasscast.structure.descriptors.coarse_graining import coarse_grain
 from glasscast.structure.descriptors.shells import ShellDescriptors
 from glasscast.structure.energies import particle_energies
@@ -53,10 +54,9 @@ class StructuralSettings(RidgeSettings):
     )
 
     @property
-    def equilibrium_positions(self) -> tuple[str, ...]:
+    def equilibrium_positions(self) -> tuple[EquilibriumField, ...]:
         """Those of the quantity and of its coarse-graining."""
-        wanted = {self.structure, self.quantity.removesuffix("-distance")}
-        return tuple(key for key in ("inherent", "cage") if key in wanted)
+        return fields_among({self.structure, self.quantity.removesuffix("-distance")})
 
     @property
     def files(self) -> dict[str, Path]:

@@ -127,7 +127,7 @@ class SupportVectorMachine(LinearForecaster):
             )
         rng, quota = np.random.default_rng(seed), -(-self.settings.examples // len(train))
         kept: dict[tuple[int, int], list[_Drawn]] = {}
-        self.state_points_ = ()
+        self.state_points_, self.equilibrium_ = (), {}
         reading = track(self.workspace.progress, f"fit {self.name}", train, len(train))
         for parent, configuration in zip(parents, reading, strict=True):
             labels, features = self.check_labels(configuration), self.features(configuration)

@@ -83,9 +83,9 @@ def _use(name: str, record: Mapping[str, Any]) -> str:
     if " + " not in reads(record):
         return text
     return text + (
-        "\n\nEquilibrium positions are found where a snapshot carries none, by the default "
-        "settings of `glasscast equilibrium`; this needs the `md` extra. Liquid and temperature "
-        "are those above where neither the file nor an option tells."
+        "\n\nEquilibrium positions are found where a snapshot carries none, in the way above; this "
+        "needs the `md` extra. Liquid and temperature are those above where neither the file nor "
+        "an option tells."
     )
 
 

@@ -10,17 +10,17 @@ import numpy as np
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.kept import fingerprint_of
-from glasscast.datasets.metadata import EquilibriumField
+from glasscast.datasets.metadata import Equilibrium, EquilibriumField, how_made
 from glasscast.datasets.state_points import Quantity, StatePoint, resolve
 from glasscast.errors import SettingsError
 from glasscast.liquid.box import FloatArray, wrap
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.liquid.interactions import Liquid
-from glasscast.simulation.cage import find_cage
+from glasscast.simulation.cage import cage_marks, find_cage, require_cage
 from glasscast.simulation.checks import check_snapshot
 from glasscast.simulation.engine import Engine, require
-from glasscast.simulation.registry import marks, sampler_for
-from glasscast.simulation.settings import CageSettings, InherentSettings
+from glasscast.simulation.registry import marks
+from glasscast.simulation.settings import CageSettings, EquilibriumSettings, InherentSettings
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class EquilibriumPlan:
     Parameters
     ----------
     liquid : its pair potential.
-    temperature : of the Metropolis rule; needed for the cage state only.
+    temperature : of the Metropolis rule or of short runs; needed for the cage state only.
     inherent, cage : settings; None leaves this field alone.
     engine : that minimises; it samples too, if it can.
     seed : with the snapshot itself it seeds the cage state, so neither the order nor the number
@@ -147,7 +147,7 @@ class EquilibriumPlan:
         if self.cage is not None:
             assert self.temperature is not None
             liquid.check_temperature(self.temperature)
-            require(sampler_for(self.engine), liquid, samples=True)
+            require_cage(self.engine, liquid, self.cage)
 
     def fingerprints(self, snapshot: Configuration) -> dict[EquilibriumField, str]:
         """Fingerprint of each wanted field of a snapshot."""
@@ -162,10 +162,9 @@ class EquilibriumPlan:
             by = marks(self.engine, liquid, moves=False)
             prints["inherent"] = fingerprint_of(common | asked | by)
         if self.cage is not None:
-            asked = {"cage": self.cage.model_dump()}
-            by = marks(sampler_for(self.engine), liquid, moves=False)
+            by = cage_marks(self.engine, liquid, self.cage)
             state = {"temperature": self.temperature, "seed": self.seed}
-            prints["cage"] = fingerprint_of(common | asked | state | by)
+            prints["cage"] = fingerprint_of(common | state | by)
         return prints
 
     def find(self, field: str, snapshot: Configuration) -> tuple[FloatArray, dict[str, Any]]:
@@ -180,8 +179,7 @@ class EquilibriumPlan:
         assert self.cage is not None
         assert self.temperature is not None
         seed = [self.seed, int(snapshot.fingerprint()[:12], 16)]
-        sampler = sampler_for(self.engine)
-        cage = find_cage(liquid, snapshot, self.temperature, seed, self.cage, sampler)
+        cage = find_cage(liquid, snapshot, self.temperature, seed, self.cage, self.engine)
         record |= {"temperature": self.temperature, "seed": seed}
         record["settings"] = self.cage.model_dump()
         return cage.positions, record | cage.record()
@@ -189,16 +187,18 @@ class EquilibriumPlan:
 
 def completed(
     snapshot: Configuration,
-    fields: Sequence[str],
+    fields: Sequence[EquilibriumField],
     engine: Engine,
     liquid: str | None = None,
     temperature: float | None = None,
+    made: Mapping[EquilibriumField, Equilibrium] | None = None,
 ) -> Configuration:
-    """Return a snapshot with equilibrium positions, found by the default settings.
+    """Return a snapshot with equilibrium positions.
 
     Parameters
     ----------
     fields : of ``inherent`` and ``cage``, those to find; the snapshot itself when empty.
+    made : how, as far as it is known; else by the default settings.
     liquid, temperature : where the snapshot's metadata do not tell.
 
     Raises
@@ -209,13 +209,17 @@ def completed(
     """
     if not fields:
         return snapshot
-    inherent = InherentSettings() if "inherent" in fields else None
-    cage = CageSettings() if "cage" in fields else None
+    asked = EquilibriumSettings.like(made or {}, fields)
     given = StatePoint.stated(liquid, temperature)
-    plan = EquilibriumPlan.make(snapshot.name, snapshot.state_point, given, inherent, cage, engine)
-    check_snapshot(snapshot.name, plan.liquid.liquid(), snapshot, cage)
+    told = snapshot.state_point
+    plan = EquilibriumPlan.make(snapshot.name, told, given, asked.inherent, asked.cage, engine)
+    check_snapshot(snapshot.name, plan.liquid.liquid(), snapshot, asked.cage)
     plan.check()
-    return snapshot.with_fields(**{field: plan.find(field, snapshot)[0] for field in fields})
+    found = {field: plan.find(field, snapshot) for field in fields}
+    how = {f: how_made(f, r["settings"], r.get("temperature")) for f, (_, r) in found.items()}
+    metadata = snapshot.metadata.changed(equilibrium=dict(snapshot.metadata.equilibrium) | how)
+    positions = {field: positions for field, (positions, _) in found.items()}
+    return snapshot.with_fields(**positions, metadata=metadata)
 
 
 def resolved(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     Field,
@@ -16,9 +16,11 @@ from pydantic import (
     model_validator,
 )
 
-from glasscast.config import Settings
+from glasscast.config import Choice, Settings
+from glasscast.datasets.metadata import Equilibrium, EquilibriumField
 from glasscast.datasets.published import TIME_TABLES
 from glasscast.datasets.splits import split_sizes
+from glasscast.errors import SettingsError
 from glasscast.liquid.definition import is_liquid_file
 from glasscast.simulation.registry import ChosenEngine, default_settings
 
@@ -57,7 +59,7 @@ class InherentSettings(Settings):
     iterations: int = Field(default=20000, ge=1)
 
 
-class CageSettings(Settings):
+class MonteCarloCage(Settings):
     """Restricted Monte Carlo to the cage state; see :mod:`glasscast.simulation.cage`.
 
     The radius is the one whose mean positions tell most about the motion: over a real Kob-Andersen
@@ -66,12 +68,88 @@ class CageSettings(Settings):
     0.40, 0.45 and 0.50.
     """
 
+    by: Literal["monte-carlo"] = "monte-carlo"
     radius: float = Field(default=0.45, gt=0, description="R_cage, in sigma of species A")
     burn_in: int = Field(default=500, ge=0, description="cycles before averaging")
     cycles: int = Field(default=12000, ge=1, description="averaged over; networks gain from more")
     stride: int = Field(default=5, ge=1, description="cycles between samples")
     step: float = Field(default=0.08, gt=0, description="first half-width of a trial move")
     acceptance: float = Field(default=0.4, gt=0, lt=1, description="aimed at in the burn-in")
+
+    def deciding(self) -> dict[str, Any]:
+        """Tell what decides the result, laid out as in all results kept so far."""
+        return self.model_dump(exclude={"by"})
+
+
+class RunsCage(Settings):
+    """Mean positions at the end of a few short runs; see :mod:`glasscast.simulation.cage`."""
+
+    by: Literal["runs"] = "runs"
+    runs: int = Field(default=8, ge=2)
+    time: float = Field(default=4.0, gt=0, description="of each, past the vibrations")
+
+    def deciding(self) -> dict[str, Any]:
+        """Tell what decides the result."""
+        return self.model_dump()
+
+
+CageSettings = MonteCarloCage | RunsCage
+
+
+def _cage_class(by: str) -> type[CageSettings]:
+    kinds: dict[str, type[CageSettings]] = {"monte-carlo": MonteCarloCage, "runs": RunsCage}
+    if by not in kinds:
+        raise SettingsError(f"cages are found by {' or '.join(kinds)}, not '{by}'", "cage.by")
+    return kinds[by]
+
+
+#: A way to cage states by name or with its settings, as a key of a settings file.
+ChosenCage = Annotated[
+    CageSettings, Choice(_cage_class, "a cage state", default="monte-carlo", key="by")
+]
+
+
+class EquilibriumSettings(Settings):
+    """Equilibrium positions that are asked for; None leaves that field alone."""
+
+    inherent: InherentSettings | None = None
+    cage: ChosenCage | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sections(cls, content: Any) -> Any:
+        """Let ``inherent: true`` and ``cage: true`` mean their defaults, ``false`` none."""
+        if isinstance(content, dict):
+            content = dict(content)
+            for key in ("inherent", "cage"):
+                if content.get(key) is True:
+                    content[key] = {}
+                elif content.get(key) is False:
+                    content[key] = None
+        return content
+
+    @classmethod
+    def like(cls, made: Mapping[EquilibriumField, Equilibrium], fields: Iterable[str]) -> Self:
+        """Ask for some fields as others were found; by the defaults where that is unknown.
+
+        Parameters
+        ----------
+        made : how the fields were found.
+        fields : of ``inherent`` and ``cage``, those to find.
+        """
+        asked: dict[str, Any] = dict.fromkeys(fields, True)
+        for field, how in made.items():
+            if field in asked and how.by != "given":
+                known = how.model_dump(include=_SHARED[field], exclude_none=True)
+                asked[field] = known
+        return cls(**asked)
+
+
+#: What settings and the record of how a field was made have in common.
+_SHARED: dict[str, set[str]] = {
+    "inherent": {"force_tolerance"},
+    "cage": {"by", "radius", "cycles", "runs", "time"},
+}
 
 
 def _table(times: Any, check: ValidatorFunctionWrapHandler) -> Any:
@@ -83,7 +161,7 @@ def _table(times: Any, check: ValidatorFunctionWrapHandler) -> Any:
     return TIME_TABLES[times]
 
 
-class SimulationSettings(Settings):
+class SimulationSettings(EquilibriumSettings):
     """Everything that decides a generated data set.
 
     Give ``density`` or ``pressure`` or neither (the liquid's own density); give ``equilibration``
@@ -111,7 +189,6 @@ class SimulationSettings(Settings):
         "of them, or datasets",
     )
     inherent: InherentSettings | None = InherentSettings()
-    cage: CageSettings | None = None
     engine: ChosenEngine = Field(default_factory=default_settings)
     keep_trajectories: bool = False
     compact: bool = Field(
@@ -122,19 +199,6 @@ class SimulationSettings(Settings):
         description="named shares of the dataset: all numbers of configurations, or all fractions; "
         "as few chains as possible stand on two sides",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _sections(cls, content: Any) -> Any:
-        """Let ``inherent: true`` and ``cage: true`` mean their defaults, ``false`` none."""
-        if isinstance(content, dict):
-            content = dict(content)
-            for key in ("inherent", "cage"):
-                if content.get(key) is True:
-                    content[key] = {}
-                elif content.get(key) is False:
-                    content[key] = None
-        return content
 
     @model_validator(mode="after")
     def _consistent(self) -> SimulationSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from glasscast.config import checked
 from glasscast.datasets.configuration import Configuration
@@ -22,9 +22,7 @@ from glasscast.simulation.checks import check_snapshot
 from glasscast.simulation.equilibrium_positions import EquilibriumPlan
 from glasscast.simulation.executors import Scheduler, finish
 from glasscast.simulation.registry import EngineChoice, load_engine
-from glasscast.simulation.settings import CageSettings, InherentSettings
-
-Kind = TypeVar("Kind", InherentSettings, CageSettings)
+from glasscast.simulation.settings import CageSettings, EquilibriumSettings, InherentSettings
 
 #: Where finished results lie, below the dataset, until all are there.
 RESULTS = "equilibrium"
@@ -53,7 +51,8 @@ def add_equilibrium(
     ----------
     folder : of the dataset.
     inherent, cage : settings, or keys and values of them, or True for the defaults; None and
-        False leave that field as it is.
+        False leave that field as it is. ``{"by": "runs"}`` finds cages by short runs instead of
+        Monte Carlo.
     liquid, temperature : where the dataset's metadata do not tell.
     engine : that minimises; see :func:`glasscast.simulation.registry.load_engine`.
     scheduler : where the work is done; in this process if absent.
@@ -66,8 +65,8 @@ def add_equilibrium(
         cannot find them, or if something else lies in the folder for the results.
     SimulationError : if configurations still fail after the retries; the others are kept.
     """
-    minimum, sampling = _asked(InherentSettings, inherent), _asked(CageSettings, cage)
-    if minimum is None and sampling is None:
+    asked = checked(EquilibriumSettings, {"inherent": inherent, "cage": cage})
+    if asked.inherent is None and asked.cage is None:
         raise SettingsError("nothing to add: ask for the inherent structures, the cages, or both")
     Dataset.open(folder)
     folder = locate(Path(folder))
@@ -76,7 +75,13 @@ def add_equilibrium(
         dataset = Dataset.open(folder)
         given = StatePoint.stated(liquid, temperature)
         plan = EquilibriumPlan.make(
-            dataset.name, dataset.state_point, given, minimum, sampling, load_engine(engine), seed
+            dataset.name,
+            dataset.state_point,
+            given,
+            asked.inherent,
+            asked.cage,
+            load_engine(engine),
+            seed,
         )
         with owned(folder / RESULTS, "equilibrium", {}, lambda made: _ours(made, dataset)):
             dataset = _add(folder, dataset, plan, scheduler or Scheduler(), progress)
@@ -123,13 +128,6 @@ def _add(
         for field in prints:
             _result_path(results, entry, field).unlink(missing_ok=True)
     return dataset
-
-
-def _asked(kind: type[Kind], given: Kind | Mapping[str, Any] | bool | None) -> Kind | None:
-    """Return settings as a simulation's file takes them: ``true`` means the defaults."""
-    if given is None or isinstance(given, bool):
-        return kind() if given else None
-    return checked(kind, given) if isinstance(given, Mapping) else given
 
 
 def _find(

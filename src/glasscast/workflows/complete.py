@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.metadata import Equilibrium, EquilibriumField
 from glasscast.datasets.state_points import (
     Quantity,
     StatePoint,
@@ -27,6 +29,7 @@ class Needs:
     Parameters
     ----------
     missing : equilibrium positions that the model reads and the snapshot lacks.
+    made : how those of the training were made, which theirs are to be like.
     liquid : to find them with, or that the model reads; None where it takes none.
     temperature : to find them with.
     called : liquid that the snapshot's metadata are to name, where they name none.
@@ -34,7 +37,8 @@ class Needs:
         assumed of it.
     """
 
-    missing: tuple[str, ...]
+    missing: tuple[EquilibriumField, ...]
+    made: Mapping[EquilibriumField, Equilibrium]
     liquid: str | None
     temperature: float | None
     called: str | None
@@ -86,7 +90,9 @@ def examine(
     if told.liquid is None:  # sizes and names of species are then those of the training, too
         trained = {p.liquid for p in model.state_points_}
         called = point.liquid or (trained.pop() if len(trained) == 1 else None)
-    return Needs(missing, point.liquid, point.temperature, called, tuple(remarks))
+    return Needs(
+        missing, model.equilibrium_, point.liquid, point.temperature, called, tuple(remarks)
+    )
 
 
 def complete(snapshot: Configuration, needs: Needs, engine: Engine) -> Configuration:
@@ -96,7 +102,9 @@ def complete(snapshot: Configuration, needs: Needs, engine: Engine) -> Configura
     ------
     SettingsError, InputError : see :func:`glasscast.simulation.equilibrium_positions.completed`.
     """
-    snapshot = completed(snapshot, needs.missing, engine, needs.liquid, needs.temperature)
+    snapshot = completed(
+        snapshot, needs.missing, engine, needs.liquid, needs.temperature, needs.made
+    )
     if needs.called is None:
         return snapshot
     point = replace(snapshot.metadata.state_point, liquid=needs.called)
@@ -104,7 +112,7 @@ def complete(snapshot: Configuration, needs: Needs, engine: Engine) -> Configura
 
 
 def _differences(model: Model, snapshot: Configuration, given: StatePoint) -> list[tuple[int, str]]:
-    """Refuse a mixture of fewer species; remark on another state point."""
+    """Refuse a mixture of fewer species; remark on another state point, or other cages."""
     points, state = model.state_points_, snapshot.state_point
     absent = always_there(points) - set(snapshot.species)
     if absent:
@@ -115,7 +123,13 @@ def _differences(model: Model, snapshot: Configuration, given: StatePoint) -> li
         )
     if given.temperature is not None:
         state = replace(state, temperature=given.temperature)
-    found = departures(state, points)
-    if not found:
-        return []
-    return [(logging.WARNING, f"{'; '.join(found)}: the forecast is an extrapolation")]
+    found, remarks = departures(state, points), list[tuple[int, str]]()
+    if found:
+        text = f"{'; '.join(found)}: the forecast is an extrapolation"
+        remarks.append((logging.WARNING, text))
+    for field, how in snapshot.metadata.equilibrium.items():
+        trained_on = model.equilibrium_.get(field)
+        if trained_on and getattr(snapshot, field) is not None and how.by != trained_on.by:
+            text = f"its '{field}' positions are {how}; the model was trained on {trained_on}"
+            remarks.append((logging.WARNING, text))
+    return remarks

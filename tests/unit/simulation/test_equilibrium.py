@@ -12,22 +12,33 @@ import numpy as np
 import pytest
 
 from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.metadata import Equilibrium
+from glasscast.datasets.state_points import StatePoint
 from glasscast.datasets.writer import DatasetWriter, replace_configurations
-from glasscast.errors import GlasscastError, SettingsError, SimulationError
+from glasscast.errors import GlasscastError, ModelError, SettingsError, SimulationError
 from glasscast.liquid.box import minimum_image
 from glasscast.liquid.definition import load_liquid
+from glasscast.models.files import read_record
+from glasscast.models.registry import load_model, reads
+from glasscast.models.structural import StructuralBaseline, StructuralSettings
 from glasscast.simulation.equilibration import first_snapshot
 from glasscast.simulation.equilibrium_positions import EquilibriumPlan
 from glasscast.simulation.executors import Scheduler
 from glasscast.simulation.registry import load_engine
-from glasscast.simulation.settings import CageSettings, EquilibrationSettings, InherentSettings
+from glasscast.simulation.settings import (
+    EquilibrationSettings,
+    EquilibriumSettings,
+    InherentSettings,
+    MonteCarloCage,
+)
 from glasscast.workflows.add_equilibrium import RESULTS, add_equilibrium
+from glasscast.workflows.complete import complete, examine
 from tests.cli.material import contents
 
 pytestmark = pytest.mark.lammps
 pytest.importorskip("numba")
 INHERENT = InherentSettings(force_tolerance=1e-4)
-CAGE = CageSettings(radius=0.25, burn_in=20, cycles=200)
+CAGE = MonteCarloCage(radius=0.25, burn_in=20, cycles=200)
 SIZE = 300
 
 
@@ -101,6 +112,52 @@ def test_both_fields_are_added_and_nothing_else_changes(dataset, reference):
         assert now.metadata.fingerprint == was.metadata.fingerprint
     cages = [c.metadata.records["cage"]["seed"] for c in after]
     assert len({tuple(seed) for seed in cages}) == 3
+
+
+def test_cages_by_short_runs_say_so_and_predict_makes_the_same_kind(dataset, tmp_path):
+    short = {"by": "runs", "runs": 2, "time": 0.05}
+    made = list(add_equilibrium(dataset, None, short))
+    how = {**short, "mean": "at end", "independent": True}
+    for c in made:
+        assert c.metadata.equilibrium["cage"].to_json() == how
+        assert c.metadata.records["cage"]["particle_steps"] == 2 * 10 * SIZE
+        moved = minimum_image(c.cage - c.positions, c.box)
+        assert 0 < np.abs(moved).max() < 0.3
+    model = StructuralBaseline(
+        StructuralSettings(structure="cage", quantity="cage-distance", length=0)
+    )
+    model.fit(made).save(tmp_path / "model")
+    record = read_record(tmp_path / "model")
+    assert record["reads"] == {"cage": how}
+    assert reads(record) == "positions + cage (mean over 2 runs of t = 0.05)"
+    model = load_model(tmp_path / "model")
+    bare = made[0].with_fields(cage=None)
+    needs = examine(model, bare, StatePoint())
+    whole = complete(bare, needs, load_engine())
+    np.testing.assert_array_equal(whole.cage, made[0].cage)
+    assert whole.metadata.equilibrium == made[0].metadata.equilibrium
+
+    add_equilibrium(dataset, None, CAGE)
+    other = Dataset.open(dataset)[0]
+    (remark,) = examine(model, other, StatePoint()).remarks
+    assert remark[1] == (
+        "its 'cage' positions are restricted Monte Carlo, R_cage = 0.25, cycles 200; the model was "
+        "trained on mean over 2 runs of t = 0.05"
+    )
+    with pytest.raises(ModelError, match="'cage' positions of c0 were made otherwise"):
+        model.fit([made[1], other])
+
+
+def test_models_of_several_state_points_know_what_all_share():
+    """Temperature and cycles differ, so the default is made of the latter."""
+    common = Equilibrium(by="monte-carlo", temperature=0.5, radius=0.4, cycles=100).common(
+        Equilibrium(by="monte-carlo", temperature=0.6, radius=0.4, cycles=200)
+    )
+    asked = EquilibriumSettings.like({"cage": common}, ["cage", "inherent"])
+    assert asked == EquilibriumSettings(inherent=True, cage={"radius": 0.4})
+    assert EquilibriumSettings.like({"cage": Equilibrium(by="given")}, ["cage"]).cage == (
+        MonteCarloCage()
+    )
 
 
 def test_only_what_changed_settings_touch_is_made_anew(dataset, monkeypatch):
@@ -223,7 +280,7 @@ def test_liquid_and_temperature_come_from_somewhere_and_never_contradict(
     with pytest.raises(SettingsError, match="nothing to add"):
         add_equilibrium(known, None, None)
     with pytest.raises(GlasscastError, match=r"c0\.npz: cage: box side 6\.3 is smaller than twice"):
-        add_equilibrium(known, None, CageSettings(radius=0.45))
+        add_equilibrium(known, None, MonteCarloCage(radius=0.45))
     with pytest.raises(GlasscastError, match=r"c0\.npz: has 3 dimensions, ka2d 2"):
         add_equilibrium(silent, INHERENT, None, liquid="ka2d")
 

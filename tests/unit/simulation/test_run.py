@@ -24,7 +24,7 @@ from glasscast.simulation.campaign.plan import RUN, Plan
 from glasscast.simulation.executors import InlineExecutor, Scheduler
 from glasscast.simulation.lammps.engine import Lammps
 from glasscast.simulation.lammps.input_files import data_file
-from glasscast.simulation.settings import SimulationSettings
+from glasscast.simulation.settings import RunsCage, SimulationSettings
 from glasscast.workflows.demo import load_sample
 from glasscast.workflows.simulate import simulate
 from tests.steps import Steps
@@ -501,6 +501,8 @@ def test_one_worker_is_this_process():
         ({"particles": None}, "particles: needed"),
         ({"colour": 1}, "unknown key 'colour'"),
         ({"cage": {"radius": 0}}, "'cage.radius': Input should be greater"),
+        ({"cage": {"by": "runs", "radius": 0.4}}, "unknown key 'cage.radius'"),
+        ({"cage": {"by": "run"}}, "cages are found by monte-carlo or runs, not 'run'"),
         ({"equilibration": {"time": 1, "chains": 1}}, "between must be positive with fewer chains"),
         ({"splits": {"train": 2}}, "splits: 2 configurations are named of 3"),
         ({"splits": {"a": 0.5, "b": 0.4}}, "splits: fractions must add up to 1, got 0.9"),
@@ -520,6 +522,20 @@ def test_wrong_settings_are_refused_naming_the_key(changes, message):
 def test_the_cage_of_the_best_known_radius_is_the_default():
     cage = settings_of(TINY | {"cage": True}).cage
     assert (cage.radius, cage.cycles) == (0.45, 12000)
+
+
+def test_cages_are_found_by_one_of_two_ways(tmp_path):
+    assert settings_of(TINY | {"cage": "runs"}).cage == RunsCage(runs=8, time=4.0)
+    path = tmp_path / "a.yaml"
+    path.write_text(json.dumps(TINY | {"cage": "runs"}))
+    assert read(SimulationSettings, path, ["cage.time=2"]).cage == RunsCage(time=2.0)
+    plain, named = (
+        Plan.make(settings_of(TINY | {"cage": cage}), tmp_path)
+        for cage in (TINY["cage"], TINY["cage"] | {"by": "monte-carlo"})
+    )
+    assert plain.result_print(0, "cage") == named.result_print(0, "cage")
+    runs = Plan.make(settings_of(TINY | {"cage": "runs"}), tmp_path)
+    assert runs.result_print(0, "cage") != plain.result_print(0, "cage")
 
 
 def test_settings_files(tmp_path):

@@ -15,10 +15,11 @@ from glasscast.datasets.splits import split_sizes
 from glasscast.errors import SettingsError
 from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.liquid.interactions import Liquid
+from glasscast.simulation.cage import cage_marks
 from glasscast.simulation.campaign.starts import Start, find_starts
 from glasscast.simulation.engine import Engine, steps_of
 from glasscast.simulation.isoconfigurational import blocks
-from glasscast.simulation.registry import DEFAULT, build, deciding, marks, sampler_for
+from glasscast.simulation.registry import DEFAULT, build, deciding
 from glasscast.simulation.settings import SimulationSettings
 
 #: Folders of what is kept between tasks, below that of the data.
@@ -184,10 +185,9 @@ class Plan:
             content |= {"inherent": s.inherent.model_dump()} | self._engine(moves=False)
         elif result == "cage" and s.cage is not None:
             content |= {
-                "cage": s.cage.model_dump(),
                 "temperature": s.temperature,
                 "seed": [s.seed, configuration],
-            } | marks(sampler_for(self.engine), self.liquid, moves=False)
+            } | cage_marks(self.engine, self.liquid, s.cage)
         return fingerprint_of(content)
 
     def run_print(self, configuration: int, numbers: range) -> str:

@@ -9,13 +9,12 @@ from queue import SimpleQueue
 
 from glasscast.errors import SimulationError
 from glasscast.progress import Progress, task
-from glasscast.simulation.cage import check_cage
+from glasscast.simulation.cage import check_cage, require_cage
 from glasscast.simulation.campaign.plan import Plan
 from glasscast.simulation.campaign.tasks import Task, work
 from glasscast.simulation.engine import NPT, NVE, NVT, require
 from glasscast.simulation.equilibration import box_of
 from glasscast.simulation.executors import InlineExecutor, Scheduler, work_off
-from glasscast.simulation.registry import sampler_for
 
 
 def carry_out(
@@ -144,7 +143,8 @@ def _check(plan: Plan, todo: Sequence[int], scheduler: Scheduler) -> None:
     if "inherent" in missing:
         require(plan.engine, liquid, minimises=True)
     if "cage" in missing:
-        require(sampler_for(plan.engine), liquid, samples=True)
+        assert s.cage is not None
+        require_cage(plan.engine, liquid, s.cage)
     if s.equilibration is not None and not all(map(plan.has_snapshot, todo)):
         thermostats = {NVT} if s.pressure is None else {NVT, NPT}
         require(plan.engine, liquid, *thermostats, minimises=True)

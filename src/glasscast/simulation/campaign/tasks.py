@@ -19,7 +19,6 @@ from glasscast.simulation.engine import State, steps_of
 from glasscast.simulation.equilibration import Equilibrated, first_snapshot, next_snapshot
 from glasscast.simulation.equilibrium_positions import find_inherent
 from glasscast.simulation.isoconfigurational import Runs, averaged, blocks, go_on
-from glasscast.simulation.registry import sampler_for
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -211,7 +210,7 @@ def _cage(plan: Plan, configuration: int) -> tuple[Arrays, dict[str, Any]]:
         s.temperature,
         [s.seed, configuration],
         s.cage,
-        sampler_for(plan.engine),
+        plan.engine,
     )
     return {"cage": result.positions}, result.record()
 
