@@ -188,7 +188,7 @@ def test_simulations_and_equilibrium_positions_are_asked_for_like_experiments(tm
         gc.simulate(path, tmp_path / "out", overrides=["runes=4"])
     with pytest.raises(SettingsError, match="unknown key 'temprature'; did you mean 'temperature'"):
         gc.simulate({"temprature": 1.0}, str(tmp_path / "out"))
-    with pytest.raises(SettingsError, match="unknown key 'cage.raduis'; did you mean 'radius'"):
+    with pytest.raises(SettingsError, match=r"unknown key 'cage\.raduis'; did you mean 'radius'"):
         gc.add_equilibrium(str(tmp_path), cage={"raduis": 0.4})
     with pytest.raises(SettingsError, match="nothing to add"):
         gc.add_equilibrium(tmp_path, inherent=False)
