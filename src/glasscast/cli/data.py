@@ -34,19 +34,17 @@ def import_(
     source: Annotated[Path, typer.Argument(help="file or folder to read")],
     out: Annotated[Path, typer.Argument(help="dataset folder to write")],
     reading: Annotated[
-        Literal["ensemble", "reversed"],
+        Literal["ensemble", "reversed", "chain"],
         typer.Option(
             "--as",
             help="ensemble: runs from one configuration, averaged; reversed: the end of each run "
-            "is a configuration with the label of that run read backwards",
+            "is a configuration with the label of that run read backwards; chain: a file is one "
+            "long run in equilibrium, each frame a configuration, labelled at --times",
         ),
     ] = "ensemble",
-    lags: Annotated[
-        list[float] | None,
-        typer.Option(
-            "--lag", help="time of the labels of reversed runs, repeatable; default: the longest"
-        ),
-    ] = None,
+    stride: Annotated[
+        int, typer.Option(help="frames of a chain from one configuration to the next", min=1)
+    ] = 1,
     times: Annotated[
         str | None,
         typer.Option(
@@ -90,7 +88,7 @@ def import_(
             source,
             out,
             reading=reading,
-            lags=lags or None,
+            stride=stride,
             format_name=format_,
             options=typed_options(option, "option") | _times_of(times),
             name=name,

@@ -16,7 +16,7 @@ the square of its correlation with the propensity.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -24,11 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.frames import Ensemble, RunFrame
-from glasscast.datasets.times import listed
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray, minimum_image
-
-_SAME_TIME = 1e-3
 
 
 @dataclass
@@ -37,11 +34,11 @@ class ReversedRuns:
 
     Parameters
     ----------
-    times : lags of the labels; the frame of a run at each of them is a configuration of its own.
-        None: the ends of the runs.
+    ends : only the ends of runs are configurations; else each of their frames is one, with a
+        label at the time it took to get there.
     """
 
-    times: Sequence[float] | None = None
+    ends: bool = True
     _worth: dict[tuple[str, float], _Worth] = field(default_factory=dict)
 
     def read(self, ensemble: Ensemble) -> Iterator[Ensemble]:
@@ -49,46 +46,31 @@ class ReversedRuns:
 
         Raises
         ------
-        InputError : if it holds no trajectories, none to a time asked for, or is no parent.
+        InputError : if it holds no trajectories, or is not their parent.
         """
         path = ensemble.sources[0]
         if not len(ensemble.times) or "propensity" in ensemble.labels:
             raise InputError(
                 path, "holds no trajectories that could be read backwards", "", "reading"
             )
-        lags, parent = self._rows(ensemble), ensemble.parent
-        lag_times, root = ensemble.times[list(lags)], ensemble.snapshot().fingerprint()[:16]
-        sums: dict[int, _Sums] = {row: _Sums() for row in lags}
+        last, parent = len(ensemble.times) - 1, ensemble.parent
+        rows = [last] if self.ends else list(range(last + 1))
+        times, root = ensemble.times[rows], ensemble.snapshot().fingerprint()[:16]
+        sums: dict[int, _Sums] = {row: _Sums() for row in rows}
         for frame in ensemble.frames():
-            if frame.row not in lags:
+            if frame.row not in sums:
                 continue
             if ensemble.wrapped:
                 moved = minimum_image(frame.positions - parent.positions, parent.box)
                 frame = frame._replace(positions=parent.positions + moved)
             sums[frame.row].add(frame.positions - parent.positions)
             lag = float(ensemble.times[frame.row])
-            yield _reversed(ensemble, frame, lag_times, lag, root)
+            yield _reversed(ensemble, frame, times, lag, root)
         names = ensemble.snapshot().species_names
         for row, found in sums.items():
             for species in np.unique(parent.types):
                 key = names[species], float(ensemble.times[row])
                 self._worth.setdefault(key, _Worth()).add(found, parent.types == species)
-
-    def _rows(self, ensemble: Ensemble) -> tuple[int, ...]:
-        if self.times is None:
-            return (len(ensemble.times) - 1,)
-        rows = []
-        for time in sorted(self.times):
-            row = int(np.argmin(np.abs(ensemble.times - time)))
-            if abs(ensemble.times[row] - time) > _SAME_TIME * time:
-                raise InputError(
-                    ensemble.sources[0],
-                    f"has no time {time:g}",
-                    f"its times: {listed(ensemble.times)}",
-                    "lags",
-                )
-            rows.append(row)
-        return tuple(rows)
 
     def reliability(self) -> dict[str, dict[str, float]]:
         """Reliability of a single run's propensity: species -> time -> the share of signal."""

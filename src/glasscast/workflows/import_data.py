@@ -6,14 +6,16 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from glasscast.config import checked
+from glasscast.datasets.chains import Chains
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset, is_unfinished
 from glasscast.datasets.files import sha256, sha256_of_file
 from glasscast.datasets.formats.format import ReadOptions
-from glasscast.datasets.formats.registry import read_ensembles
+from glasscast.datasets.formats.listing import list_files, name_below
+from glasscast.datasets.formats.registry import detect, find_format, read_ensembles
 from glasscast.datasets.frames import Ensemble
 from glasscast.datasets.manifest import Source
 from glasscast.datasets.metadata import Metadata
@@ -30,8 +32,11 @@ from glasscast.runtime import Workspace
 
 #: Raised when the meaning of an imported field changes, so that old imports are made again.
 TARGETS_VERSION = 2
-#: What trajectories are taken for: runs from one configuration, or these read from their ends.
-Reading = Literal["ensemble", "reversed"]
+#: What trajectories are taken for: runs from one configuration, these read from their ends, or
+#: long runs whose every frame is a configuration.
+Reading = Literal["ensemble", "reversed", "chain"]
+#: More times than any run has frames.
+_ALL_TIMES = 10**9
 
 
 def import_data(
@@ -39,7 +44,7 @@ def import_data(
     out: Path | str,
     *,
     reading: Reading = "ensemble",
-    lags: Sequence[float] | None = None,
+    stride: int = 1,
     format_name: str | None = None,
     options: ReadOptions | Mapping[str, Any] | None = None,
     name: str | None = None,
@@ -58,8 +63,11 @@ def import_data(
     source : file or folder.
     out : dataset folder.
     reading : ``ensemble``: runs from one configuration are averaged. ``reversed``: the end of each
-        run is a configuration, with the label of that run read backwards.
-    lags : times of the labels of reversed runs; the longest when absent.
+        run is a configuration, with the label of that run read backwards; with ``times`` among
+        the options each of those frames is one. ``chain``: every file is one long run in
+        equilibrium, every frame of it a configuration, labelled at the ``times`` of the options
+        by the frames so much later and earlier.
+    stride : frames of a chain from one configuration to the next.
     format_name : key of the format registry; recognised from the files when absent.
     options : what the files do not tell, such as ``{"timestep": 0.005}``; see
         :class:`~glasscast.datasets.formats.format.ReadOptions`.
@@ -80,29 +88,55 @@ def import_data(
         options = checked(ReadOptions, options or {})
     identity = options.model_dump(exclude_unset=True) | _identity(stated)
     work = {"source": place_of(source, out)}
-    if lags is not None and reading == "ensemble":
-        raise SettingsError("an ensemble has the times of its files", "lags")
+    taken = _Taken.by(reading, options, stride, stated.liquid)
     if reading != "ensemble":
         work["as"] = reading
-        identity |= {"as": reading, "lags": None if lags is None else list(lags)}
+        identity |= {"as": reading, "stride": stride}
     workspace = workspace or Workspace()
     with owned(out, "import", work, is_unfinished):
-        ensembles = read_ensembles(source, format_name, options)
-        taken = _Taken(reading, None if reading == "ensemble" else ReversedRuns(lags))
-        tracked = track(workspace.progress, f"import {source.name}", taken.of(ensembles), None)
+        ensembles = taken.read(source, format_name, options)
+        tracked = track(workspace.progress, f"import {source.name}", ensembles, None)
         return _write(DatasetWriter(out, name), tracked, stated, identity, workspace, taken)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Taken:
     """What the trajectories of an import are taken for, and what is to be said of that."""
 
-    reading: Reading
-    backwards: ReversedRuns | None
+    liquid: str | None
+    backwards: ReversedRuns | None = None
+    chains: Chains | None = None
 
-    def of(self, ensembles: Iterable[Ensemble]) -> Iterator[Ensemble]:
-        """Read ensembles so."""
-        for ensemble in ensembles:
+    @classmethod
+    def by(cls, reading: Reading, options: ReadOptions, stride: int, liquid: str | None) -> Self:
+        """Settle how trajectories are read.
+
+        Raises
+        ------
+        SettingsError : for a chain without times, or a stride where there is no chain.
+        """
+        if reading == "chain":
+            lags = options.times
+            lags = (float(lags),) if isinstance(lags, int) else lags
+            return cls(liquid, chains=Chains(lags or (), stride))
+        if stride != 1:
+            raise SettingsError("only a chain has a stride", "stride")
+        ends = options.times is None
+        return cls(liquid, backwards=ReversedRuns(ends) if reading == "reversed" else None)
+
+    def read(
+        self, source: Path, format_name: str | None, options: ReadOptions
+    ) -> Iterator[Ensemble]:
+        """Read the files so."""
+        if self.chains is not None:
+            whole = options.model_copy(update={"times": _ALL_TIMES})
+            suffixes = find_format(format_name or detect(source)).suffixes
+            for file in list_files(source, suffixes):
+                for run in read_ensembles(file, format_name, whole):
+                    named = replace(run, name=name_below(file, source))
+                    yield from self.chains.read(named, self.liquid)
+            return
+        for ensemble in read_ensembles(source, format_name, options):
             if self.backwards is None:
                 yield ensemble
             else:
@@ -110,10 +144,21 @@ class _Taken:
 
     def record(self) -> dict[str, Any]:
         """Say what was found, once all are read."""
-        told: dict[str, Any] = {"as": self.reading}
+        if self.chains is not None:
+            return {"as": "chain", "runs": (1, 2), "chains": self.chains.records}
         if self.backwards is not None:
-            told |= {"runs": (1, 1), "reliability": self.backwards.reliability()}
-        return told
+            worth = self.backwards.reliability()
+            return {"as": "reversed", "runs": (1, 1), "reliability": worth}
+        return {"as": "ensemble"}
+
+    def remarks(self) -> list[str]:
+        """Return what a user should hear of, once all are read."""
+        found = [] if self.chains is None else list(self.chains.remarks)
+        worth = {} if self.backwards is None else self.backwards.reliability()
+        for species, shares in worth.items():
+            listed = ", ".join(f"{share:.2f} at t = {time}" for time, share in shares.items())
+            found.append(f"reliability of a single run's label, species {species}: {listed}")
+        return found
 
 
 def _write(
@@ -148,9 +193,8 @@ def _write(
         writer.add(configuration, fingerprint)
         log.info("imported %s", _understood(configuration))
     record = {"how": "import", "format": found, "files": len(files), **taken.record()}
-    for species, worth in record.get("reliability", {}).items():
-        listed = ", ".join(f"{share:.2f} at t = {time}" for time, share in worth.items())
-        log.info("reliability of a single run's label, species %s: %s", species, listed)
+    for remark in taken.remarks():
+        log.warning("%s", remark)
     return writer.finish(splits, [Source(**record)])
 
 
