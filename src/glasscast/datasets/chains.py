@@ -32,6 +32,8 @@ from glasscast.liquid.correlations import self_intermediate_scattering
 from glasscast.liquid.definition import load_liquid
 
 _SAME_TIME = 1e-3
+#: In dense liquids velocities are forgotten by then, so that later and earlier are independent.
+_FORGOTTEN = 2.0
 #: Of F_s by age, in units of the diameter of A.
 _WAVENUMBER = 2 * np.pi
 
@@ -63,6 +65,7 @@ class Chains:
     stride: int = 1
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    _agreement: dict[tuple[str, float], list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.lags:
@@ -99,6 +102,18 @@ class Chains:
         for moment in waiting:
             yield from self._labelled(run, moment, window, told, root)
         self._finish(run, told)
+
+    def reliability(self) -> dict[str, dict[str, float]]:
+        """Reliability of a single run's propensity, species -> time -> share of signal.
+
+        It is the correlation of forward with backward, once the velocities are forgotten.
+        """
+        found: dict[str, dict[str, float]] = {}
+        for (species, lag), values in sorted(self._agreement.items()):
+            if lag >= _FORGOTTEN:
+                share = max(0.0, float(np.mean(values)))
+                found.setdefault(species, {})[f"{lag:g}"] = round(share, 3)
+        return found
 
     def _labelled(
         self,
@@ -143,6 +158,8 @@ class Chains:
                     "times",
                 )
         self.records[run.name] = told.record(self.stride)
+        for key, found in told.agreement.items():
+            self._agreement.setdefault(key, []).extend(found)
         for what, drift in told.drifts().items():
             if drift is not None and drift.is_one:
                 self.remarks.append(
@@ -189,7 +206,9 @@ class _Told:
         self.pairs = [0] * len(lags)
         self.energies: list[float] = []
         self.scattering: list[float] = []
-        self._agreement: list[list[float]] = [[] for _ in lags]
+        self.agreement: dict[tuple[str, float], list[float]] = {}
+        names, types = run.snapshot().species_names, run.parent.types
+        self._species = {names[s]: types == s for s in np.unique(types)}
 
     def seen(self, moment: _Moment) -> _Moment:
         """Note a frame."""
@@ -207,15 +226,17 @@ class _Told:
         self, row: int, here: _Moment, later: _Moment | None, earlier: _Moment | None
     ) -> None:
         """Note the pairs of a configuration at a lag."""
-        mine = self.run.parent.types == self.run.parent.types.min()
-        ends = [end.positions[mine] for end in (later, earlier) if end is not None]
-        self.pairs[row] += len(ends)
-        lengths = [np.linalg.norm(end - here.positions[mine], axis=1) for end in ends]
-        if len(lengths) == 2 and all(each.std() > 0 for each in lengths):
-            self._agreement[row].append(float(np.corrcoef(*lengths)[0, 1]))
+        moved = [end.positions - here.positions for end in (later, earlier) if end is not None]
+        self.pairs[row] += len(moved)
+        for species, mine in self._species.items():
+            lengths = [np.linalg.norm(each[mine], axis=1) for each in moved]
+            if len(lengths) == 2 and all(each.std() > 0 for each in lengths):
+                same = self.agreement.setdefault((species, self.lags[row]), [])
+                same.append(float(np.corrcoef(*lengths)[0, 1]))
         if row == len(self.lags) - 1 and later is not None:
-            moved = later.positions[mine] - here.positions[mine]
-            self.scattering.append(float(self_intermediate_scattering(moved, _WAVENUMBER)))
+            first = next(iter(self._species.values()))
+            found = self_intermediate_scattering(moved[0][first], _WAVENUMBER)
+            self.scattering.append(float(found))
 
     def drifts(self) -> dict[str, Drift | None]:
         """Drift with age of what should have none."""
@@ -233,7 +254,6 @@ class _Told:
         equal = bool(np.ptp(spacing) <= _SAME_TIME * spacing.mean())
         step = float(spacing.mean()) * stride
         overlap = [round(max(0.0, 1 - step / lag), 3) if equal else None for lag in self.lags]
-        agreement = [round(float(np.mean(r)), 3) if r else None for r in self._agreement]
         return {
             "frames": len(self.times),
             "spacing": float(f"{spacing.mean():.6g}") if equal else None,
@@ -244,7 +264,6 @@ class _Told:
             "centre_moved": float(f"{self.centre:.3g}"),
             "stationary": None if not known else not any(d.is_one for d in known.values()),
             "drifts": {key: drift.record() for key, drift in known.items()},
-            "forward_with_backward": agreement,
         }
 
 

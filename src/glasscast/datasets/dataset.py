@@ -19,7 +19,7 @@ from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.facts import Facts
 from glasscast.datasets.files import UNREADABLE_ARCHIVE, read_npz, sha256_of_file
 from glasscast.datasets.manifest import EntryRecord, Source, Stages, read_manifest
-from glasscast.datasets.metadata import Kind
+from glasscast.datasets.metadata import SINGLE_RUNS, Kind
 from glasscast.datasets.splits import families
 from glasscast.datasets.times import listed
 from glasscast.errors import InputError, ShapeError
@@ -256,6 +256,21 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         if missing:
             raise InputError(self.name, f"holds no configuration '{missing[0]}'")
         return replace(self, entries=tuple(by_name[name] for name in names), splits={})
+
+    def ensembles(self) -> Dataset:
+        """Return a view without configurations whose labels are of one run or two."""
+        kept = [entry.name for entry in self.entries if entry.kind not in SINGLE_RUNS]
+        return self if len(kept) == len(self) else self.subset(kept)
+
+    def reliability(self) -> dict[tuple[int, float], float]:
+        """Reliability of a single run's propensity by species and time, where imports told it."""
+        found: dict[tuple[int, float], float] = {}
+        for source in self.sources:
+            for species, shares in (source.model_extra or {}).get("reliability", {}).items():
+                if species in self.species:
+                    number = self.species.index(species)
+                    found |= {(number, float(time)): share for time, share in shares.items()}
+        return found
 
     def at_times(self, times: Sequence[float]) -> Dataset:
         """Return a view whose configurations carry only these times.

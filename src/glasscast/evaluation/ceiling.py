@@ -18,7 +18,9 @@ that is not noise, its reliability, is
 
 and a predictor that knows :math:`p` exactly scores
 :math:`\operatorname{corr}(p, y) = V / \sqrt{V (V + s^2/2)} = \sqrt{\rho}`.
-That is the ceiling. It is estimated, so a perfect predictor scatters about it. In the same way
+That is the ceiling. It is estimated, so a perfect predictor scatters about it. Where the
+reliability :math:`\rho_1` of a single run is known otherwise, that of a mean over R of them is
+:math:`R \rho_1 / (1 + (R - 1) \rho_1)`. In the same way
 :math:`\langle (h_1 - h_2)^2 \rangle = 2 s^2`, so no predictor's RMSE can be expected below
 :math:`\sqrt{s^2/2} = \sqrt{\langle (h_1 - h_2)^2 \rangle}/2`.
 
@@ -56,6 +58,11 @@ def spearman_brown(r: ArrayLike) -> FloatArray:
 def ceiling_from_correlation(r: ArrayLike) -> FloatArray:
     r"""Score :math:`\sqrt{2r/(1+r)}` of an exact predictor, from the halves' correlation."""
     return np.asarray(np.sqrt(spearman_brown(r)))
+
+
+def ceiling_of_runs(reliability: float, runs: int) -> float:
+    r"""Score of an exact predictor on means over R runs, from the reliability of one of them."""
+    return float(np.sqrt(runs * reliability / (1 + (runs - 1) * reliability)))
 
 
 def ceiling_mean(halves: PairMoments) -> FloatArray:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.fields import TARGETS
+from glasscast.datasets.metadata import SINGLE_RUNS
 from glasscast.datasets.times import listed
 from glasscast.errors import ShapeError
 from glasscast.evaluation.bonds import BOND_TARGET, JudgedPairs, forecast_of
-from glasscast.evaluation.ceiling import ceiling_mean, ceiling_pooled, error_floor
+from glasscast.evaluation.ceiling import ceiling_mean, ceiling_of_runs, ceiling_pooled, error_floor
 from glasscast.evaluation.correlation import PairMoments, bootstrap_interval, bootstrap_weights
 from glasscast.evaluation.score_table import METRICS, Score, ScoreTable
 from glasscast.liquid.box import FloatArray
@@ -26,11 +27,12 @@ Key = tuple[str, str, str, float]
 
 @dataclass
 class _Collected:
-    """Moments of one key, one entry a configuration; halves only where known."""
+    """Moments of one key, one entry a configuration; halves or ceilings only where known."""
 
     names: list[str] = field(default_factory=list)
     moments: list[PairMoments] = field(default_factory=list)
     halves: list[PairMoments] = field(default_factory=list)
+    ceilings: list[float] = field(default_factory=list)
 
     def means(self) -> NDArray[np.float64]:
         """Mean forecast of each configuration; NaN where a particle has none."""
@@ -45,9 +47,14 @@ class Evaluation:
     NaN: a hole in a forecast must not raise it. Forecasts of pair-distance changes are scored
     beside those of particles, or alone, where they are all that a model says.
 
+    Labels of single runs are mostly noise, which lowers every correlation: their ceiling is the
+    root of their reliability, and the share of the ceiling is the score corrected for it. Two
+    halves of a chain are its two directions, of which no ceiling is made.
+
     Parameters
     ----------
     dataset : name for the table.
+    reliability : of the propensity in a single run, by species and time, for labels of such.
     pairs : whose distance changes are scored.
     resamples : bootstrap resamples over configurations.
     level : coverage of the interval.
@@ -58,11 +65,16 @@ class Evaluation:
         self,
         dataset: str = "",
         *,
+        reliability: Mapping[tuple[int, float], float] | None = None,
         pairs: JudgedPairs | None = None,
         resamples: int = 2000,
         level: float = 0.95,
         seed: int = 0,
     ) -> None:
+        self.reliability = {
+            (species_name(species), time): share
+            for (species, time), share in (reliability or {}).items()
+        }
         self.pairs = pairs or JudgedPairs()
         self.dataset, self.resamples, self.level, self.seed = dataset, resamples, level, seed
         self._collected: dict[Key, _Collected] = {}
@@ -130,8 +142,18 @@ class Evaluation:
                 group.moments.append(
                     PairMoments.of(predicted[row, chosen], measured[true_row, chosen])
                 )
-                if halves is not None:
+                single = truth.metadata.origin.kind in SINGLE_RUNS
+                if halves is not None and not single:
                     group.halves.append(PairMoments.of(*halves[:, true_row, chosen]))
+                if single and target == "propensity" and truth.runs is not None:
+                    runs = int(truth.runs[true_row])
+                    group.ceilings.append(self._ceiling(name, float(truth.times[true_row]), runs))
+
+    def _ceiling(self, species: str, time: float, runs: int) -> float:
+        for (name, known), share in self.reliability.items():
+            if name == species and np.isclose(known, time, rtol=1e-3, atol=0):
+                return ceiling_of_runs(share, runs)
+        return np.nan
 
     def table(self) -> ScoreTable:
         """Scores of all that was added, in order of model, target, species, time."""
@@ -160,6 +182,9 @@ class Evaluation:
         weights = self._weights(len(moments))
         complete = len(group.halves) == len(group.moments)
         best = _best(PairMoments.join(group.halves)) if complete else dict.fromkeys(METRICS, np.nan)
+        if len(group.ceilings) == len(moments):
+            mean = float(np.mean(group.ceilings))
+            best |= {metric: mean for metric in METRICS if metric != "rmse"}
         for metric in METRICS:
             statistic = getattr(moments, metric)
             value = float(statistic()[0])

@@ -38,7 +38,7 @@ from glasscast.report.sections import (
 from glasscast.runtime import Workspace
 from glasscast.training.history import Epoch
 from glasscast.workflows.experiment_folder import ExperimentFolder, place, refuse_absent_files
-from glasscast.workflows.experiments import BenchmarkExperiment, resolved
+from glasscast.workflows.experiments import BenchmarkExperiment, resolved, table_name
 from glasscast.workflows.fits import Fit, carry_out, cost_of, fits_of, history_of, read_forecasts
 from glasscast.workflows.learning_curve import (
     forecast_sizes,
@@ -144,7 +144,12 @@ def _evaluate(
     experiment: BenchmarkExperiment, fits: list[Fit], out: Path, literature: list[PublishedScore]
 ) -> BenchmarkResult:
     """Judge the kept forecasts, one configuration at a time."""
-    evaluation = Evaluation(fits[0].test.name, pairs=experiment.bonds, seed=experiment.seed)
+    evaluation = Evaluation(
+        table_name(fits[0].test),
+        reliability=fits[0].test.reliability(),
+        pairs=experiment.bonds,
+        seed=experiment.seed,
+    )
     smoothness = SmoothnessEvaluation()
     susceptibility = SusceptibilityEvaluation(experiment.chi4_threshold, seed=experiment.seed)
     for label in experiment.models:

@@ -20,6 +20,7 @@ from glasscast.progress import track
 from glasscast.runtime import Workspace
 from glasscast.simulation.registry import load_engine
 from glasscast.workflows.complete import complete, examine
+from glasscast.workflows.experiments import judged, table_name
 from glasscast.workflows.forecast_folder import name_of
 
 
@@ -63,8 +64,13 @@ def evaluate(
 
 
 def score(model: Model, test: Dataset) -> tuple[ScoreTable, list[SmoothnessScore]]:
-    """Forecast each test configuration; score it, and compare how smooth it is."""
-    evaluation, smoothness = Evaluation(test.name), SmoothnessEvaluation()
+    """Forecast each test configuration; score it, and compare how smooth it is.
+
+    Single runs are left out beside ensembles; where there is nothing else the table says so.
+    """
+    test = judged(test)
+    evaluation = Evaluation(table_name(test), reliability=test.reliability())
+    smoothness = SmoothnessEvaluation()
     engine = load_engine(None)
     for configuration in track(model.workspace.progress, f"score {model.name}", test, len(test)):
         needs = examine(model, configuration, StatePoint.stated())

@@ -14,6 +14,7 @@ from glasscast.datasets.splits import families
 from glasscast.errors import SettingsError
 from glasscast.evaluation.bonds import JudgedPairs
 from glasscast.models.registry import ChosenModel
+from glasscast.progress import log
 
 Kind = TypeVar("Kind", bound=Settings)
 
@@ -245,6 +246,24 @@ def with_relatives(train: Dataset, others: Sequence[Dataset], alone: bool = Fals
     known = set(groups[: len(train)])
     names = list(zip(joined.names, groups, strict=True))[len(train) if alone else 0 :]
     return joined.subset([name for name, family in names if family in known])
+
+
+def judged(test: Dataset) -> Dataset:
+    """Return what forecasts are scored on: single runs only where there are no ensembles."""
+    ensembles = test.ensembles()
+    if len(ensembles):
+        return ensembles
+    log.warning(
+        "%s has labels of single runs alone, mostly noise: scores are low; their share of the "
+        "ceiling is what they would be without it",
+        test.name,
+    )
+    return test
+
+
+def table_name(test: Dataset) -> str:
+    """Name of test data in tables, marked where their labels are of single runs."""
+    return test.name if len(test.ensembles()) else f"{test.name} (single runs)"
 
 
 def refuse_overlap(train: Dataset, test: Dataset) -> None:

@@ -27,6 +27,7 @@ from glasscast.runtime import Workspace, forget_peak, peak_mb
 from glasscast.training.history import Epoch, history_paths, read_history
 from glasscast.workflows.experiments import (
     BenchmarkExperiment,
+    judged,
     refuse_overlap,
     with_copies,
     with_relatives,
@@ -93,16 +94,17 @@ def fits_of(experiment: BenchmarkExperiment) -> list[Fit]:
     if experiment.test is not None:
         test = experiment.test.open()
         refuse_overlap(data, test)
-        return [Fit(0, data, test, **use)]
-    families = data.groups()
-    count = len(set(families)) if experiment.folds == "each" else experiment.folds
-    held_out = fold_indices(families, count, experiment.seed)
-    fits, names = [], data.names
-    for number, held in enumerate(held_out):
-        test_names = [names[i] for i in held]
-        rest = [name for name in names if name not in set(test_names)]
-        train, test = data.subset(rest), data.subset(test_names)
-        fits.append(Fit(number, train, test, **use))
+        return [Fit(0, data, judged(test), **use)]
+    scored, families = judged(data), data.groups()
+    ours = dict(zip(data.names, families, strict=True))
+    names = scored.names
+    left_out = [ours[name] for name in names]
+    count = len(set(left_out)) if experiment.folds == "each" else experiment.folds
+    fits = []
+    for number, held in enumerate(fold_indices(left_out, count, experiment.seed)):
+        away = {left_out[i] for i in held}
+        train = data.subset([name for name, family in ours.items() if family not in away])
+        fits.append(Fit(number, train, scored.subset([names[i] for i in held]), **use))
     return fits
 
 

@@ -145,17 +145,21 @@ class _Taken:
     def record(self) -> dict[str, Any]:
         """Say what was found, once all are read."""
         if self.chains is not None:
-            return {"as": "chain", "runs": (1, 2), "chains": self.chains.records}
+            told = {"as": "chain", "runs": (1, 2), "chains": self.chains.records}
+            return told | {"reliability": self._worth()}
         if self.backwards is not None:
-            worth = self.backwards.reliability()
-            return {"as": "reversed", "runs": (1, 1), "reliability": worth}
+            return {"as": "reversed", "runs": (1, 1), "reliability": self._worth()}
         return {"as": "ensemble"}
+
+    def _worth(self) -> dict[str, dict[str, float]]:
+        """Reliability of a single run's label by species and time."""
+        read = self.chains or self.backwards
+        return {} if read is None else read.reliability()
 
     def remarks(self) -> list[str]:
         """Return what a user should hear of, once all are read."""
         found = [] if self.chains is None else list(self.chains.remarks)
-        worth = {} if self.backwards is None else self.backwards.reliability()
-        for species, shares in worth.items():
+        for species, shares in self._worth().items():
             listed = ", ".join(f"{share:.2f} at t = {time}" for time, share in shares.items())
             found.append(f"reliability of a single run's label, species {species}: {listed}")
         return found

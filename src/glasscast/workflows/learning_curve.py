@@ -15,7 +15,7 @@ from glasscast.evaluation.table_text import csv_text
 from glasscast.models.settings import ModelSettings, NetworkSettings
 from glasscast.progress import task
 from glasscast.runtime import Workspace
-from glasscast.workflows.experiments import BenchmarkExperiment
+from glasscast.workflows.experiments import BenchmarkExperiment, table_name
 from glasscast.workflows.fits import SIZE_MARK, Fit, carry_out, read_forecasts
 
 
@@ -71,7 +71,12 @@ def score_sizes(experiment: BenchmarkExperiment, fits: list[Fit], out: Path) -> 
     sizes = sizes_of(experiment, fits)
     curve: LearningCurve = {}
     for size in sizes:
-        evaluation = Evaluation(fits[0].test.name, pairs=experiment.bonds, seed=experiment.seed)
+        evaluation = Evaluation(
+            table_name(fits[0].test),
+            reliability=fits[0].test.reliability(),
+            pairs=experiment.bonds,
+            seed=experiment.seed,
+        )
         for label in experiment.models:
             name = label if size == sizes[-1] else _name(label, size)
             for fit in fits:

@@ -134,6 +134,37 @@ def test_without_halves_there_is_no_ceiling():
     assert np.isnan([[row.ceiling, row.share] for row in table]).all()
 
 
+def test_scores_on_single_runs_are_corrected_for_their_reliability(rng):
+    """An exact predictor has all of the ceiling, however noisy one run is."""
+    exact, share = rng.normal(1.0, 0.1, (1, 6000)), 0.2
+    noise = 0.1 * np.sqrt(1 / share - 1)
+    evaluation = Evaluation("d", reliability={(0, 10.0): share})
+    for number, runs in enumerate((1, 2)):
+        both = exact + noise * rng.normal(size=(2, *exact.shape))
+        found = Configuration(
+            name=f"chain-{number}",
+            positions=rng.uniform(0, 20, (6000, 3)),
+            types=np.zeros(6000, dtype=np.int8),
+            box=np.full(3, 20.0),
+            times=np.array([10.0]),
+            runs=np.array([runs]),
+            propensity=both[:runs].mean(axis=0),
+            propensity_halves=both if runs == 2 else None,
+            metadata={"origin": {"kind": "chain", "parent": "chain"}},
+        )
+        evaluation.add(
+            ModelForecast(
+                configuration=found, model="m", times=found.times, values=exact.astype(np.float32)
+            ),
+            found,
+        )
+    row = one(evaluation.table(), metric="pearson_mean")
+    two = 2 * share / (1 + share)
+    assert row.ceiling == pytest.approx((share**0.5 + two**0.5) / 2)
+    assert row.value == pytest.approx(row.ceiling, abs=0.03)
+    assert row.share == pytest.approx(1, abs=0.06)
+
+
 def test_other_targets_have_no_ceiling():
     t = truth(0).with_fields(nonaffine=truth(0).propensity ** 2)
     table = evaluate([forecast(t, target="nonaffine")], [t])
