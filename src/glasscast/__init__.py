@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from glasscast.workflows.add_equilibrium import add_equilibrium as add_equilibrium
     from glasscast.workflows.analyse import analyse as analyse
     from glasscast.workflows.benchmark import benchmark as benchmark
+    from glasscast.workflows.calibrate import calibrate as calibrate
     from glasscast.workflows.demo import demo as demo
     from glasscast.workflows.demo import load_sample as load_sample
     from glasscast.workflows.describe import describe as describe
@@ -50,6 +51,7 @@ _HOME = {
     "add_equilibrium": "workflows.add_equilibrium",
     "analyse": "workflows.analyse",
     "benchmark": "workflows.benchmark",
+    "calibrate": "workflows.calibrate",
     "Configuration": "datasets.configuration",
     "Dataset": "datasets.dataset",
     "demo": "workflows.demo",

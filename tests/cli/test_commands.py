@@ -77,8 +77,8 @@ def test_every_forecast_file_holds_a_column_per_time(done, tmp_path, trained):
     lines = (out / "x.xyz").read_text().splitlines()
     assert lines[0] == "400"
     assert all(f":{name}:R:1" in lines[1] for name in COLUMNS)
-    rows = np.array([line.split()[5:] for line in lines[2:]], dtype=float).T  # value, rank, ...
-    np.testing.assert_allclose(rows[::2], values, rtol=1e-4)
+    rows = np.array([line.split()[5:] for line in lines[2:]], dtype=float).T  # value, sd, rank, ...
+    np.testing.assert_allclose(rows[::3], values, rtol=1e-4)
 
     with gsd.open(out / "x.gsd") as trajectory:
         log = trajectory[0].log

@@ -12,6 +12,7 @@ from glasscast.errors import ModelError
 from glasscast.models.base import Model
 from glasscast.models.deep import DeepModel
 from glasscast.models.registry import load_model
+from glasscast.models.uncertainty import Uncertainty
 from tests.conftest import repeated
 from tests.contracts.cases import cluster, snapshot
 
@@ -100,7 +101,9 @@ def lone_particles(model: Model) -> None:
 
 
 def files(model: Model, folder: Path) -> None:
-    """A saved model forecasts the same bits and knows what it was."""
+    """A saved model forecasts the same bits, is as sure of them, and knows what it was."""
+    learned = [model.predict(snapshot(seed, model.dimension_)) for seed in (5, 6)]
+    model.uncertainty_ = Uncertainty.learn(learned)
     model.save(folder)
     again, liquid = load_model(folder, model.workspace), snapshot(4, model.dimension_)
     assert type(again) is type(model)
@@ -111,6 +114,9 @@ def files(model: Model, folder: Path) -> None:
     before, after = model.predict(liquid), again.predict(liquid)
     np.testing.assert_array_equal(after.times, before.times)
     np.testing.assert_array_equal(after.values, before.values)
+    stated = model.predict_mean([liquid]).uncertainty
+    np.testing.assert_array_equal(np.isfinite(stated), np.isfinite(before.values))
+    np.testing.assert_array_equal(again.predict_mean([liquid]).uncertainty, stated)
     assert (after.bonds is None) == (before.bonds is None)
     if before.bonds is not None:
         np.testing.assert_array_equal(after.bonds, before.bonds)

@@ -27,6 +27,7 @@ CALLS = {
     "analyse": "analyse",
     "info": "describe",
     "train": "train",
+    "calibrate": "calibrate",
     "export": "export",
     "import-weights": "import_weights",
     "predict": "predict",

@@ -52,6 +52,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "analyse": data.analyse,
     "info": data.info,
     "train": models.train,
+    "calibrate": models.calibrate,
     "export": models.export,
     "import-weights": models.import_weights,
     "predict": models.predict,

@@ -55,6 +55,27 @@ def train(
         show(read_scores(out / "scores.json"))
 
 
+def calibrate(
+    model: Annotated[str, typer.Argument(help="folder of a model or its training, in place")],
+    experiment: Annotated[Path, typer.Argument(help="YAML file that it was trained by")],
+    overrides: Overrides = None,
+    threads: Threads = 0,
+) -> None:
+    """Teach a model how far its forecasts err, and what is unlike its training; as train does."""
+    import glasscast
+
+    with workspace_for(threads) as workspace:
+        fitted = glasscast.calibrate(
+            model, experiment, overrides=overrides or (), workspace=workspace
+        )
+    learned_from = 0 if fitted.uncertainty_ is None else len(fitted.uncertainty_.on)
+    console.print(
+        f"{model} knows its errors from {learned_from} configurations",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
 def predict(
     snapshots: Annotated[list[Path], typer.Argument(help="snapshot files or dataset folders")],
     model: ModelName,

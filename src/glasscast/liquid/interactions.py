@@ -198,11 +198,27 @@ class Liquid:
         temperature: float,
     ) -> float:
         r"""Pressure by the virial, :math:`\rho T + \frac{1}{dV}\sum_{i<j} r_{ij} f_{ij}`."""
-        pairs = self._pairs(positions, types, box, None)
+        stresses = self.normal_stresses(positions, types, box)
+        return float(len(positions) * temperature / np.prod(box) + stresses.mean())
+
+    def normal_stresses(
+        self,
+        positions: FloatArray,
+        types: NDArray[np.integer],
+        box: FloatArray,
+        pairs: Neighbours | None = None,
+    ) -> FloatArray:
+        r"""Return the normal stresses of the pair forces, (d,), positive in compression.
+
+        .. math:: \sigma_{aa} = \frac1V \sum_{i<j} \frac{f_{ij}}{r_{ij}} (r^a_{ij})^2
+
+        Their mean and :math:`\rho T` are the pressure. Parameters and errors are those of
+        :meth:`energies`.
+        """
+        pairs = self._pairs(positions, types, box, pairs)
         force = self._of(self.law.force, pairs, types)
-        volume = float(np.prod(box))
-        virial = 0.5 * float(np.sum(force * pairs.distances)) / (positions.shape[1] * volume)
-        return float(len(positions) * temperature / volume + virial)
+        virial = 0.5 * (force / pairs.distances) @ np.square(pairs.vectors)
+        return np.asarray(virial / np.prod(box))
 
     def _pairs(
         self,

@@ -22,8 +22,10 @@ from glasscast.liquid.interactions import species_name
 from glasscast.models.files import equilibrium, read_others, read_record, trained_on
 from glasscast.models.forecast import ModelForecast
 from glasscast.models.identity import fit_identity
+from glasscast.models.limits import Limits
 from glasscast.models.selection import SelectionScores
 from glasscast.models.settings import ModelSettings
+from glasscast.models.uncertainty import Uncertainty
 from glasscast.runtime import Workspace, check_device
 
 
@@ -47,6 +49,10 @@ class Model(ABC):
         was recorded; set by ``fit``.
     trained_on_ : name and SHA-256 of all that was read, and the hash of what the fit depended on;
         set by ``fit``, empty where it was not recorded.
+    set_aside_ : names of configurations that the fit kept for validation; set by ``fit``.
+    uncertainty_ : how far forecasts err, learned from configurations not fitted on; see
+        :func:`glasscast.workflows.calibrate.calibrate`. None where nothing was learned.
+    limits_ : what was trained on, to tell what is unlike it; None where it was not looked at.
     """
 
     dimensions: ClassVar[tuple[int, ...]] = (2, 3)
@@ -58,6 +64,9 @@ class Model(ABC):
     state_points_: tuple[StatePoint, ...] = ()
     equilibrium_: Mapping[EquilibriumField, Equilibrium] = {}
     trained_on_: Mapping[str, Any] = {}
+    set_aside_: tuple[str, ...] = ()
+    uncertainty_: Uncertainty | None = None
+    limits_: Limits | None = None
     _watched: Sequence[Configuration] = ()
 
     def __init__(self, settings: ModelSettings, workspace: Workspace | None = None) -> None:
@@ -112,6 +121,8 @@ class Model(ABC):
     def predict(self, configuration: Configuration) -> ModelForecast:
         """Forecast every particle of one snapshot; its labels, if any, are not looked at.
 
+        The values alone: :meth:`predict_mean` says how sure they are.
+
         Raises
         ------
         ModelError : if the model is not fitted, or a species or dimension is new to it.
@@ -129,16 +140,21 @@ class Model(ABC):
         """Forecast the first snapshot by the mean over all, thermal copies of it, without pairs.
 
         The vibrations, which say little of the motion at long times, average out. Times before
-        ``since`` are forecast from the first snapshot alone.
+        ``since`` are forecast from the first snapshot alone. The uncertainty is that of one
+        snapshot, which a mean over several should not exceed; it is not known where nothing was
+        learned of it.
         """
         forecasts = [self.predict(snapshot) for snapshot in snapshots]
         first = forecasts[0]
-        if len(forecasts) == 1:
+        if len(forecasts) > 1:
+            values = np.array([f.values for f in forecasts], dtype=np.float64)
+            late = first.times[:, None] >= since * (1 - 1e-9)
+            mean = np.where(late, values.mean(axis=0), first.values).astype(np.float32)
+            spread = np.where(late, values.std(axis=0, ddof=1), np.nan).astype(np.float32)
+            first = replace(first, values=mean, spread=spread, bonds=None, bond_change=None)
+        if self.uncertainty_ is None:
             return first
-        mean = np.mean([f.values for f in forecasts], axis=0, dtype=np.float64)
-        late = first.times[:, None] >= since * (1 - 1e-9)
-        values = np.where(late, mean, first.values).astype(np.float32)
-        return replace(first, values=values, bonds=None, bond_change=None, uncertainty=None)
+        return replace(first, uncertainty=self.uncertainty_.of(first))
 
     def watch(self, configurations: Sequence[Configuration]) -> None:
         """Follow loss and correlations of some configurations while a fit goes on.
@@ -228,7 +244,14 @@ class Model(ABC):
             "state_points": [point.record() for point in self.state_points_],
             "reads": self._reads(),
             "trained_on": dict(self.trained_on_),
+            **self.worth(),
         }
+
+    def worth(self) -> dict[str, Any]:
+        """Return what was learned of errors and limits, as JSON values; nothing if nothing was."""
+        told: dict[str, Uncertainty | Limits | None]
+        told = {"uncertainty": self.uncertainty_, "limits": self.limits_}
+        return {key: value.record() for key, value in told.items() if value is not None}
 
     def restore_common(self, record: dict[str, Any]) -> None:
         """Take up what :meth:`common_record` gave; records of old tell less.
@@ -244,6 +267,10 @@ class Model(ABC):
         self.state_points_ = tuple(StatePoint.from_record(point) for point in points)
         self.equilibrium_ = equilibrium(record)
         self.trained_on_ = trained_on(record)
+        if "uncertainty" in record:
+            self.uncertainty_ = Uncertainty.from_record(record["uncertainty"])
+        if "limits" in record:
+            self.limits_ = Limits.from_record(record["limits"])
 
     def check_labels(
         self, configuration: Configuration, *, whole: bool = True

@@ -120,7 +120,9 @@ class DeepModel(Model):
         """
         keep_freed_memory()
         identity = self.identify(train, validation, seed)
+        given = validation
         train, validation = self._set_aside(train, validation, seed)
+        self.set_aside_ = () if validation is given else tuple(c.name for c in validation)
         self._measure(train, validation)
         with seeded([seed]):
             self.network_ = self.build_network()

@@ -25,7 +25,9 @@ class ModelForecast:
         predict, and throughout where it predicts pairs alone.
     target : field of Configuration that ``values`` forecasts.
     bond_change : (T, E) float32 or None, with ``bonds`` (2, E) int32 the pairs it belongs to.
-    uncertainty : (T, N) float32 or None, one standard deviation.
+    uncertainty : (T, N) float32 or None, one standard deviation of what is measured about it.
+    spread : (T, N) float32 or None, standard deviation over the thermal copies that ``values`` is
+        the mean of.
     """
 
     configuration: Configuration
@@ -36,6 +38,7 @@ class ModelForecast:
     bonds: NDArray[np.int32] | None = None
     bond_change: NDArray[np.float32] | None = None
     uncertainty: NDArray[np.float32] | None = None
+    spread: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.times), self.configuration.size)
@@ -61,3 +64,15 @@ class ModelForecast:
                 if getattr(truth, label) is None or truth.known_rows(label)[found]:
                     rows.append((row, found))
         return rows
+
+    def errors(self) -> NDArray[np.float64]:
+        """Forecast minus what the labels of its own configuration say: (T, N).
+
+        NaN where either is not known.
+        """
+        found = np.full(self.values.shape, np.nan)
+        measured = getattr(self.configuration, self.target)
+        if measured is not None:
+            for row, true in self.shared_rows(self.configuration):
+                found[row] = self.values[row].astype(np.float64) - measured[true]
+        return found

@@ -43,6 +43,7 @@ def card_text(name: str, record: Mapping[str, Any]) -> str:
             ("tested on", "species", "t", "score", "interval", "noise ceiling", "configurations"),
             map(_score, card["scores"]),
         ),
+        *_uncertainty(record),
         "## Limits",
         "\n".join(f"- {limit}" for limit in _limits(record, points)),
         "## Settings",
@@ -114,13 +115,57 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
+def _uncertainty(record: Mapping[str, Any]) -> list[str]:
+    """Say how sure forecasts are, and how far that is true; nothing where it is not known."""
+    told = record.get("uncertainty")
+    if told is None:
+        return []
+    text = (
+        "Each forecast comes with a standard deviation, of what is measured about it: the noise of "
+        f"the labels is part of it. It was learned from {len(told['on'])} configurations that were "
+        "not trained on."
+    )
+    if not told["coverage"]:
+        return ["## Uncertainty", f"{text} They are too few to say how true it is."]
+    text += (
+        " The table was made from configurations left out of that in turn: the share of errors "
+        "within 1 and 1.96 standard deviations in each fifth of the particles, the surest first "
+        "(68 and 95 % would be right), and the rank correlation of standard deviation and error."
+    )
+    heads = ("species", "t", "within 1 sd (%)", "within 1.96 sd (%)", "mean sd", "rank correlation")
+    return ["## Uncertainty", text, markdown_text(heads, map(_covered, told["coverage"]))]
+
+
+def _covered(row: Mapping[str, Any]) -> tuple[str, ...]:
+    shares = (" ".join(_percent(x) for x in row[key]) for key in ("within_68", "within_95"))
+    sizes = [x for x in row["deviation"] if x is not None]
+    widths = f"{min(sizes):.3g} to {max(sizes):.3g}" if sizes else "–"
+    rank = row["rank_correlation"]
+    return (
+        row["species"],
+        f"{row['time']:g}",
+        *shares,
+        widths,
+        "–" if rank is None else f"{rank:.2f}",
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f}"
+
+
 def _limits(record: Mapping[str, Any], points: Sequence[StatePoint]) -> list[str]:
     card = record["card"]
     limits = [
         "It holds for the state point"
         + ("s" if len(points) > 1 else "")
         + " above. Any other liquid, temperature, density or mixture is an extrapolation without "
-        "a measured score; `glasscast predict` warns of it.",
+        "a measured score; `glasscast predict` warns of it"
+        + (
+            ", and of energies, pressures, stresses or surroundings unlike those of the training."
+            if "limits" in record
+            else "."
+        ),
         "A forecast is a mean over many trajectories from one snapshot, at the times above and no "
         "others; it is no trajectory.",
     ]

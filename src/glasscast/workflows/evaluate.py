@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.ownership import owned
-from glasscast.datasets.state_points import StatePoint
+from glasscast.evaluation.coverage import Coverage, CoverageEvaluation, write_coverage
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.smoothness_scores import (
@@ -16,10 +17,8 @@ from glasscast.evaluation.smoothness_scores import (
 )
 from glasscast.models.base import Model
 from glasscast.models.registry import Device, load_model
-from glasscast.progress import track
 from glasscast.runtime import Workspace
-from glasscast.simulation.registry import load_engine
-from glasscast.workflows.complete import complete, examine
+from glasscast.workflows.calibrate import forecasts_of
 from glasscast.workflows.experiments import judged, table_name
 from glasscast.workflows.forecast_folder import name_of
 
@@ -41,8 +40,9 @@ def evaluate(
     dataset : or its folder; labelled. Equilibrium positions that the model reads and a
         configuration lacks are found. What the model was trained on is the caller's concern.
     split : only this one of the dataset's.
-    out : folder for ``scores.json``, ``.csv``, ``.md`` and ``smoothness.json``, ``.csv``; nothing
-        is written without it.
+    out : folder for ``scores.json``, ``.csv``, ``.md``, ``smoothness.json``, ``.csv`` and, where
+        the model states uncertainties, ``uncertainty.json``, ``.csv``; nothing is written without
+        it.
 
     Raises
     ------
@@ -52,30 +52,48 @@ def evaluate(
     data = data if split is None else data.split(split)
     fitted = load_model(model, workspace, device)
     if out is None:
-        return score(fitted, data)[0]
+        return score(fitted, data).table
     out = Path(out)
     by = name_of(model, out)
     with owned(out, "evaluate", {"model": by, "dataset": data.name, "split": split}):
-        table, smoothness = score(fitted, data)
+        found = score(fitted, data)
         for suffix in ("json", "csv", "md"):
-            table.write(out / f"scores.{suffix}")
-        write_smoothness(out, smoothness)
-        return table
+            found.table.write(out / f"scores.{suffix}")
+        write_smoothness(out, found.smoothness)
+        write_coverage(out, found.coverage)
+        return found.table
 
 
-def score(model: Model, test: Dataset) -> tuple[ScoreTable, list[SmoothnessScore]]:
-    """Forecast each test configuration; score it, and compare how smooth it is.
+class Scores(NamedTuple):
+    """Worth of a model on test data.
+
+    Parameters
+    ----------
+    table : scores of each species and time.
+    smoothness : of the forecasts beside the truth.
+    coverage : of the uncertainties that the model states, on configurations that they were not
+        learned from; empty if there is none.
+    """
+
+    table: ScoreTable
+    smoothness: list[SmoothnessScore]
+    coverage: list[Coverage]
+
+
+def score(model: Model, test: Dataset) -> Scores:
+    """Forecast each test configuration; score it, its smoothness, and how sure it claims to be.
 
     Single runs are left out beside ensembles; where there is nothing else the table says so.
     """
     test = judged(test)
     evaluation = Evaluation(table_name(test), reliability=test.reliability())
     smoothness = SmoothnessEvaluation()
-    engine = load_engine(None)
-    for configuration in track(model.workspace.progress, f"score {model.name}", test, len(test)):
-        needs = examine(model, configuration, StatePoint.stated())
-        snapshot = complete(configuration, needs, engine)
-        forecast = model.predict(snapshot)
+    coverage = CoverageEvaluation()
+    learned_from = () if model.uncertainty_ is None else model.uncertainty_.on
+    for forecast in forecasts_of(model, test):
+        configuration = forecast.configuration
         evaluation.add(forecast, configuration)
         smoothness.add(forecast, configuration)
-    return evaluation.table(), smoothness.scores()
+        if configuration.name not in learned_from:
+            coverage.add(forecast)
+    return Scores(evaluation.table(), smoothness.scores(), coverage.rows())

@@ -98,6 +98,11 @@ class TrainExperiment(Settings):
     watch_test: bool = Field(
         False, description="note loss and correlations of the test data at every epoch as well"
     )
+    calibration: Data | None = Field(
+        None,
+        description="never trained on: teach how far forecasts err; else validation data do, else "
+        "what the fit sets aside, else test data, else fits that leave training data out in turn",
+    )
     model: ChosenModel
     seed: int = Field(0, ge=0)
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
+import numpy as np
+
 from glasscast.datasets.facts import Facts
 from glasscast.datasets.times import listed
 from glasscast.models.forecast import ModelForecast
+from glasscast.models.limits import Departure
 from glasscast.report.forecast_files import forecast_columns, forecast_table, write_forecasts
 from glasscast.runtime import import_optional
 
@@ -26,14 +29,22 @@ class Forecast(Facts, ModelForecast):
     Parameters
     ----------
     remarks : how the snapshot differs from the training, and what was assumed of it.
+    alarm : quantities in which the snapshot is unlike what the model was trained on.
     """
 
     remarks: tuple[str, ...] = ()
+    alarm: tuple[Departure, ...] = ()
 
     @classmethod
-    def of(cls, made: ModelForecast, remarks: tuple[str, ...] = ()) -> Self:
+    def of(
+        cls,
+        made: ModelForecast,
+        remarks: tuple[str, ...] = (),
+        alarm: tuple[Departure, ...] = (),
+    ) -> Self:
         """Take over what a model made."""
-        return cls(**{f.name: getattr(made, f.name) for f in fields(made)}, remarks=remarks)
+        taken = {f.name: getattr(made, f.name) for f in fields(made)}
+        return cls(**taken, remarks=remarks, alarm=alarm)
 
     def facts(self) -> list[tuple[str, str]]:
         """Name and value of what tells a forecast from others, in a few words each."""
@@ -43,6 +54,9 @@ class Forecast(Facts, ModelForecast):
             ("snapshot", f"{self.configuration.name} ({self.configuration.size} particles)"),
             ("forecasts", f"{self.target} at t = {times}"),
         ]
+        if self.uncertainty is not None:
+            typical = np.nanmedian(self.uncertainty, axis=1)
+            found.append(("uncertainty", ", ".join(f"{sd:.2g}" for sd in typical) + " (median)"))
         return found + [("remark", remark) for remark in self.remarks]
 
     def to_pandas(self) -> Any:

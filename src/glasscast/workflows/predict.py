@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -35,6 +36,7 @@ from glasscast.workflows.forecast import Forecast, Forecasts
 from glasscast.workflows.forecast_folder import ForecastFolder, Source, forecast_folder
 
 _DRAWN = 4  # snapshots in the figures of a report
+_NAMED = 3  # quantities of an alarm that a line of the log names
 
 
 #: What can be forecast: a file or folder, a snapshot, a dataset, or several of them.
@@ -64,7 +66,7 @@ def predict(
     A model that reads inherent structures or cage states gets them made where a snapshot carries
     none. Liquid and temperature are those of the snapshot or those given, else those the model was
     trained on; the log and the forecast say so, and where a snapshot is unlike what the model was
-    trained on.
+    trained on: in its state point, or in energy, pressure, stress, bond order or surroundings.
 
     Parameters
     ----------
@@ -175,16 +177,23 @@ class _Forecaster:
         said : remarks on earlier snapshots from there; they are not logged again.
         """
         needs = examine(self.model, snapshot, self.given, self.copies > 0)
-        for level, text in needs.remarks:
+        whole = [complete(snapshot, needs, self.engine)]
+        alarm = () if self.model.limits_ is None else self.model.limits_.departures(whole[0])
+        remarks = list(needs.remarks)
+        if alarm:
+            worst = "; ".join(map(str, alarm[:_NAMED]))
+            more = f"; and {len(alarm) - _NAMED} more" if len(alarm) > _NAMED else ""
+            text = f"unlike the training: {worst}{more}: the forecast is an extrapolation"
+            remarks.append((logging.WARNING, text))
+        for level, text in remarks:
             if text not in said:
                 log.log(level, "%s: %s", place, text)
                 said.add(text)
-        whole = [complete(snapshot, needs, self.engine)]
         if self.copies:
             state = needs.liquid, needs.temperature
             whole += copies_of(whole[0], self.copies, self.copy_time, self.engine, *state)
         mean = self.model.predict_mean(whole, SEPARATION * self.copy_time)
-        return Forecast.of(mean, tuple(f"{place}: {text}" for _, text in needs.remarks))
+        return Forecast.of(mean, tuple(f"{place}: {text}" for _, text in remarks), alarm)
 
 
 def _names(source: Source, density: float | None) -> list[str]:

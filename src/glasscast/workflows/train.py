@@ -10,6 +10,7 @@ from typing import Any
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.files import write_json
 from glasscast.datasets.identity import inputs_of
+from glasscast.evaluation.coverage import write_coverage
 from glasscast.evaluation.smoothness_scores import write_smoothness
 from glasscast.liquid.interactions import species_name
 from glasscast.models.base import Model
@@ -19,6 +20,7 @@ from glasscast.models.registry import build, load_model
 from glasscast.progress import log
 from glasscast.runtime import Workspace
 from glasscast.training.history import history_paths, read_history
+from glasscast.workflows.calibrate import cross_fitted, forecasts_of, held_out, learn_worth
 from glasscast.workflows.evaluate import score
 from glasscast.workflows.experiment_folder import ExperimentFolder, place, refuse_absent_files
 from glasscast.workflows.experiments import (
@@ -40,6 +42,9 @@ def train(
     workspace: Workspace | None = None,
 ) -> Model:
     """Train a model, save it, and score it on the test data if the experiment names any.
+
+    What was not trained on teaches it how far its forecasts err: see
+    :func:`glasscast.workflows.calibrate.held_out`.
 
     What was killed is taken up by the same call, with the identical result; what is finished is
     read back. Both only while settings, version and all that is read are the same: a killed fit
@@ -67,12 +72,15 @@ def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) 
     data = experiment.train.open()
     validation = experiment.validation.open() if experiment.validation else ()
     test = experiment.test.open() if experiment.test else None
-    if test is not None:
-        refuse_overlap(data, test)
+    calibration = experiment.calibration.open() if experiment.calibration else None
+    for other in (test, calibration):
+        if other is not None:
+            refuse_overlap(data, other)
     copies = None if experiment.copies is None else experiment.copies.open()
     seen = with_copies(data, copies)
     identity = fit_identity(experiment.model, experiment.seed, seen, validation)
-    folder = ExperimentFolder(out, experiment, identity.also(inputs_of(test or (), "test")))
+    others = (*inputs_of(test or (), "test"), *inputs_of(calibration or (), "calibration"))
+    folder = ExperimentFolder(out, experiment, identity.also(others))
     if folder.finished:
         log.info("%s is finished already", out)
         return load_model(out / MODEL, workspace)
@@ -85,13 +93,24 @@ def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) 
         seconds = perf_counter() - started
         model.save(out / MODEL)
         draw_history(out, model.name)
+        held = held_out(model, experiment, seen)
+        forecasts = (
+            cross_fitted(experiment.model, seen, experiment.seed, workspace)
+            if held is None
+            else list(forecasts_of(model, held))
+        )
+        learn_worth(model, forecasts, seen)
+        model.save(out / MODEL)
         if test is not None:
-            scores, smoothness = score(model, test)
-            write_smoothness(out, smoothness)
+            found = score(model, test)
+            write_smoothness(out, found.smoothness)
+            write_coverage(out, found.coverage)
             report_selection(model, test, out)
-            scores.write(out / f"{SCORES}.json")
-            scores.write(out / f"{SCORES}.csv")
-        opened = {"train": data, "validation": validation, "test": test}
+            found.table.write(out / f"{SCORES}.json")
+            found.table.write(out / f"{SCORES}.csv")
+        opened = {
+            "train": data, "validation": validation, "test": test, "calibration": calibration
+        }  # fmt: skip
         used = {use: about(d) for use, d in opened.items() if isinstance(d, Dataset)}
         if copies is not None:
             used["copies"] = {**about(copies), "configurations": len(seen) - len(data)}

@@ -1,0 +1,308 @@
+r"""How far forecasts are from what is measured: a standard deviation for every particle.
+
+Learned from forecasts of configurations that the model was not fitted on. The variance of the
+error :math:`r_i` of a particle is
+
+.. math:: \ln E[r_i^2] = w_0 + \sum_k w_k x_{ik},
+
+for each species and time on its own, fitted by the likelihood of squares that are gamma
+distributed (McCullagh and Nelder, Generalized Linear Models, 1989, chapter 8). The descriptors
+:math:`x` are those of any forecast: its value and the square of it, mean and spread of the
+forecasts of the neighbours, and how crowded the particle is. A factor then makes 68.27 % of the
+errors of configurations that the weights were not fitted on smaller than the standard deviation.
+
+What is called an error holds the noise of the labels too: a mean over R trajectories differs from
+the exact mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasscast.datasets.splits import families, fold_indices
+from glasscast.errors import ModelError
+from glasscast.liquid.box import FloatArray
+from glasscast.liquid.neighbours import Neighbours, find_neighbours
+from glasscast.models.forecast import ModelForecast
+
+#: What the width is a function of, in the order of the weights behind the constant.
+FEATURES = (
+    "forecast",
+    "square of the forecast",
+    "mean over neighbours",
+    "spread over neighbours",
+    "crowding",
+)
+#: Share of a normal distribution within one standard deviation of its mean.
+ONE_SIGMA = 0.682689492137086
+_CUTOFF = 2.0  # of neighbours, in sigma
+_CROWDING = 0.5  # length over which a neighbour counts less by 1/e, in sigma
+_FAR = 4.0  # descriptors are taken as no farther from their mean, in standard deviations
+_FOLDS = 5
+_STRENGTH = 1.0  # of the ridge penalty on standardised descriptors
+_STEPS = 50
+_LEAST = 1e-24  # variance of a forecast without any error
+_SPAN = 5.0  # factor that a width may differ by from the typical error
+_MOST = 300.0  # of a logarithm, well within double precision
+
+
+class _Sample(NamedTuple):
+    """One configuration: species (N,), descriptors (T, N, F) and errors (T, N)."""
+
+    types: NDArray[np.int8]
+    features: FloatArray
+    errors: FloatArray
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Uncertainty:
+    """Standard deviation of a forecast as a function of that forecast, by species and time.
+
+    Parameters
+    ----------
+    species : S species, as numbers.
+    centre, scale : (S, T + 1) mean and standard deviation of the forecasts it was learned from,
+        and last of the crowding. What lies farther than four of these counts as if it lay there.
+    weights : (S, T, 1 + F) of the constant and of the descriptors; NaN where no error was known.
+    typical : (S, T) root mean square of the errors; widths are within a factor of five of it.
+    factor : (S, T) on the standard deviation, from configurations that the weights were not
+        fitted on; 1 would say that these do as well on them.
+    on : names of the configurations it was learned from.
+    coverage : what the stated widths cover, on configurations not used for them; JSON values.
+    """
+
+    species: tuple[int, ...]
+    centre: FloatArray
+    scale: FloatArray
+    weights: FloatArray
+    typical: FloatArray
+    factor: FloatArray
+    on: tuple[str, ...]
+    coverage: tuple[Mapping[str, Any], ...] = ()
+
+    @classmethod
+    def learn(cls, forecasts: Sequence[ModelForecast]) -> Self:
+        """Learn from forecasts of labelled configurations that the model was not fitted on.
+
+        Raises
+        ------
+        ModelError : if no label is known at any time of the forecasts.
+        """
+        species = tuple(sorted({s for f in forecasts for s in f.configuration.species}))
+        measured = [_measures(forecast) for forecast in forecasts]
+        centre, scale = _levels(measured, species)
+        samples = [
+            _Sample(f.configuration.types, _features(m, species, centre, scale), f.errors())
+            for f, m in zip(forecasts, measured, strict=True)
+        ]
+        if not any(np.isfinite(sample.errors).any() for sample in samples):
+            raise ModelError("no configuration to learn the uncertainty from is labelled")
+        widths = _Widths.fit(samples, species)
+        held = _left_out(forecasts)
+        ratios: list[tuple[_Sample, FloatArray]] = []
+        for out in held:
+            rest = [s for k, s in enumerate(samples) if k not in out]
+            without = _Widths.fit(rest, species) if len(held) > 1 else widths
+            ratios += [
+                (samples[k], np.abs(samples[k].errors) / without.of(samples[k])) for k in out
+            ]
+        rows = range(len(forecasts[0].times))
+        factor = np.array([[_one_sigma(ratios, kind, row) for row in rows] for kind in species])
+        names = tuple(f.configuration.name for f in forecasts)
+        return cls(
+            species=species,
+            centre=centre,
+            scale=scale,
+            weights=widths.weights,
+            typical=widths.typical,
+            factor=factor,
+            on=names,
+        )
+
+    def of(self, forecast: ModelForecast) -> NDArray[np.float32]:
+        """Return one standard deviation of every particle at every time: (T, N).
+
+        NaN where the forecast is, and where the errors of a species and time were not known.
+        """
+        types = forecast.configuration.types
+        features = _features(_measures(forecast), self.species, self.centre, self.scale)
+        sample = _Sample(types, features, np.empty((0, 0)))
+        widths = _Widths(self.species, self.weights, self.typical).of(sample)
+        for s, kind in enumerate(self.species):
+            widths[:, types == kind] *= self.factor[s][:, None]
+        return np.where(np.isfinite(forecast.values), widths, np.nan).astype(np.float32)
+
+    def with_coverage(self, coverage: Sequence[Mapping[str, Any]]) -> Self:
+        """Return the same with what it covers."""
+        return replace(self, coverage=tuple(coverage))
+
+    def record(self) -> dict[str, Any]:
+        """Return JSON values; null stands for what is not known."""
+        arrays = {key: _listed(getattr(self, key)) for key in _ARRAYS}
+        known = {k: v for k, v in asdict(self).items() if k not in arrays}
+        return {"by": "residuals", "features": list(FEATURES), **known, **arrays}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """Take up what :meth:`record` gave; KeyError, ValueError or TypeError if it cannot be."""
+        if tuple(record["features"]) != FEATURES:
+            raise ValueError(f"uncertainty by {record['features']}")
+        arrays = {key: np.array(record[key], dtype=np.float64) for key in _ARRAYS}
+        kinds, columns = arrays["centre"].shape
+        if arrays["weights"].shape != (kinds, columns - 1, 1 + len(FEATURES)):
+            raise ValueError(f"weights of uncertainty have shape {arrays['weights'].shape}")
+        return cls(
+            species=tuple(int(s) for s in record["species"]),
+            on=tuple(map(str, record["on"])),
+            coverage=tuple(record["coverage"]),
+            **arrays,
+        )
+
+
+_ARRAYS = ("centre", "scale", "weights", "typical", "factor")
+
+
+def _listed(values: FloatArray) -> Any:
+    """Nested lists; None for NaN."""
+    if values.ndim:
+        return [_listed(row) for row in values]
+    return float(values) if np.isfinite(values) else None
+
+
+class _Measures(NamedTuple):
+    """What descriptors are made of: species (N,), neighbours, forecasts and crowding (T + 1, N)."""
+
+    types: NDArray[np.int8]
+    near: Neighbours
+    values: FloatArray
+
+
+def _measures(forecast: ModelForecast) -> _Measures:
+    configuration = forecast.configuration
+    near = find_neighbours(configuration.positions, configuration.box, _CUTOFF)
+    crowding = _sums(near, np.exp(-near.distances / _CROWDING))
+    return _Measures(
+        configuration.types, near, np.vstack([forecast.values.astype(np.float64), crowding])
+    )
+
+
+def _levels(measured: Sequence[_Measures], species: Sequence[int]) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation of all values, (S, T + 1) each; 0 and 1 where there are none."""
+    shape = (len(species), len(measured[0].values))
+    centre, scale = np.zeros(shape), np.ones(shape)
+    for s, kind in enumerate(species):
+        values = np.concatenate([m.values[:, m.types == kind] for m in measured], axis=1)
+        for row, of_row in enumerate(values):
+            known = of_row[np.isfinite(of_row)]
+            if len(known):
+                centre[s, row] = known.mean()
+                scale[s, row] = known.std() or 1.0
+    return centre, scale
+
+
+def _features(
+    measured: _Measures, species: Sequence[int], centre: FloatArray, scale: FloatArray
+) -> FloatArray:
+    """Descriptors of a width: (T, N, F); a species that is not forecast counts as average."""
+    types, near, values = measured
+    standard = np.zeros(values.shape)
+    for s, kind in enumerate(species):
+        mine = types == kind
+        standard[:, mine] = (values[:, mine] - centre[s][:, None]) / scale[s][:, None]
+    standard = np.clip(np.nan_to_num(standard), -_FAR, _FAR)
+    count = np.maximum(np.diff(near.offsets), 1)
+    found = np.empty((len(values) - 1, len(types), len(FEATURES)))
+    for row, own in enumerate(standard[:-1]):
+        mean = _sums(near, own[near.senders]) / count
+        square = _sums(near, own[near.senders] ** 2) / count
+        spread = np.sqrt(np.maximum(square - mean**2, 0))
+        found[row] = np.column_stack([own, own**2, mean, spread, standard[-1]])
+    return found
+
+
+def _sums(near: Neighbours, values: FloatArray) -> FloatArray:
+    """Sum of a value of each pair over the neighbours of every particle: (N,)."""
+    sums = np.bincount(near.receivers, values, len(near.offsets) - 1)
+    return np.asarray(sums, dtype=np.float64)
+
+
+def _left_out(forecasts: Sequence[ModelForecast]) -> list[list[int]]:
+    """Which forecasts are left out together, in turn; all at once where all are relatives."""
+    groups = families([(f.configuration.parent, f.configuration.root) for f in forecasts])
+    count = min(_FOLDS, len(set(groups)))
+    return fold_indices(groups, count, seed=0) if count > 1 else [list(range(len(forecasts)))]
+
+
+class _Widths(NamedTuple):
+    """Standard deviations before the factor: weights (S, T, 1 + F), typical errors (S, T)."""
+
+    species: Sequence[int]
+    weights: FloatArray
+    typical: FloatArray
+
+    @classmethod
+    def fit(cls, samples: Sequence[_Sample], species: Sequence[int]) -> Self:
+        """Fit each species and time; NaN where no error is known."""
+        times = len(samples[0].features)
+        weights = np.full((len(species), times, 1 + len(FEATURES)), np.nan)
+        typical = np.full((len(species), times), np.nan)
+        for s, kind in enumerate(species):
+            for row in range(times):
+                features, squares = [], []
+                for sample in samples:
+                    known = (sample.types == kind) & np.isfinite(sample.errors[row])
+                    features.append(sample.features[row, known])
+                    squares.append(sample.errors[row, known] ** 2)
+                if any(map(len, squares)):
+                    together = np.concatenate(squares)
+                    weights[s, row] = log_variance(np.concatenate(features), together)
+                    typical[s, row] = np.sqrt(max(together.mean(), _LEAST))
+        return cls(species, weights, typical)
+
+    def of(self, sample: _Sample) -> FloatArray:
+        """Width of every particle at every time: (T, N)."""
+        found = np.full(sample.features.shape[:2], np.nan)
+        for s, kind in enumerate(self.species):
+            mine = sample.types == kind
+            weights, typical = self.weights[s], self.typical[s][:, None]
+            logarithm = np.einsum("tnf,tf->tn", sample.features[:, mine], weights[:, 1:])
+            logarithm = np.clip(0.5 * (logarithm + weights[:, :1]), -_MOST, _MOST)
+            found[:, mine] = np.clip(np.exp(logarithm), typical / _SPAN, typical * _SPAN)
+        return found
+
+
+def log_variance(features: FloatArray, squares: FloatArray) -> FloatArray:
+    """Weights of the logarithm of a variance, by Newton's method: the constant's, then (F,).
+
+    Parameters
+    ----------
+    features : (n, F).
+    squares : (n,) squared deviations, whose mean is the variance.
+    """
+    mean, spread = features.mean(axis=0), features.std(axis=0)
+    spread = np.where(spread > 1e-9 * (1 + np.abs(mean)), spread, np.inf)  # constants say nothing
+    x = np.column_stack([np.ones(len(features)), (features - mean) / spread])
+    penalty = np.diag([0.0, *[_STRENGTH] * features.shape[1]])
+    weights = np.zeros(x.shape[1])
+    weights[0] = np.log(max(squares.mean(), _LEAST))
+    for _ in range(_STEPS):
+        ratio = np.maximum(squares, _LEAST) * np.exp(-x @ weights)
+        slope = x.T @ (ratio - 1) - penalty @ weights
+        step = np.linalg.solve((x * ratio[:, None]).T @ x + penalty, slope)
+        weights += np.clip(step, -1, 1)
+        if np.abs(step).max() < 1e-8:
+            break
+    plain = weights[1:] / spread
+    return np.append(weights[0] - plain @ mean, plain)
+
+
+def _one_sigma(ratios: Sequence[tuple[_Sample, FloatArray]], kind: int, row: int) -> float:
+    """Ratio of error and width that 68.27 % of the particles of a species stay below."""
+    found = np.concatenate([ratio[row, sample.types == kind] for sample, ratio in ratios])
+    known = found[np.isfinite(found)]
+    return float(np.quantile(known, ONE_SIGMA)) if len(known) else float("nan")

@@ -1,0 +1,116 @@
+"""Stated uncertainties: right widths are found, told apart from wrong ones, and kept."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from glasscast.errors import ModelError
+from glasscast.evaluation.coverage import CoverageEvaluation
+from glasscast.models.forecast import ModelForecast
+from glasscast.models.uncertainty import FEATURES, Uncertainty, log_variance
+from glasscast.workflows.calibrate import checked_coverage
+from tests.conftest import labelled
+
+
+def noisy(seed: int, width=lambda values: 0.1 * values, size: int = 400) -> ModelForecast:
+    """Return a forecast whose errors are normal, with a width that the forecast decides."""
+    rng = np.random.default_rng(seed)
+    c = labelled(rng, f"c{seed}", size=size)
+    values = rng.uniform(0.2, 1.0, (2, c.size))
+    truth = values + width(values) * rng.normal(size=values.shape)
+    c = c.with_fields(propensity=truth.astype(np.float32), propensity_halves=None)
+    return ModelForecast(
+        configuration=c, model="m", times=c.times, values=values.astype(np.float32)
+    )
+
+
+def test_the_variance_of_a_gamma_regression_is_that_of_its_formula(rng):
+    x = rng.normal(size=(20_000, 2))
+    squares = np.exp(-3 + x @ [0.5, -1.0]) * rng.normal(size=len(x)) ** 2
+    np.testing.assert_allclose(log_variance(x, squares), [-3, 0.5, -1.0], atol=0.05)
+
+
+def test_a_descriptor_that_does_not_vary_changes_nothing(rng):
+    squares = rng.normal(size=500) ** 2
+    found = log_variance(np.ones((500, 1)), squares)
+    np.testing.assert_allclose(found, [np.log(squares.mean()), 0], atol=1e-6)
+
+
+def test_widths_are_those_of_the_errors_on_configurations_not_learned_from():
+    learned = Uncertainty.learn([noisy(seed) for seed in range(6)])
+    unseen = noisy(99)
+    stated, right = learned.of(unseen), 0.1 * unseen.values
+    assert np.corrcoef(stated[0], right[0])[0, 1] > 0.9
+    assert np.abs(stated / right - 1).mean() < 0.15
+    assert np.all(np.abs(learned.factor - 1) < 0.1)
+
+
+def test_coverage_is_right_in_each_fifth_and_finds_a_constant_width_out():
+    rows = checked_coverage([noisy(seed) for seed in range(6)])
+    assert [(r.species, r.time) for r in rows] == [("A", 1), ("A", 10), ("B", 1), ("B", 10)]
+    for row in rows[:2]:
+        np.testing.assert_allclose(row.within_68, 0.68, atol=0.08)
+        np.testing.assert_allclose(row.within_95, 0.95, atol=0.05)
+        assert row.rank_correlation > 0.25
+        assert row.deviation[4] > 2 * row.deviation[0]
+        assert row.n_configurations == 6
+    evaluation = CoverageEvaluation()
+    for seed in range(6):
+        forecast = noisy(seed)
+        evaluation.add(replace(forecast, uncertainty=np.full_like(forecast.values, 0.06)))
+    (row, *_) = evaluation.rows()
+    assert abs(row.rank_correlation) < 0.1 or np.isnan(row.rank_correlation)
+    assert row.record()["rank_correlation"] is None
+
+
+def test_the_factor_is_that_of_configurations_left_out():
+    """One configuration in five errs twice as much: widths from the others must grow for it."""
+    wide = [noisy(seed, lambda v: 0.2 * v) for seed in range(3)]
+    narrow = [noisy(seed + 10) for seed in range(3)]
+    both = Uncertainty.learn([*wide, *narrow])
+    alone = Uncertainty.learn(narrow)
+    unseen = noisy(99)
+    assert np.median(both.of(unseen) / alone.of(unseen)) > 1.3
+
+
+def test_what_was_learned_is_kept():
+    learned = Uncertainty.learn([noisy(seed, size=100) for seed in range(3)])
+    again = Uncertainty.from_record(json.loads(json.dumps(learned.record())))
+    np.testing.assert_array_equal(again.of(noisy(9)), learned.of(noisy(9)))
+    assert again.on == ("c0", "c1", "c2")
+    with pytest.raises(ValueError, match="uncertainty by"):
+        Uncertainty.from_record({**learned.record(), "features": FEATURES[:2]})
+
+
+def test_species_and_times_without_labels_have_no_width():
+    forecasts = [noisy(seed, size=100) for seed in range(3)]
+    for forecast in forecasts:
+        forecast.configuration.propensity.flags.writeable = True
+        forecast.configuration.propensity[1] = np.nan
+        forecast.values[:, forecast.configuration.types == 1] = np.nan
+    learned = Uncertainty.learn(forecasts)
+    stated, types = learned.of(forecasts[0]), forecasts[0].configuration.types
+    assert np.isfinite(stated[0, types == 0]).all()
+    assert np.isnan(stated[1]).all()
+    assert np.isnan(stated[:, types == 1]).all()
+    again = Uncertainty.from_record(json.loads(json.dumps(learned.record(), allow_nan=False)))
+    np.testing.assert_array_equal(again.of(forecasts[0]), stated)
+
+
+def test_a_width_stays_within_bounds_far_from_all_that_was_learned():
+    learned = Uncertainty.learn([noisy(seed, size=100) for seed in range(3)])
+    far = noisy(9, size=100)
+    far = replace(far, values=far.values + 1e6)
+    assert np.isfinite(learned.of(far)).all()
+    ends = np.quantile(learned.of(far) / (learned.typical * learned.factor).mean(), [0, 1])
+    assert ends[0] > 0.1
+    assert ends[1] < 10
+
+
+def test_unlabelled_configurations_teach_nothing():
+    forecast = noisy(0, size=100)
+    bare = forecast.configuration.with_fields(times=np.empty(0), propensity=None)
+    with pytest.raises(ModelError, match="no configuration to learn"):
+        Uncertainty.learn([replace(forecast, configuration=bare)])
