@@ -66,7 +66,11 @@ def calibrate(
     _refuse_strangers(fitted, data)
     held = held_out(fitted, settings, data)
     if held is None:
-        raise SettingsError("names no configurations that were not trained on", "calibration")
+        raise SettingsError(
+            "the experiment names no configurations that were not trained on; give it the key "
+            "'calibration'",
+            "experiment",
+        )
     refuse_overlap(data, held)
     with locked(folder, "calibrate"):
         learn_worth(fitted, list(forecasts_of(fitted, held)), data)
@@ -179,5 +183,7 @@ def _refuse_strangers(model: Model, data: Dataset) -> None:
     strangers = [name for name in data.names if told and name not in told]
     if strangers:
         raise SettingsError(
-            f"names '{strangers[0]}' as training data, which the model was not trained on", "train"
+            f"the experiment names '{strangers[0]}' as training data, which the model was not "
+            "trained on",
+            "experiment",
         )
