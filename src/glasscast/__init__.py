@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from glasscast.workflows.make_copies import make_copies as make_copies
     from glasscast.workflows.predict import predict as predict
     from glasscast.workflows.predict import read as read
+    from glasscast.workflows.reproduce import list_figures as list_figures
+    from glasscast.workflows.reproduce import reproduce as reproduce
     from glasscast.workflows.simulate import simulate as simulate
     from glasscast.workflows.train import train as train
     from glasscast.workflows.transfer import transfer as transfer
@@ -65,6 +67,7 @@ _HOME = {
     "import_data": "workflows.import_data",
     "import_weights": "workflows.import_weights",
     "join_labels": "workflows.join_labels",
+    "list_figures": "workflows.reproduce",
     "list_models": "workflows.describe",
     "load_model": "models.registry",
     "load_sample": "workflows.demo",
@@ -73,6 +76,7 @@ _HOME = {
     "new_model": "models.registry",
     "predict": "workflows.predict",
     "read": "workflows.predict",
+    "reproduce": "workflows.reproduce",
     "simulate": "workflows.simulate",
     "train": "workflows.train",
     "transfer": "workflows.transfer",

@@ -34,6 +34,7 @@ CALLS = {
     "evaluate": "evaluate",
     "benchmark": "benchmark",
     "transfer": "transfer",
+    "reproduce": "reproduce",
 }
 
 

@@ -59,6 +59,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": models.evaluate,
     "benchmark": models.benchmark,
     "transfer": models.transfer,
+    "reproduce": models.reproduce,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name)(_command)

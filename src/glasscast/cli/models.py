@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
+from rich.table import Table
 
 from glasscast.cli.options import (
     DeviceName,
@@ -19,6 +22,7 @@ from glasscast.cli.options import (
     show,
     workspace_for,
 )
+from glasscast.errors import SettingsError
 
 
 def import_weights(
@@ -221,3 +225,66 @@ def demo(out: Out = Path("demo"), threads: Threads = 0) -> None:
         result = glasscast.demo(out, command=command_line(), workspace=workspace)
     show(result.scores)
     console.print(f"open {out / 'report.html'} in a browser", highlight=False, soft_wrap=True)
+
+
+def reproduce(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="such as geo-gnn/fig7a; geo-gnn/fig7: its panels; geo-gnn: the paper"),
+    ] = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="dataset folder, repeatable; default: the bundled sample"),
+    ] = None,
+    scale: Annotated[
+        str, typer.Option(help="sample: small trainings; paper: the papers' settings")
+    ] = "sample",
+    out: Out = Path("figures"),
+    listing: Annotated[
+        bool, typer.Option("--list", help="show the names, what each shows and needs")
+    ] = False,
+    threads: Threads = 0,
+) -> None:
+    """Draw figures and tables of the papers, with their numbers and claims."""
+    import glasscast
+
+    if listing:
+        _list_figures(names or ())
+        return
+    if scale not in ("sample", "paper"):
+        raise SettingsError(f"there is no scale '{scale}'; choose sample or paper", "scale")
+    with workspace_for(threads, out) as workspace:
+        results = glasscast.reproduce(
+            names or (),
+            out,
+            data=data or (),
+            scale="paper" if scale == "paper" else "sample",
+            workspace=workspace,
+        )
+    for result in results:
+        place = result.folder or f"not drawn: {result.lacking[0]}"
+        told = ", ".join(f"({v.number}) {v.outcome}" for v in result.verdicts)
+        line = f"{result.name}  {place}" + (f"  {told}" if told else "")
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+    console.print(f"claims in {out / 'index.md'}", highlight=False, soft_wrap=True)
+
+
+def _list_figures(names: Sequence[str]) -> None:
+    import glasscast
+
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for heading in ("name", "shows", "drawn in the paper from", "minutes"):
+        table.add_column(heading, no_wrap=heading == "name")
+    found = glasscast.list_figures(names)
+    for entry in found:
+        recipe = entry.recipe
+        needs = ", ".join(recipe.data)
+        if recipe.stand_in != "no":
+            needs += "; sample"
+        table.add_row(entry.name, recipe.shows, needs, f"{recipe.minutes:g}")
+    console.print(table, highlight=False)
+    console.print(
+        f"{len(found)} names; minutes of one core with the bundled sample, trainings included "
+        "that other figures share; 'sample': the bundled sample can stand for the first",
+        highlight=False,
+    )

@@ -1,0 +1,1 @@
+"""Figures and tables of the Geo-GNN paper and its supplement."""

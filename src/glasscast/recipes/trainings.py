@@ -1,0 +1,67 @@
+"""The models behind the figures: one list, shared by all recipes, at two scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from glasscast.config import Settings, checked, read_mapping, validate
+from glasscast.errors import SettingsError
+from glasscast.models.registry import settings_class
+from glasscast.models.settings import ModelSettings
+
+Scale = Literal["sample", "paper"]
+
+
+class Trainings(Settings):
+    """``trainings.yaml``."""
+
+    scales: dict[Scale, dict[str, dict[str, Any]]] = Field(
+        description="scale -> model -> settings of all its trainings"
+    )
+    trainings: dict[str, dict[str, Any]] = Field(description="key -> what differs from these")
+
+
+@cache
+def all_trainings() -> Trainings:
+    """Every training of the catalogue."""
+    with as_file(files("glasscast.recipes") / "catalogue" / "trainings.yaml") as path:
+        return validate(Trainings, read_mapping(path), Path(path))
+
+
+def model_settings(training: str, scale: Scale) -> ModelSettings:
+    """Return the settings of a training's model.
+
+    Parameters
+    ----------
+    training : key of ``trainings.yaml``.
+    scale : of the bundled sample, or the paper's.
+
+    Raises
+    ------
+    SettingsError : if there is no such training, or its settings cannot be used.
+    """
+    known = all_trainings()
+    if training not in known.trainings:
+        raise SettingsError(f"there is no training '{training}' in the catalogue")
+    named = known.trainings[training]
+    common = known.scales.get(scale, {}).get(named["name"], {})
+    try:
+        return checked(settings_class(named["name"]), _laid_over(common, named))
+    except SettingsError as error:
+        raise error.of(f"training '{training}' at {scale} scale") from None
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Join two mappings and those within; what is above wins."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(under, Mapping)
+        merged[key] = _laid_over(under, value) if both and under is not None else value
+    return merged
