@@ -38,7 +38,7 @@ class Recipe(Settings):
     stand_in: Literal["time", "structure", "no"] = "time"
     trainings: tuple[str, ...] = Field((), description="keys of trainings.yaml")
     panels: Panels = Field({}, description="panel -> series; `*`: any, one a time")
-    claims: dict[int, str] = Field({}, description="number -> what the paper says is seen")
+    claims: tuple[str, ...] = Field((), description="what the paper says is seen, from 1 up")
     settings: str = Field("", description="of the paper, where the figure depends on them")
     differs: str = Field("", description="what the sample changes")
     doubts: str = Field("", description="what text and caption leave open")
@@ -48,7 +48,7 @@ class Recipe(Settings):
     @model_validator(mode="after")
     def _known_claims(self) -> Self:
         for name, variant in self.names.items():
-            unknown = set(variant.claims or ()) - set(self.claims)
+            unknown = set(variant.claims or ()) - set(range(1, len(self.claims) + 1))
             if unknown:
                 raise ValueError(f"{name} judges claim {min(unknown)}, which is not among them")
             if not self.panels_of(name):
@@ -63,7 +63,8 @@ class Recipe(Settings):
     def claims_of(self, name: str) -> dict[int, str]:
         """Claims that one name judges."""
         own = self.names[name].claims
-        return self.claims if own is None else {k: self.claims[k] for k in own}
+        numbered = dict(enumerate(self.claims, 1))
+        return numbered if own is None else {k: numbered[k] for k in own}
 
 
 class PaperData(Settings):
