@@ -89,7 +89,16 @@ def frame(axes: Axes, configuration: Configuration, labels: bool = True) -> None
 
 def colour_bar(figure: Figure, image: Any, axes: Sequence[Axes], label: str) -> None:
     """One bar of colours for several panels."""
-    bar = figure.colorbar(image, ax=list(axes), label=label, aspect=30, pad=0.02, extend="both")
+    bar = figure.colorbar(
+        image,
+        ax=list(axes),
+        label=label,
+        location="bottom",
+        aspect=28,
+        pad=0.02,
+        extend="both",
+        shrink=0.9,
+    )
     bar.ax.tick_params(labelsize=7)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -119,6 +119,16 @@ class Point:
             return None
         return Moment(row, float(self.times[row]), f"t = {time:g}")
 
+    def at_relaxation(self) -> Point:
+        """Return the point with its time nearest to the relaxation time alone, numbered 1."""
+        time = [float(self.times[self.nearest(self.tau_alpha)])]
+        return replace(
+            self,
+            train=self.train.at_times(time).at_stages([1.0]),
+            test=self.test.at_times(time).at_stages([1.0]),
+            tau_alpha=1.0,
+        )
+
     def nearest(self, wanted: float) -> int:
         """Row of the time nearest to one, on a log scale."""
         return int(np.argmin(np.abs(np.log(np.maximum(self.times, 1e-12) / wanted))))
@@ -186,6 +196,22 @@ class Material:
         """Forecasts of a training at its own state point."""
         at = self.point if point is None else point
         return self.forecast(training, at, at)
+
+    def together(self) -> tuple[Point, list[Point]] | None:
+        """Join the training data of all temperatures, each at its relaxation time alone.
+
+        Returns
+        -------
+        A point with all of them, its one time numbered 1, and the points to test on, numbered
+        alike; None where there is a single temperature.
+        """
+        held = [p for p in self.points if p.temperature is not None]
+        if len(held) < 2:
+            return None
+        parts = [p.at_relaxation() for p in held]
+        train = Dataset.join([p.train for p in parts])
+        test = Dataset.join([p.test for p in parts])
+        return Point("all T", held[0].liquid, None, train, test, 1.0), parts
 
     def at_temperature(self, temperature: float) -> Point | None:
         """State point of a temperature, if the data hold it."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.errors import InputError
+from glasscast.evaluation.bonds import JudgedPairs, forecast_of
 from glasscast.evaluation.ceiling import ceiling_mean, ceiling_pooled
 from glasscast.evaluation.correlation import PairMoments
 from glasscast.evaluation.smoothness import smoothness
@@ -24,20 +26,33 @@ class Correlations:
     ----------
     each : (T, C) of every test configuration.
     pooled : (T,) over the particles of all configurations.
+    jackknife : (T, C) pseudo-values of the pooled correlation, whose mean and spread over
+        configurations are those of the pooled one (leaving out one configuration at a time).
     """
 
     each: FloatArray
     pooled: FloatArray
+    jackknife: FloatArray
 
     @property
     def mean(self) -> FloatArray:
         """Mean over configurations (T,)."""
         return np.asarray(self.each.mean(axis=1))
 
+    def samples(self, metric: str) -> FloatArray:
+        """One value a time and configuration (T, C), for ``mean`` or ``all`` (pooled)."""
+        return self.jackknife if metric == "all" else self.each
+
 
 def _reduced(moments: Sequence[PairMoments]) -> Correlations:
     joined = PairMoments.join(moments)
-    return Correlations(joined.pearson().T, joined.pearson_pooled()[0])
+    count = len(joined)
+    pooled = joined.pearson_pooled()[0]
+    each = joined.pearson().T
+    if count < 2:
+        return Correlations(each, pooled, each)
+    without = joined.pearson_pooled(1.0 - np.eye(count))  # (C, T)
+    return Correlations(each, pooled, (count * pooled - (count - 1) * without).T)
 
 
 def correlations(
@@ -83,6 +98,25 @@ def ceilings(point: Point, species: int = 0) -> tuple[FloatArray, FloatArray] | 
         ]
     )
     return ceiling_mean(moments), ceiling_pooled(moments)
+
+
+def pair_correlations(
+    forecasts: Sequence[ModelForecast], point: Point, pairs: JudgedPairs | None = None
+) -> Correlations:
+    """Correlate forecasts of pair-distance changes with the truth, A-A pairs closer than 1.35.
+
+    Shiba et al., J. Chem. Phys. 158, 084503 (2023), eq. 15.
+    """
+    judged = pairs or JudgedPairs()
+    moments = []
+    for forecast, truth in zip(forecasts, point.tested, strict=True):
+        (chosen,) = judged.among(truth).values()
+        if truth.bonds is None or truth.bond_change is None:
+            raise InputError(truth.name, "has no 'bond_change'")
+        made = forecast_of(forecast, truth.bonds[:, chosen])
+        taken = [_row(forecast, truth, row, True) for row in range(len(truth.times))]
+        moments.append(PairMoments.of(made[taken], truth.bond_change[:, chosen]))
+    return _reduced(moments)
 
 
 def truth_of(target: str) -> Callable[[Configuration], FloatArray]:

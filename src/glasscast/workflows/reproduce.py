@@ -216,9 +216,10 @@ class _Bench:
 
     def label(self, training: str, at: Point) -> str:
         """Folder of a training: of what decides it, so that equal ones are shared."""
-        settings = self.settings(training).model_dump(mode="json")
+        chosen = self.settings(training)
+        settings = chosen.model_dump(mode="json", exclude_defaults=True)
         content = json.dumps([settings, at.train.name, at.train.names, at.train.times])
-        return f"{settings['name']}-{sha256(content.encode())[:12]}"
+        return f"{chosen.name}-{sha256(content.encode())[:12]}"
 
     def forecast(self, training: str, at: Point, on: Point) -> list[ModelForecast]:
         """Forecasts of the test configurations of one state point by a training at another."""

@@ -41,7 +41,7 @@ from glasscast.report.style import GREY, series_style, styled
 
 CUTOFF = 2.0  # of the smoothness graph, in sigma
 
-_NON_SMOOTH = 0.5  # |lambda| above which a particle counts as non-smooth
+_NON_SMOOTH = 0.2  # |lambda| above which a particle counts as non-smooth
 
 PROPENSITY = "propensity (σ)"
 
@@ -253,8 +253,8 @@ def draw_local_smoothness(material: Material, sheet: Sheet) -> Figure:
         first, last = early[0], late[-1]
         words = f"t = {point.times[first]:g} less that at t = {point.times[last]:g}"
         sheet.judge(1, spread[first] - spread[last], f"standard deviation of lambda at {words}")
-        sheet.judge(2, rough[first] - 0.5, "share of |lambda| > 0.5 early, less a half")
-        sheet.judge(3, rough[last] - 0.01, "share of |lambda| > 0.5 last, less one in a hundred")
+        sheet.judge(2, rough[first] - rough[last], f"share of |lambda| > 0.2 at {words}")
+        sheet.judge(3, rough[last] - 0.01, "share of |lambda| > 0.2 last, less one in a hundred")
     else:
         for number in (1, 2, 3):
             sheet.leave(number, "the data do not reach both early and late stages")
