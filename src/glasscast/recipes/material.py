@@ -17,6 +17,7 @@ from glasscast.evaluation.relaxation import crossing_time
 from glasscast.liquid.box import FloatArray
 from glasscast.models.forecast import ModelForecast
 from glasscast.models.selection import SelectionScores
+from glasscast.training.history import Epoch
 
 #: First peak of S(q), over sigma_AA: wave number where none was recorded.
 _WAVE_NUMBER = 2 * np.pi
@@ -156,11 +157,11 @@ class Trained:
     Parameters
     ----------
     cost : parameters, seconds, memory.
-    history : one mapping an epoch, empty where none was kept.
+    history : one entry an epoch; empty where the model has none.
     """
 
     cost: Cost
-    history: tuple[dict[str, Any], ...] = ()
+    history: tuple[Epoch, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

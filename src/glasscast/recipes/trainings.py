@@ -25,6 +25,9 @@ class Trainings(Settings):
         description="scale -> model -> settings of all its trainings"
     )
     trainings: dict[str, dict[str, Any]] = Field(description="key -> what differs from these")
+    watched: tuple[str, ...] = Field(
+        (), description="keys of those whose test scores are noted at every epoch"
+    )
 
 
 @cache

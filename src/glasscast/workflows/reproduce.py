@@ -25,11 +25,11 @@ from glasscast.recipes.material import Material, Point, Trained
 from glasscast.recipes.recipe import PaperData
 from glasscast.recipes.registry import Entry, find, paper_data
 from glasscast.recipes.sheet import Sheet, Verdict
-from glasscast.recipes.trainings import Scale, model_settings
+from glasscast.recipes.trainings import Scale, all_trainings, model_settings
 from glasscast.report.illustration import Illustration
 from glasscast.runtime import Workspace
 from glasscast.workflows.experiment_folder import refuse_absent_files
-from glasscast.workflows.fits import Fit, carry_out, cost_of, read_forecasts
+from glasscast.workflows.fits import Fit, carry_out, cost_of, history_of, read_forecasts
 
 TRAININGS = "trainings"
 #: Folds of a data set that names no test split: one of them is tested on.
@@ -231,7 +231,8 @@ class _Bench:
             fit = Fit(0, at.train, on.test)
             self.out.mkdir(parents=True, exist_ok=True)
             log.info("training %s at %s", training, at.name)
-            carry_out(fit, label, settings, _SEED, self.out, self.workspace)
+            watch = training in all_trainings().watched
+            carry_out(fit, label, settings, _SEED, self.out, self.workspace, watch)
             self._forecasts[key] = list(read_forecasts(self.out, label, on.test))
         return self._forecasts[key]
 
@@ -239,7 +240,8 @@ class _Bench:
         """Cost and history of a training."""
         self.forecast(training, at, at)
         fit = Fit(0, at.train, at.test)
-        return Trained(cost_of(self.out, self.label(training, at), [fit]))
+        label = self.label(training, at)
+        return Trained(cost_of(self.out, label, [fit]), tuple(history_of(self.out, label, fit)))
 
     def selection(self, training: str, at: Point, row: int) -> list[SelectionScores]:
         """Descriptors chosen one by one at one time, with the scores of the first few."""
