@@ -101,9 +101,8 @@ def draw_hard_orders(material: Material, sheet: Sheet) -> Figure:
     point = material.point
     rows = rows_within(point, (0.05, np.inf))
     mean = {name: values[rows].mean(axis=0) for name, values in found.items()}
-    gain, more = (
-        float((mean[a] - mean[b]).mean()) for a, b in (("LR(1)", "LR(0)"), ("LR(2)", "LR(1)"))
-    )
+    gain = float((mean["LR(1)"] - mean["LR(0)"]).mean())
+    more = float((mean["LR(2)"] - mean["LR(1)"]).mean())
     sheet.decide(
         first, more < 0.005, f"r of order 2 less 1: {more:.4f}; of order 1 less 0: {gain:.4f}"
     )

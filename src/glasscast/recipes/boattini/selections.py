@@ -39,9 +39,8 @@ def draw_selection(material: Material, sheet: Sheet) -> Figure:
     axes.set_xlabel("descriptors chosen")
     correlation_axis(axes, "Pearson r, species A")
     legend(figure, [axes])
-    sheet.remark(
-        f"t = {point.times[row]:g}, {point.times[row] / point.tau_alpha:.2g} relaxation times."
-    )
+    time = point.times[row]
+    sheet.remark(f"t = {time:g}, {time / point.tau_alpha:.2g} relaxation times.")
     if not lines:
         best = float(scores.test.max())
         at = int(scores.counts[np.flatnonzero(scores.test > best - 0.01)[0]])
@@ -66,10 +65,8 @@ def draw_first(material: Material, sheet: Sheet) -> Figure:
     names = scores.names[:20]
     training = scores.training[:20]
     sheet.add("main", "descriptors", x=np.arange(1, len(names) + 1), y=training, text=list(names))
-    rows = [
-        [str(k), name, f"{r:.3f}"]
-        for k, (name, r) in enumerate(zip(names, training, strict=True), 1)
-    ]
+    numbered = enumerate(zip(names, training, strict=True), 1)
+    rows = [[str(k), name, f"{r:.3f}"] for k, (name, r) in numbered]
     sheet.remark(f"t = {point.times[row]:g}; X0, X1, X2 are the generations.")
     return table_figure(
         ["", "descriptor", "multiple r, training"], rows, widths=[0.1, 0.6, 0.3], width=4.2
@@ -91,7 +88,5 @@ def draw_cutoffs(material: Material, sheet: Sheet) -> Figure:
     correlation_axis(axes, "Pearson r, species A")
     legend(figure, [axes])
     span = float(np.ptp(values.mean(axis=1)))
-    sheet.decide(
-        1, span < 0.03, f"span of r over the cutoffs at t = {point.times[row]:g}: {span:.4f}"
-    )
+    sheet.decide(1, span < 0.03, f"span of r over the cutoffs: {span:.4f}")
     return figure

@@ -92,8 +92,6 @@ def _judge_convergence(sheet: Sheet, history: tuple[Epoch, ...], column: str) ->
     told = f"relative change of the test {'loss' if 'loss' in column else 'correlation'} over the "
     told += f"last {back} of {len(values)} epochs: {change:.3f}"
     if len(values) < 100:
-        sheet.leave(
-            1, f"{told}, with a learning rate that falls to 0; the paper has a constant one"
-        )
+        sheet.leave(1, f"{told}; the learning rate falls to 0, that of the paper does not")
     else:
         sheet.decide(1, change < 0.02, told)

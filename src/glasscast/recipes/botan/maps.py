@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.evaluation.bonds import (
-    NEAREST,
     JudgedPairs,
+    bond_lengths,
     forecast_of,
     joint_distribution,
     locally_averaged_displacement,
 )
 from glasscast.evaluation.correlation import pearson
-from glasscast.liquid.box import FloatArray, minimum_image
+from glasscast.liquid.box import FloatArray
 from glasscast.liquid.neighbours import find_neighbours
 from glasscast.recipes.curves import panels
 from glasscast.recipes.maps import (
@@ -37,6 +37,7 @@ _RELAXATION = 4120.0
 _NONE = "no time of the data is near this one"
 _TRAININGS = {"BOTAN": "BOTAN", "NT-GNN": "GNN"}
 _RADIUS = 0.5  # of an A particle, in sigma
+_NEAREST = JudgedPairs().closer_than
 
 
 @styled
@@ -67,9 +68,7 @@ def draw_bond_maps(material: Material, sheet: Sheet) -> Figure:
         frame(each, shown)
         each.set_title(f"{panel}, {moment.words}")
         colour_bar(figure, image, [each], r"$\mathcal{E}_{ij}$ (σ)")
-    sheet.remark(
-        f"{pairs.shape[1]} pairs; the truth reaches {reach:.3f}, each panel has its range."
-    )
+    sheet.remark(f"{pairs.shape[1]} pairs; truth up to {reach:.3f}; each panel has its range.")
     score = pair_correlations(material.forecasts("BOTAN p = 0"), point).each[moment.row]
     if number == 1:
         sheet.judge(1, score - 0.3, f"r of pair-distance changes at {moment.words}, less 0.3")
@@ -156,12 +155,8 @@ def _near_changes(configuration: Configuration, moment: Moment) -> tuple[FloatAr
     assert configuration.bonds is not None
     assert configuration.bond_change is not None
     (near,) = JudgedPairs().among(configuration).values()
-    i, j = configuration.bonds[:, near]
-    apart = minimum_image(
-        configuration.positions[j] - configuration.positions[i], configuration.box
-    )
     change = configuration.bond_change[moment.row, near].astype(np.float64)
-    return np.linalg.norm(apart, axis=1), change
+    return bond_lengths(configuration)[near], change
 
 
 def _joint_r(configuration: Configuration, moment: Moment) -> float:
@@ -241,9 +236,7 @@ def _judge_field(material: Material, sheet: Sheet, number: int, moments: dict[st
         made = material.forecasts("BOTAN")
         field_of = {f.configuration.name: f.values[early.row].astype(np.float64) for f in made}
     each = [_follows(c, field_of[c.name], early) for c in point.tested]
-    sheet.judge(
-        2, each, "r over A particles of the propensity and the mean |change| of their pairs"
-    )
+    sheet.judge(2, each, "r over A of propensity and mean |change| of pairs")
 
 
 def _follows(configuration: Configuration, values: FloatArray, moment: Moment) -> float:
@@ -268,7 +261,7 @@ def pair_mobility(
     ends = configuration.bonds[:, near].ravel()
     total = np.bincount(ends, np.tile(np.abs(values), 2), configuration.size)
     count = np.bincount(ends, minlength=configuration.size)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
 @styled
@@ -354,7 +347,7 @@ def _error(configuration: Configuration, made: FloatArray, moment: Moment) -> Fl
 
 def _patchiness(configuration: Configuration, error: FloatArray) -> float:
     mine = configuration.types == 0
-    near = find_neighbours(configuration.positions[mine], configuration.box, NEAREST)
+    near = find_neighbours(configuration.positions[mine], configuration.box, _NEAREST)
     values = error[mine]
     return pearson(values[near.receivers], values[near.senders])
 

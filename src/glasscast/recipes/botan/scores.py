@@ -200,7 +200,5 @@ def draw_weights(material: Material, sheet: Sheet) -> Figure:
         inside = min(means[p] for p in (0.2, 0.4, 0.6))
         lost[name] = max(means.values()) - inside
     told = ", ".join(f"{name} {value:.3f}" for name, value in lost.items())
-    sheet.decide(
-        1, max(lost.values()) < 0.03, f"best r of all p less the worst from 0.2 to 0.6: {told}"
-    )
+    sheet.decide(1, max(lost.values()) < 0.03, f"best r less the worst from 0.2 to 0.6: {told}")
     return figure
