@@ -342,7 +342,8 @@ def draw_errors(material: Material, sheet: Sheet) -> Figure:
 
 
 def _error(configuration: Configuration, made: FloatArray, moment: Moment) -> FloatArray:
-    return np.asarray(made, dtype=np.float64) - truth_of("propensity")(configuration)[moment.row]
+    true = truth_of("propensity")(configuration)[moment.row]
+    return np.asarray(np.asarray(made, dtype=np.float64) - true)
 
 
 def _patchiness(configuration: Configuration, error: FloatArray) -> float:
