@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Two test processes with a thread each: threads that wait for each other by spinning cost more.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-slow test-slurm soak lint types check benchmark clean
+.PHONY: demo test test-slow test-slurm soak lint types check benchmark figures clean
 
 demo: .venv/ready  ## environment, install, main job on the bundled sample
 	$(BIN)/glasscast demo --out demo
@@ -32,6 +32,10 @@ soak: .venv/ready  ## kills, signals and races, many of each; at most 30 minutes
 	    tests/cli/test_interruption.py
 
 check: lint types test
+
+figures: .venv/ready  ## every figure of the papers at sample scale, and their pages in the docs
+	$(BIN)/glasscast reproduce --out figures
+	$(BIN)/python scripts/gallery.py figures docs
 
 benchmark: .venv/ready
 	$(BIN)/python benchmarks/run.py

@@ -43,6 +43,10 @@ def caption_of(sheet: Sheet, material: Material, title: str) -> str:
         paragraphs.append(f"**Not in these data.** {told}.")
     if sheet.verdicts:
         paragraphs.append(claims_table(list(sheet.verdicts.values())))
+        unseen = [v.number for v in sheet.verdicts.values() if v.outcome != "seen"]
+        known = [f"({k}) {recipe.reasons[k]}" for k in sorted(unseen) if k in recipe.reasons]
+        if known:
+            paragraphs.append(f"**Why.** {' '.join(map(_sentence, known))}")
     return "\n\n".join(paragraphs) + "\n"
 
 

@@ -43,6 +43,9 @@ class Recipe(Settings):
     differs: str = Field("", description="what the sample changes")
     doubts: str = Field("", description="what text and caption leave open")
     printed: str = Field("", description="numbers of the paper or of its authors laid over ours")
+    reasons: dict[int, str] = Field(
+        {}, description="number of a claim -> why the sample does not show it, as far as known"
+    )
     minutes: float = Field(0.2, gt=0, le=10, description="core-minutes at sample scale, about")
 
     @model_validator(mode="after")

@@ -1,33 +1,18 @@
-"""Every recipe by name, such as ``geo-gnn/fig7a``; a drawing is imported when it is asked for."""
+"""Every recipe by name, such as ``geo-gnn/fig7a``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from importlib import import_module
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING
 
 from glasscast.config import read, read_mapping, validate
 from glasscast.errors import SettingsError
 from glasscast.recipes.recipe import Panels, PaperData, Recipe
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from glasscast.recipes.material import Material
-    from glasscast.recipes.sheet import Sheet
-
-#: Paper -> package of the modules that draw its figures.
-PAPERS = {
-    "geo-gnn": "glasscast.recipes.geo_gnn",
-    "eignn": "glasscast.recipes.eignn",
-    "botan": "glasscast.recipes.botan",
-    "boattini": "glasscast.recipes.boattini",
-}
-#: How a paper is cited under its figures.
+#: Paper, in this order -> how it is cited under its figures.
 CITATIONS = {
     "geo-gnn": "Jiang, Tian, Li and Hu, J. Chem. Phys. 159 (2023)",
     "eignn": "Jiang, Tian, Li and Hu, arXiv:2407.06111 (2024)",
@@ -71,20 +56,13 @@ class Entry:
         """What tells this name from others of the recipe."""
         return self.recipe.names[self.figure].parameters
 
-    def drawing(self) -> Callable[[Material, Sheet], Figure]:
-        """Import and return the function that draws it."""
-        found: Callable[[Material, Sheet], Figure]
-        module, _, function = self.recipe.draw.partition(".")
-        found = getattr(import_module(f"{PAPERS[self.paper]}.{module}"), function)
-        return found
-
 
 @cache
 def entries() -> dict[str, Entry]:
     """Every name, in the order of the papers and of their figures."""
     found: dict[str, Entry] = {}
     with as_file(files("glasscast.recipes") / _CATALOGUE) as catalogue:
-        for paper in PAPERS:
+        for paper in CITATIONS:
             for path in sorted((catalogue / paper).glob("*.yaml")):
                 recipe = read(Recipe, path)
                 for figure in recipe.names:
@@ -92,7 +70,7 @@ def entries() -> dict[str, Entry]:
                     if entry.name in found:
                         raise SettingsError(f"{path}: '{entry.name}' has a recipe already")
                     found[entry.name] = entry
-    order = {name: k for k, name in enumerate(PAPERS)}
+    order = {name: k for k, name in enumerate(CITATIONS)}
     return dict(sorted(found.items(), key=lambda item: (order[item[1].paper], _rank(item[1]))))
 
 
@@ -132,7 +110,7 @@ def find(names: Sequence[str]) -> list[Entry]:
     for name in names:
         chosen = [key for key in known if _is_part(key, name.strip("/"))]
         if not chosen:
-            close = get_close_matches(name, [*known, *PAPERS], n=1)
+            close = get_close_matches(name, [*known, *CITATIONS], n=1)
             hint = f"; did you mean '{close[0]}'?" if close else ""
             raise SettingsError(f"there is no figure '{name}'{hint}", "names")
         found |= {key: known[key] for key in chosen}

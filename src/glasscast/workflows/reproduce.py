@@ -21,6 +21,7 @@ from glasscast.models.selection import SelectionScores
 from glasscast.models.settings import ModelSettings
 from glasscast.progress import log, track
 from glasscast.recipes.caption import caption_of, overview_of
+from glasscast.recipes.drawings import drawing_of
 from glasscast.recipes.material import Material, Point, Trained
 from glasscast.recipes.recipe import PaperData
 from glasscast.recipes.registry import Entry, find, paper_data
@@ -269,7 +270,7 @@ def _one(entry: Entry, points: Sequence[Point], bench: _Bench, folder: Path) -> 
     )
     sheet = Sheet(entry)
     try:
-        figure = entry.drawing()(material, sheet)
+        figure = drawing_of(entry)(material, sheet)
         sheet.check()
     except GlasscastError as error:
         raise error.of(entry.name) from None

@@ -1,0 +1,98 @@
+"""Every name of the papers has a recipe whose settings check and whose drawing exists."""
+
+from collections import Counter
+
+import pytest
+
+from glasscast.errors import SettingsError
+from glasscast.models.registry import build
+from glasscast.recipes.drawings import drawing_of
+from glasscast.recipes.recipe import Recipe
+from glasscast.recipes.registry import entries, find, paper_data
+from glasscast.recipes.trainings import all_trainings, model_settings
+from glasscast.workflows.reproduce import chosen_points, points_of
+
+ENTRIES = entries()
+#: Names by panel in each paper, the drawings without data left out.
+COUNTS = {"geo-gnn": 29, "eignn": 12, "botan": 28, "boattini": 10}
+
+
+def test_all_names_are_there():
+    assert Counter(entry.paper for entry in ENTRIES.values()) == COUNTS
+    assert sum(COUNTS.values()) == len(ENTRIES) == 79
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_recipe_names_what_exists(name):
+    entry = ENTRIES[name]
+    assert callable(drawing_of(entry))
+    assert entry.recipe.data
+    assert set(entry.recipe.data) <= set(paper_data())
+    assert set(entry.recipe.trainings) <= set(all_trainings().trainings)
+    assert set(entry.recipe.reasons) <= set(range(1, len(entry.recipe.claims) + 1))
+    assert all(entry.panels.values())
+
+
+def test_every_training_is_used():
+    used = {key for entry in ENTRIES.values() for key in entry.recipe.trainings}
+    assert used == set(all_trainings().trainings)
+    assert set(all_trainings().watched) <= used
+
+
+@pytest.mark.parametrize("scale", ["sample", "paper"])
+@pytest.mark.parametrize("training", all_trainings().trainings)
+def test_a_training_can_be_built(training, scale):
+    settings = model_settings(training, scale)
+    assert build(settings).settings == settings
+
+
+def test_a_training_that_is_not_there_is_refused():
+    with pytest.raises(SettingsError, match="no training 'Geo-GMM'"):
+        model_settings("Geo-GMM", "sample")
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("geo-gnn/fig7a", ["geo-gnn/fig7a"]),
+        ("geo-gnn/fig7", ["geo-gnn/fig7a", "geo-gnn/fig7b"]),
+        ("geo-gnn/fig1", ["geo-gnn/fig1a", "geo-gnn/fig1b"]),
+        ("botan/supp-s6", ["botan/supp-s6a", "botan/supp-s6b"]),
+    ],
+)
+def test_a_name_without_its_letter_takes_all_panels(asked, found):
+    assert [entry.name for entry in find([asked])] == found
+
+
+def test_a_paper_takes_all_of_it():
+    assert len(find(["boattini"])) == COUNTS["boattini"]
+    assert len(find([])) == 79
+
+
+def test_a_name_that_is_not_there_is_refused_with_the_nearest():
+    with pytest.raises(SettingsError, match=r"no figure 'geo-gnn/fig7c'; did you mean 'geo-gnn"):
+        find(["geo-gnn/fig7c"])
+
+
+def test_the_sample_stands_in_where_it_can_and_not_at_paper_scale():
+    points = points_of([])
+    (stand_in,) = chosen_points(ENTRIES["geo-gnn/fig7a"], points, "sample")
+    assert "T = 0.44" in stand_in.stands_for
+    (own,) = chosen_points(ENTRIES["botan/fig8c"], points, "paper")
+    assert own.stands_for == ""
+    for name, scale in (("geo-gnn/fig7a", "paper"), ("boattini/fig3a", "sample")):
+        with pytest.raises(SettingsError, match="the data hold none of what it needs") as caught:
+            chosen_points(ENTRIES[name], points, scale)
+        assert caught.value.parameter == "data"
+
+
+def test_a_variant_cannot_judge_a_claim_that_is_not_there():
+    with pytest.raises(ValueError, match="judges claim 2"):
+        Recipe(
+            title="t",
+            shows="s",
+            draw="a.b",
+            names={"fig1": {"claims": [2]}},
+            panels={"main": ("x",)},
+            claims=("one",),
+        )
