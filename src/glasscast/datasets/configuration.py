@@ -463,6 +463,32 @@ class Configuration(Facts):
         added = {k: v[indices] if v.shape[:2] == rows else v for k, v in self.added.items()}
         return replace(self, added=added, **changes)
 
+    def with_times(self, times: Sequence[float]) -> Configuration:
+        """Return a copy with rows at these times; where it has none its labels are NaN.
+
+        Raises
+        ------
+        ShapeError : if it has none of them.
+        """
+        found = [np.flatnonzero(np.isclose(self.times, t, rtol=1e-3, atol=0)) for t in times]
+        here = [row for row, match in enumerate(found) if len(match)]
+        if not here and len(times):
+            self.time_index(times[0])
+        taken = self.at_times([int(found[row][0]) for row in here])
+        if len(here) == len(times):
+            return taken
+        changes: dict[str, Any] = {"times": np.array(times, dtype=np.float64)}
+        for key, spec in FIELDS.items():
+            value = getattr(taken, key)
+            if key != "times" and value is not None and spec.in_rows:
+                axis = spec.shape.index("T")
+                shape = (*value.shape[:axis], len(times), *value.shape[axis + 1 :])
+                filled = np.full(shape, 0 if key == "runs" else np.nan, dtype=value.dtype)
+                np.moveaxis(filled, axis, 0)[here] = np.moveaxis(value, axis, 0)
+                changes[key] = filled
+        held, size = taken.added.items(), (len(here), self.size)
+        return replace(taken, added={k: v for k, v in held if v.shape[:2] != size}, **changes)
+
     def reordered(self, order: NDArray[np.intp]) -> Configuration:
         """Return a copy with the particles in another order: i is the ``order[i]`` of now.
 

@@ -41,7 +41,7 @@ class Entry:
     root : of its family, see :class:`~glasscast.datasets.metadata.Origin`; None: not recorded.
     kind : see :data:`~glasscast.datasets.metadata.Kind`.
     stored : its name in the ``dataset.json`` beside the file; its own where that is empty.
-    kept_times : the only times it is read with; None: all.
+    kept_times : the times it is read with, labels NaN where it has none; None: all.
     stages : the numbers that stand for them.
     """
 
@@ -216,8 +216,7 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         if configuration.name != entry.name:  # renamed by a join
             configuration = configuration.with_fields(name=entry.name)
         if entry.kept_times is not None:
-            rows = [configuration.time_index(time) for time in entry.kept_times]
-            configuration = configuration.at_times(rows)
+            configuration = configuration.with_times(entry.kept_times)
         if entry.stages is not None:
             configuration = configuration.with_fields(times=np.array(entry.stages))
         return configuration
@@ -273,7 +272,7 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         return found
 
     def at_times(self, times: Sequence[float]) -> Dataset:
-        """Return a view whose configurations carry only these times.
+        """Return a view whose configurations carry only these times; NaN where one lacks it.
 
         Raises
         ------
@@ -290,8 +289,9 @@ class Dataset(Facts, Common, Sequence[Configuration]):
 
     def _stages_at(self, times: Sequence[float]) -> Stages:
         known = np.array(self.stages.values)
-        if not len(known):
-            return self.stages
+        if not len(known):  # joined datasets with rows of their own
+            of_time = self.stages.by == "time"
+            return self.stages.model_copy(update={"values": tuple(times)} if of_time else {})
         return self.stages.taken([int(np.argmin(np.abs(known - time))) for time in times])
 
     def at_stages(self, stages: Sequence[float]) -> Dataset:

@@ -72,6 +72,12 @@ def test_picking_times_keeps_the_other_fields(parts):
     assert picked.time_index(100.02) == 1
     with pytest.raises(ShapeError, match="no time 10; known times: 1, 100"):
         picked.time_index(10.0)
+    wider = picked.with_fields(runs=np.array([3, 4], dtype=np.int32)).with_times((1.0, 10.0, 100.0))
+    assert wider.runs.tolist() == [3, 0, 4]
+    assert wider.known_rows("propensity").tolist() == [True, False, True]
+    np.testing.assert_array_equal(wider.at_times([0, 2]).propensity, picked.propensity)
+    with pytest.raises(ShapeError, match="no time 5; known times: 1, 100"):
+        picked.with_times([5.0, 7.0])
 
 
 def test_every_declared_field_is_a_field_of_the_class():

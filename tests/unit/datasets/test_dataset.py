@@ -58,6 +58,12 @@ def test_joined_datasets_keep_both_and_tell_equal_names_apart(tmp_path):
     assert joined[4].name == "hot/c0"
     np.testing.assert_array_equal(joined[4].times, [2.0, 3.0])
     assert joined.times == []
+    rows = joined.at_times([1.0, 2.0])
+    assert rows.times == [1.0, 2.0]
+    assert [c.known_rows("propensity").tolist() for c in (rows[0], rows[4])] == [
+        [True, False],
+        [False, True],
+    ]
 
 
 def test_an_altered_byte_is_found(tmp_path):
