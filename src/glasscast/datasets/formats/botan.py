@@ -1,9 +1,9 @@
 """BOTAN files: ``isoconfig_N4096T0.44_1_tc07.npz``, one a configuration and time.
 
 Keys: ``types`` (N,) 0 = A, 1 = B; ``initial_positions`` (N, 3); ``positions`` (R, N, 3) absolute,
-followed across the faces. There is no box: it is cubic with the density of the Kob-Andersen
-liquid, 1.2. Files that differ only in the tag ``tcNN`` are the times of one ensemble, wherever
-below the folder they lie. Shiba et al., J. Chem. Phys. 158, 084503 (2023).
+followed across the faces. Mostly there is no ``box``: then it is cubic with the density of the
+Kob-Andersen liquid, 1.2. Files that differ only in the tag ``tcNN`` are the times of one ensemble,
+wherever below the folder they lie. Shiba et al., J. Chem. Phys. 158, 084503 (2023).
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def read_botan(path: Path, options: ReadOptions) -> Iterator[Ensemble]:
     Parameters
     ----------
     path : a file, or a folder searched to its depth.
-    options : ``density`` fixes the cubic box; ``tags`` and ``wrapped`` as in all formats.
+    options : ``density`` fixes a cubic box, whatever the files say; ``tags`` and ``wrapped`` as in
+        all formats.
 
     Yields
     ------
@@ -40,13 +41,15 @@ def read_botan(path: Path, options: ReadOptions) -> Iterator[Ensemble]:
     density = options.density or KA_DENSITY
     for name, temperature, by_time in tagged_files(path, "ka", options.tags):
         sources = list(by_time.values())
-        snapshot = read_snapshot_arrays(sources)
+        snapshot = read_snapshot_arrays(sources, optional=("box",))
         size = len(snapshot["types"])
+        cubic = np.full(3, (size / density) ** (1 / 3))
+        box = snapshot.get("box", cubic) if options.density is None else cubic
         parent = checked_frame(
             sources[0],
             snapshot["initial_positions"],
             snapshot["types"],
-            np.full(3, (size / density) ** (1 / 3)),
+            box,
         )
         yield assemble(
             name=name,
@@ -59,7 +62,7 @@ def read_botan(path: Path, options: ReadOptions) -> Iterator[Ensemble]:
             metadata={
                 "liquid": "ka",
                 "temperature": temperature,
-                "density": density,
+                "density": round(float(size / np.prod(parent.box)), 6),
                 "format": "botan",
                 "source": [file.name for file in sources],
             },

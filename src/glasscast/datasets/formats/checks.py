@@ -20,6 +20,7 @@ FARTHEST = 100.0
 _MOST_SPECIES = 128
 #: In box sides: a tilt that conversions leave, far below the digits of a coordinate.
 _ROUNDING = 1e-6
+_FLAT = 1e-6  # of the extent along x or y
 _LARGEST = 2**53  # beyond it doubles do not tell integers apart
 
 
@@ -138,8 +139,8 @@ def checked_times(path: Path, times: Sequence[float]) -> FloatArray:
 def choose_dimension(path: Path, positions: FloatArray, dimension: int | None) -> int:
     """Dimension of three-column positions.
 
-    Flat systems are stored with a z that all particles share. Two or more particles of a
-    three-dimensional liquid never share it exactly.
+    Flat systems are stored with a z that all particles share but for rounding. Two or more
+    particles of a three-dimensional liquid never do.
 
     Parameters
     ----------
@@ -150,7 +151,7 @@ def choose_dimension(path: Path, positions: FloatArray, dimension: int | None) -
     ------
     InputError : if ``dimension`` is 2 and the particles have different z.
     """
-    flat = bool(np.all(positions[:, 2] == positions[0, 2]))
+    flat = bool(np.ptp(positions[:, 2]) <= _FLAT * np.ptp(positions[:, :2], axis=0).max())
     if dimension == 2 and not flat:
         raise InputError(path, "has particles at different z, so it is not two-dimensional")
     if dimension is not None:

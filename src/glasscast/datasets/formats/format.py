@@ -10,6 +10,7 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field, PositiveInt
 
 from glasscast.config import Settings
@@ -108,6 +109,19 @@ class Head:
     def suffix(self) -> str:
         """Suffix of the file in lower case."""
         return self.path.suffix.lower()
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """Shape of an array of an npz archive, from its header; () if there is none such."""
+        try:
+            with zipfile.ZipFile(self.path) as archive, archive.open(f"{key}.npy") as member:
+                version = np.lib.format.read_magic(member)
+                read = {
+                    (1, 0): np.lib.format.read_array_header_1_0,
+                    (2, 0): np.lib.format.read_array_header_2_0,
+                }
+                return tuple(read[version](member)[0])
+        except UNREADABLE_ARCHIVE:
+            return ()
 
     @cached_property
     def all_lines(self) -> list[str]:

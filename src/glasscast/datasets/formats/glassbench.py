@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.files import read_npz
 from glasscast.datasets.formats.checks import assemble, checked_frame, checked_positions
-from glasscast.datasets.formats.format import Format, ReadOptions
+from glasscast.datasets.formats.format import Format, Head, ReadOptions
 from glasscast.datasets.formats.listing import list_files, published_name, split_of
 from glasscast.datasets.formats.npz import read_npz_snapshot
 from glasscast.datasets.formats.tagged import FrameStream, read_snapshot_arrays, tagged_files
@@ -167,11 +167,16 @@ def _equilibrium(
     return found
 
 
+def _has_flat_trajectories(head: Head) -> bool:
+    keys = {"positions", "initial_positions", "box"}
+    return keys <= head.keys and head.shape("initial_positions")[1:] != (3,)
+
+
 TRAJECTORIES = Format(
     name="glassbench-trajectories",
     description="GlassBench trajectories npz",
     suffixes=(".npz",),
-    detect=lambda head: {"positions", "initial_positions", "box"} <= head.keys,
+    detect=_has_flat_trajectories,
     options=("tags", "wrapped"),
     ensembles=read_glassbench_trajectories,
     snapshot=read_npz_snapshot,

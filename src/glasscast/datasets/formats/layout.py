@@ -139,12 +139,14 @@ class Layout:
             if len(found) != 1:
                 return
             clocks.add(found[0].clock(1.0))
-        if len(clocks) == len(self.runs):
-            kind = self.runs[0].suffix
+        if len(clocks) > 1:
+            first = self.runs[0]
+            join = f"cat $(ls -v *{first.suffix}) > run1{first.suffix}"
             raise InputError(
-                self.runs[0].parent,
-                f"has one frame a file, {len(self.runs)} files of one trajectory",
-                f"join them: cat $(ls -v *{kind}) > run1{kind}, and keep only that",
+                first.parent,
+                f"has one frame a file: {len(self.runs)} files, {len(clocks)} times",
+                "write each trajectory into one file"
+                + (f", or join those of one: {join}" if first.suffix != ".gsd" else ""),
             )
 
 

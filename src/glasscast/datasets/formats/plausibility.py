@@ -34,10 +34,23 @@ def inspect_snapshot(path: Path, frame: Frame, reduced: bool = False) -> list[st
 
     Raises
     ------
-    InputError : for particles in one place, or a liquid without neighbours.
+    InputError : for particles in one place, a liquid without neighbours, or a box that is flat.
     """
+    _refuse_flat_box(path, frame.box)
     _refuse_distances(path, frame.positions, frame.box, reduced)
     return _remarks_on_gaps(frame)
+
+
+def _refuse_flat_box(path: Path, box: FloatArray) -> None:
+    """Refuse three dimensions in a box that is no deeper than a neighbourhood is wide."""
+    if len(box) == 3 and box.min() < NEIGHBOURHOOD:
+        raise InputError(
+            path,
+            f"is read in three dimensions, and its box {' x '.join(f'{side:.4g}' for side in box)} "
+            f"is {box.min():.3g} deep",
+            "give dimension=2 if it is two-dimensional, else check its units",
+            "dimension",
+        )
 
 
 def _refuse_distances(path: Path, positions: FloatArray, box: FloatArray, reduced: bool) -> None:

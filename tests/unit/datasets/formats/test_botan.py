@@ -156,3 +156,16 @@ def test_real_files_at_the_alpha_time():
     lengths = np.linalg.norm(collect(first) - first.parent.positions, axis=-1)
     assert lengths.shape == (32, 1, 4096)
     assert lengths.mean() == pytest.approx(0.81113, abs=1e-5)
+
+
+def test_a_box_in_the_file_is_obeyed_and_makes_it_no_other_format(tmp_path):
+    """With a box key, and in three dimensions, it is still the Kob-Andersen liquid."""
+    liquid = make_liquid(side=8.0)
+    path = write_botan(tmp_path, liquid, 0, tag=7, box=liquid.box)
+    (ensemble,) = read_ensembles(path)
+    np.testing.assert_allclose(ensemble.parent.box, liquid.box)
+    assert ensemble.metadata["liquid"] == "ka"
+    assert ensemble.metadata["density"] == pytest.approx(60 / np.prod(liquid.box), abs=1e-6)
+    np.testing.assert_allclose(collect(ensemble), liquid.runs[:, :1])
+    (cubic,) = read_ensembles(path, options=ReadOptions(density=0.12))
+    np.testing.assert_allclose(cubic.parent.box, (60 / 0.12) ** (1 / 3))

@@ -162,3 +162,20 @@ def test_units_of_a_published_format_are_known(tmp_path):
     liquid = scaled(make_liquid(), 10.0)
     write_pickle(tmp_path / "a.pickle", deepmind_record(liquid))
     assert len(list(read_ensembles(tmp_path))) == 1
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-9])
+def test_flat_systems_and_boxes_that_are_flat_by_mistake(tmp_path, noise):
+    flat = make_liquid(dimension=2)
+    rng = np.random.default_rng(0)
+    place = np.column_stack([flat.start, 0.5 + noise * rng.normal(size=60)])
+    path, box = tmp_path / "a.dump", np.append(flat.box, 1.0)
+    path.write_text(dump_text(0, place, flat.types, box))
+    assert read_snapshot(path)[0].dimension == 2
+    place[:, 2] = rng.random(60)
+    path.write_text(dump_text(0, place, flat.types, box))
+    with pytest.raises(
+        InputError, match=r"its box 6 x 6\.5 x 1 is 1 deep; give dimension=2"
+    ) as told:
+        read_snapshot(path)
+    assert told.value.parameter == "dimension"

@@ -99,7 +99,7 @@ def test_one_frame_a_file_is_told_with_the_command_that_joins_them(tmp_path, ini
     if initial:
         text = dump_text(0, liquid.start, liquid.types, liquid.box)
         (tmp_path / "initial.dump").write_text(text)
-    with pytest.raises(InputError, match=r"one frame a file, \d files .*cat \$\(ls -v \*\.lammps"):
+    with pytest.raises(InputError, match=r"one frame a file: \d files, .*cat \$\(ls -v \*\.lammps"):
         read(tmp_path, timestep=0.01)
 
 
