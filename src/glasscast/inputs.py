@@ -62,6 +62,8 @@ def refuse_irregular(path: Path) -> int:
     """
     try:
         status = path.stat()
+    except FileNotFoundError:
+        raise InputError(path, "does not exist") from None
     except (OSError, ValueError) as error:  # ValueError: a name that cannot be one
         raise InputError(
             path, f"cannot be read ({getattr(error, 'strerror', None) or error})"

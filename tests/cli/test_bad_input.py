@@ -339,7 +339,7 @@ def test_reader_options_without_a_point_are_numbers(done, tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (None, "cannot be read (No such file or directory)"),
+        (None, "does not exist"),
         (b"a: [1, 2", "is not valid YAML"),
         (b"a: !!python/object/apply:os.system [true]", "is not valid YAML"),
         (b"\xff\xfe\x00", "is not"),

@@ -82,7 +82,7 @@ def test_errors_name_parameters_that_there_are():
             ["simulate", "s.yaml", "-o", "out", "--workers", "2", "--scheduler", "x"],
             "(--scheduler)",
         ),
-        (["train", "absent.yaml", "-o", "out"], "absent.yaml: cannot be read (No such file or dir"),
+        (["train", "absent.yaml", "-o", "out"], "absent.yaml: does not exist"),
     ],
 )
 def test_the_command_line_adds_its_own_option(refused, monkeypatch, tmp_path, arguments, says):

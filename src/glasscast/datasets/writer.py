@@ -71,20 +71,24 @@ class DatasetWriter:
         self._common: Common | None = None
         self._first = ""
 
-    def has(self, name: str, fingerprint: str) -> bool:
-        """Whether this configuration lies finished on disk; if so it is taken as it is."""
+    def finished(self, name: str, fingerprint: str) -> Configuration | None:
+        """Return this configuration if it lies finished on disk; it is then taken as it is."""
         path = self._path(name)
         if not path.exists():
-            return False
+            return None
         try:
             configuration = read_configuration(path)
         except InputError:
-            return False
+            return None
         if configuration.metadata.fingerprint != fingerprint:
-            return False
+            return None
         self._check_common(configuration)
         self._register(configuration, path)
-        return True
+        return configuration
+
+    def has(self, name: str, fingerprint: str) -> bool:
+        """Whether this configuration lies finished on disk; if so it is taken as it is."""
+        return self.finished(name, fingerprint) is not None
 
     def add(self, configuration: Configuration, fingerprint: str) -> None:
         """Write one configuration.

@@ -14,17 +14,18 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset, is_unfinished
 from glasscast.datasets.files import sha256, sha256_of_file
 from glasscast.datasets.formats.format import ReadOptions
-from glasscast.datasets.formats.listing import list_files, name_below
+from glasscast.datasets.formats.listing import list_files, name_below, split_of, survey
 from glasscast.datasets.formats.registry import detect, find_format, read_ensembles
 from glasscast.datasets.frames import Ensemble
-from glasscast.datasets.manifest import Source
 from glasscast.datasets.metadata import Metadata
 from glasscast.datasets.ownership import owned, place_of
 from glasscast.datasets.reversed_runs import ReversedRuns
 from glasscast.datasets.state_points import StatePoint, resolve
 from glasscast.datasets.targets import reduce_ensemble
+from glasscast.datasets.understood import Understood
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import InputError, SettingsError, ShapeError
+from glasscast.inputs import reading as file_reading
 from glasscast.liquid.box import FloatArray
 from glasscast.liquid.definition import load_liquid, load_liquid_settings
 from glasscast.progress import log, track
@@ -96,7 +97,10 @@ def import_data(
     with owned(out, "import", work, is_unfinished):
         ensembles = taken.read(source, format_name, options)
         tracked = track(workspace.progress, f"import {source.name}", ensembles, None)
-        return _write(DatasetWriter(out, name), tracked, stated, identity, workspace, taken)
+        said = options.model_dump(mode="json", exclude_unset=True)
+        understood = Understood(survey(source), said)
+        writer = DatasetWriter(out, name)
+        return _write(writer, tracked, stated, identity, workspace, taken, understood)
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,8 @@ class _Taken:
             suffixes = find_format(format_name or detect(source)).suffixes
             for file in list_files(source, suffixes):
                 for run in read_ensembles(file, format_name, whole):
-                    named = replace(run, name=name_below(file, source))
+                    split = run.metadata | split_of(file, source)
+                    named = replace(run, name=name_below(file, source), metadata=split)
                     yield from self.chains.read(named, self.liquid)
             return
         for ensemble in read_ensembles(source, format_name, options):
@@ -172,10 +177,11 @@ def _write(
     identity: Mapping[str, Any],
     workspace: Workspace,
     taken: _Taken,
+    understood: Understood,
 ) -> Dataset:
     """Reduce and write each ensemble that is not there yet, then the manifest."""
     splits: dict[str, list[str]] = {}
-    found, files = "", dict[Path, str]()
+    files: dict[Path, str] = {}
     told = set[tuple[Path, str]]()
     for read in ensembles:
         ensemble = _completed(read, stated)
@@ -185,21 +191,28 @@ def _write(
                 log.warning("%s: %s", ensemble.name, remark)
         if "split" in ensemble.metadata:
             splits.setdefault(str(ensemble.metadata["split"]), []).append(ensemble.name)
-        found = ensemble.metadata.get("format", "")
         files |= {path: sha256_of_file(path) for path in ensemble.sources if path not in files}
         fingerprint = _fingerprint(ensemble, [files[path] for path in ensemble.sources], identity)
-        if writer.has(ensemble.name, fingerprint):
-            continue
+        configuration = writer.finished(ensemble.name, fingerprint)
+        if configuration is None:
+            configuration = _reduced(ensemble, stated, workspace)
+            writer.add(configuration, fingerprint)
+            log.info("imported %s", _understood(configuration))
+        understood.add(ensemble, configuration)
+    dataset = writer.finish(splits, [understood.source(taken.record())])
+    summary, *left = understood.lines()
+    log.info("%s", summary)
+    for line in (*taken.remarks(), *left):
+        log.warning("%s", line)
+    return dataset
+
+
+def _reduced(ensemble: Ensemble, stated: StatePoint, workspace: Workspace) -> Configuration:
+    with file_reading(ensemble.sources[0]):
         try:
-            configuration = reduce_ensemble(ensemble, _sigma(ensemble, stated), workspace.threads)
+            return reduce_ensemble(ensemble, _sigma(ensemble, stated), workspace.threads)
         except ShapeError as error:
             raise InputError(ensemble.sources[0], str(error)) from None
-        writer.add(configuration, fingerprint)
-        log.info("imported %s", _understood(configuration))
-    record = {"how": "import", "format": found, "files": len(files), **taken.record()}
-    for remark in taken.remarks():
-        log.warning("%s", remark)
-    return writer.finish(splits, [Source(**record)])
 
 
 def _understood(configuration: Configuration) -> str:

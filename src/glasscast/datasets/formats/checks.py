@@ -13,6 +13,7 @@ from glasscast.datasets.common_motion import refuse_common_motion
 from glasscast.datasets.frames import Ensemble, Frame, RunFrame
 from glasscast.datasets.images import find_lost_images, refuse_ambiguous_images
 from glasscast.errors import InputError
+from glasscast.inputs import reading
 from glasscast.liquid.box import FloatArray
 
 #: Unwrapped coordinates drift; a hundred box sides is no drift any more.
@@ -350,10 +351,13 @@ def assemble(
 
     def stream() -> Iterator[RunFrame]:
         if frames is None:
-            return iter(())
+            return
         guard = refuse_ambiguous_images if wrapped else find_lost_images
-        followed = guard(_checked_frames(frames(), parent, path), parent.positions, parent.box)
-        return refuse_common_motion(followed, parent.positions, parent.box, wrapped, related)
+        with reading(path):
+            followed = guard(_checked_frames(frames(), parent, path), parent.positions, parent.box)
+            yield from refuse_common_motion(
+                followed, parent.positions, parent.box, wrapped, related
+            )
 
     return Ensemble(
         name=name,

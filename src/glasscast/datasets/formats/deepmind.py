@@ -18,7 +18,7 @@ import numpy as np
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.formats.checks import assemble, checked_frame
 from glasscast.datasets.formats.format import Format, ReadOptions
-from glasscast.datasets.formats.listing import list_files, name_below, split_of
+from glasscast.datasets.formats.listing import list_files, name_below
 from glasscast.datasets.formats.pickles import as_array, read_pickle
 from glasscast.datasets.frames import Ensemble, RunFrame
 from glasscast.errors import InputError
@@ -65,9 +65,7 @@ def read_one(file: Path, name: str, wrapped: bool = False) -> Ensemble:
         times=times,
         frames=_FrameStream(file, rows),
         wrapped=wrapped,
-        metadata={"liquid": "ka-cut", "format": "deepmind", "source": [file.name]}
-        | _state(record)
-        | split_of(file),
+        metadata={"liquid": "ka-cut", "format": "deepmind", "source": [file.name]} | _state(record),
     )
 
 

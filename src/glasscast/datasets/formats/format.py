@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial, wraps
+from inspect import isgeneratorfunction
 from itertools import dropwhile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, PositiveInt
@@ -20,6 +21,7 @@ from glasscast.datasets.formats.compression import compression_of, open_content
 from glasscast.datasets.formats.text import encoding_of
 from glasscast.datasets.frames import Ensemble, Frame, StoredFrame
 from glasscast.errors import InputError
+from glasscast.inputs import reading, refuse_irregular
 
 _LENGTH = 1 << 16  # bytes that tell a format: heads with comments are long
 
@@ -94,6 +96,7 @@ class Head:
         ------
         InputError : if it cannot be read, or is a damaged archive.
         """
+        refuse_irregular(path)
         with open_content(path) as stream:
             first = stream.read(_LENGTH)
         try:
@@ -171,8 +174,41 @@ class Format:
     ensembles: EnsembleReader | None = None
     snapshot: SnapshotReader | None = None
 
+    def __post_init__(self) -> None:
+        for key in ("frames", "ensembles", "snapshot"):
+            if (read := getattr(self, key)) is not None:
+                object.__setattr__(self, key, _guarded(read))
+
+    @property
+    def has_ensembles(self) -> bool:
+        """Whether its files hold trajectories or labels."""
+        return self.ensembles is not None or (self.frames is not None and self.clocked)
+
     def read_frames(self, path: Path, dimension: int | None = None) -> Iterator[Frame]:
         """Read all frames of a file whole, one after the other."""
         if self.frames is not None:
             for stored in self.frames(path, dimension):
                 yield stored.read()
+
+
+def _guarded(read: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a reader, whose first argument is a path, fail in one line that names the file."""
+
+    @wraps(read)
+    def call(path: Path, *arguments: Any) -> Any:
+        with reading(path):
+            return read(path, *arguments)
+
+    @wraps(read)
+    def stream(path: Path, *arguments: Any) -> Iterator[Any]:
+        with reading(path):
+            for found in read(path, *arguments):
+                if isinstance(found, StoredFrame):
+                    found = replace(found, load=partial(load, path, found.load))
+                yield found
+
+    def load(path: Path, inner: Callable[..., Frame]) -> Frame:
+        with reading(path):
+            return inner()
+
+    return stream if isgeneratorfunction(read) else call

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from glasscast.datasets.files import read_npz
 from glasscast.datasets.formats.checks import assemble, checked_frame, checked_positions
 from glasscast.datasets.formats.format import Format, Head, ReadOptions
-from glasscast.datasets.formats.listing import list_files, published_name, split_of
+from glasscast.datasets.formats.listing import list_files, published_name
 from glasscast.datasets.formats.npz import read_npz_snapshot
 from glasscast.datasets.formats.tagged import FrameStream, read_snapshot_arrays, tagged_files
 from glasscast.datasets.frames import Ensemble, Frame
@@ -72,7 +72,6 @@ def read_glassbench_trajectories(path: Path, options: ReadOptions) -> Iterator[E
                 "format": "glassbench-trajectories",
                 "source": [file.name for file in sources],
             }
-            | split_of(sources[0])
             | {"density": _density(parent)},
         )
 
@@ -116,8 +115,7 @@ def read_glassbench_models(path: Path, options: ReadOptions) -> Iterator[Ensembl
                 "density": _density(parent),
                 "format": "glassbench-models",
                 "source": [file.name],
-            }
-            | split_of(file),
+            },
         )
 
 

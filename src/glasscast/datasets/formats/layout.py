@@ -1,6 +1,6 @@
 """The files of one configuration: where they lie, and how they are read.
 
-One folder a configuration, one file a trajectory::
+One folder a configuration, one file or one folder a trajectory::
 
     ensemble/
       NAME/                 the name of the configuration
@@ -11,13 +11,12 @@ One folder a configuration, one file a trajectory::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from glasscast.datasets.formats.format import FrameReader, ReadOptions
-from glasscast.datasets.formats.listing import list_files, natural_key
 from glasscast.datasets.formats.units import Factors, find_factors
 from glasscast.datasets.frames import Frame, StoredFrame
 from glasscast.errors import InputError
@@ -157,24 +156,3 @@ def _completed(frame: Frame, parent: Frame) -> Frame:
     if len(frame.types):
         return frame
     return replace(frame, types=parent.types, ids=parent.ids, species=parent.species)
-
-
-def find_configurations(
-    path: Path, suffixes: Sequence[str]
-) -> Iterator[tuple[str, Path | None, list[Path]]]:
-    """Name, parent's file or None, and trajectory files of each configuration."""
-    if path.is_file():
-        yield path.stem, None, [path]
-        return
-    folders: dict[Path, list[Path]] = {}
-    for file in list_files(path, suffixes):
-        if file.stem != "initial":
-            folders.setdefault(file.parent, []).append(file)
-    if not folders:
-        raise InputError(path, "holds no trajectory beside the initial configuration")
-    for folder in sorted(folders, key=natural_key):
-        parts = folder.relative_to(path).parts
-        initial = sorted(folder.glob("initial.*"))
-        if len(initial) > 1:
-            raise InputError(folder, f"has {len(initial)} files initial.*", "keep one of them")
-        yield "-".join(parts) or folder.resolve().name, next(iter(initial), None), folders[folder]

@@ -13,7 +13,7 @@ from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.files import read_npz
 from glasscast.datasets.formats.checks import assemble, checked_frame, checked_positions
 from glasscast.datasets.formats.format import Format
-from glasscast.datasets.formats.listing import parse_name, split_of
+from glasscast.datasets.formats.listing import parse_name
 from glasscast.datasets.published import EQUILIBRIUM_KEYS, published_box
 from glasscast.datasets.state_points import StatePoint, resolve
 from glasscast.errors import InputError, SettingsError
@@ -45,7 +45,7 @@ def read_npz_snapshot(path: Path, name: str, density: float | None = None) -> Co
     if source is None:
         raise InputError(path, "lacks the key 'initial_positions' or 'positions'")
     published = parse_name(path)
-    metadata: dict[str, Any] = {"source": [path.name]} | split_of(path)
+    metadata: dict[str, Any] = {"source": [path.name]}
     types = arrays["types"]
     shape = arrays[source].shape
     if len(shape) != 2 or shape[1] not in (2, 3) or types.size == 0:

@@ -29,7 +29,7 @@ from glasscast.datasets.formats.checks import assemble
 from glasscast.datasets.formats.compression import refuse_compressed
 from glasscast.datasets.formats.foreign import recognise
 from glasscast.datasets.formats.format import Format, FrameReader, Head, ReadOptions
-from glasscast.datasets.formats.listing import list_files, name_below, parse_name
+from glasscast.datasets.formats.listing import list_files, name_below, parse_name, split_of
 from glasscast.datasets.formats.plausibility import inspect_snapshot
 from glasscast.datasets.formats.siblings import match_siblings
 from glasscast.datasets.formats.trajectories import read_trajectories
@@ -37,6 +37,7 @@ from glasscast.datasets.frames import Ensemble, Frame, StoredFrame
 from glasscast.datasets.state_points import StatePoint
 from glasscast.datasets.times import choose_times
 from glasscast.errors import InputError, SettingsError
+from glasscast.inputs import reading
 
 #: Formats by name. A file is of the first that takes it for its own.
 FORMATS: dict[str, Format] = {
@@ -86,16 +87,20 @@ def read_ensembles(
             key,
         )
     if chosen.ensembles is not None:
-        ensembles = chosen.ensembles(path, options)
-        yield from match_siblings(_at_times(one, options.times) for one in ensembles)
-    elif chosen.frames is not None and chosen.clocked:
-        yield from match_siblings(read_trajectories(path, chosen, options, frames_of))
+        whole = chosen.ensembles(path, options)
+        found: Iterator[Ensemble] = (_at_times(one, options.times) for one in whole)
+    elif chosen.has_ensembles:
+        found = read_trajectories(path, chosen, options, frames_of)
     else:
         raise InputError(
             path,
             f"is a bare snapshot ({chosen.name}) without trajectories or labels",
             "forecast it, or give its trajectories",
         )
+    with reading(path):
+        for ensemble in match_siblings(found):
+            split = split_of(ensemble.sources[0], path)
+            yield replace(ensemble, metadata=ensemble.metadata | split) if split else ensemble
 
 
 def _at_times(ensemble: Ensemble, wanted: int | tuple[float, ...] | None) -> Ensemble:
@@ -205,24 +210,44 @@ def find_format(name: str) -> Format:
 
 
 def detect(path: Path) -> str:
-    """Recognise the format of a file, or of the first known file below a folder.
+    """Recognise the format of a file, or of what lies below a folder.
+
+    Of several formats below a folder, one that has trajectories or labels is taken: a bare
+    snapshot beside runs must not pass for them.
 
     Raises
     ------
-    InputError : listing the known formats.
+    InputError : if none is recognised; it lists the known formats.
     """
+    found: list[Format] = []
+    refusals: list[InputError] = []
     files = snapshot_files(path)
-    # initial.* beside trajectories must not pass for the format of the folder
-    runs = [file for file in files if file.stem != "initial"]
-    head = Head.read(next(iter(runs or files)))
-    for known in FORMATS.values():
-        if known.detect(head):
-            if head.compression and known.frames is None:
-                refuse_compressed(head.path)
-            return known.name
+    # Parents lie beside their runs and may be of another format.
+    runs = [file for file in files if not file.name.startswith("initial.")]
+    kinds: dict[str, Path] = {}
+    for file in runs or files:
+        kinds.setdefault(file.suffix.lower(), file)
+    for file in kinds.values():
+        try:
+            found.append(_detect(file))
+        except InputError as error:
+            refusals.append(error)
+    if not found:
+        raise refusals[0]
+    return min(found, key=lambda known: not known.has_ensembles).name
+
+
+def _detect(file: Path) -> Format:
+    head = Head.read(file)
+    with reading(file):
+        for known in FORMATS.values():
+            if known.detect(head):
+                if head.compression and known.frames is None:
+                    refuse_compressed(file)
+                return known
     foreign = recognise(head)
     if foreign is not None:
-        raise InputError(head.path, f"is {foreign.what}, which is not read", foreign.mend_for(head))
+        raise InputError(file, f"is {foreign.what}, which is not read", foreign.mend_for(head))
     why = f" from its keys {', '.join(sorted(head.keys))}" if head.keys else ""
     listed = "; ".join(f"{name}: {known.description}" for name, known in FORMATS.items())
-    raise InputError(head.path, f"is of no known format{why}", f"known are {listed}")
+    raise InputError(file, f"is of no known format{why}", f"known are {listed}")

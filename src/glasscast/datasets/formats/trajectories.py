@@ -21,8 +21,8 @@ from pathlib import Path
 from glasscast.datasets.formats.checks import assemble
 from glasscast.datasets.formats.clocks import elapsed_times, same_time
 from glasscast.datasets.formats.format import Format, ReadOptions
-from glasscast.datasets.formats.layout import FramesOf, Layout, find_configurations
-from glasscast.datasets.formats.listing import split_of
+from glasscast.datasets.formats.grouping import find_runs
+from glasscast.datasets.formats.layout import FramesOf, Layout
 from glasscast.datasets.formats.run_stream import RunStream
 from glasscast.datasets.frames import Ensemble, Frame
 from glasscast.datasets.times import choose_times
@@ -49,7 +49,13 @@ def read_trajectories(
     InputError : naming file and mend.
     """
     assert format.frames is not None
-    for name, initial, runs in find_configurations(path, format.suffixes):
+
+    def first_frame(file: Path) -> Frame | None:
+        for stored in frames_of(file)(file, options.dimension):
+            return stored.read()
+        return None
+
+    for name, initial, runs in find_runs(path, format.suffixes, first_frame):
         reader = format.frames if initial is None else frames_of(initial)
         layout = Layout(format.frames, options, initial, reader, tuple(runs)).with_factors()
         yield _read_ensemble(layout, name, format.name)
@@ -85,8 +91,7 @@ def _read_ensemble(layout: Layout, name: str, format_name: str) -> Ensemble:
         }
         | ({"species": list(parent.frame.species)} if parent.frame.species else {})
         | ({"units": layout.factors.record()} if layout.factors else {})
-        | ({"remarks": remarks} if remarks else {})
-        | split_of(sources[0]),
+        | ({"remarks": remarks} if remarks else {}),
     )
 
 

@@ -55,7 +55,7 @@ def write_model(path, size=120, dimension=3, times=10, seed=3, **other):
 def test_trajectories_far_outside_the_box_are_absolute(tmp_path, liquid):
     write_trajectories(tmp_path / "test", liquid, 1, tag=20)
     write_trajectories(tmp_path / "test", liquid, 0, tag=5)
-    (ensemble,) = read_glassbench_trajectories(tmp_path, ReadOptions())
+    (ensemble,) = read_ensembles(tmp_path)
     assert ensemble.times.tolist() == [0.1, 122.47]
     assert ensemble.parent.types.tolist() == liquid.types.tolist()
     assert ensemble.metadata["split"] == "test"

@@ -76,6 +76,7 @@ def test_a_part_of_a_system_is_remarked_on(tmp_path):
 def test_species_go_by_name_in_whatever_order(tmp_path, names):
     liquid = make_liquid(runs=1)
     write_species(tmp_path / "one" / "run.gsd", liquid, liquid.types, names)
+    liquid.start, liquid.runs = liquid.start + 0.3, liquid.runs + 0.3  # or it would be a run
     write_species(tmp_path / "two" / "run.gsd", liquid, 1 - liquid.types, names[::-1])
     first, second = read_ensembles(tmp_path, options=CLOCK)
     np.testing.assert_array_equal(first.parent.types, second.parent.types)

@@ -184,5 +184,5 @@ def test_empty_layouts(tmp_path):
     with pytest.raises(InputError, match="no frame after the initial one"):
         list(read_ensembles(tmp_path, options=ReadOptions(timestep=0.01)))
     (tmp_path / "initial.xyz").write_text("")
-    with pytest.raises(InputError, match=r"2 files initial\.\*"):
+    with pytest.raises(InputError, match=r"two files initial\.\*"):
         list(read_ensembles(tmp_path, options=ReadOptions(timestep=0.01)))
