@@ -230,6 +230,11 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         return [entry.name for entry in self.entries]
 
     @property
+    def kinds(self) -> list[Kind]:
+        """Kind of each configuration, in order."""
+        return [entry.kind for entry in self.entries]
+
+    @property
     def times(self) -> list[float]:
         """Times of the labels, or numbers chosen for them; empty where configurations differ."""
         numbered = any(entry.stages for entry in self.entries)

