@@ -52,6 +52,7 @@ class Compared:
     origin : ``this run``, or ``published:`` and the citations.
     pearson_mean, low, high, pearson_pooled, ceiling, share : see :class:`Score`; ceiling and
         share of ``pearson_mean``.
+    trainings, worst, best : see :class:`Score`; of ``pearson_mean``.
     smoothness_pearson : ``local_pearson`` of :class:`SmoothnessScore`; of A particles only.
     chi4_true, chi4_predicted, chi4_ratio, chi4_low, chi4_high : see :class:`SusceptibilityScore`.
     parameters, fit_seconds, predict_seconds, peak_mb : see :class:`Cost`.
@@ -68,6 +69,9 @@ class Compared:
     pearson_pooled: float = math.nan
     ceiling: float = math.nan
     share: float = math.nan
+    trainings: float = 1
+    worst: float = math.nan
+    best: float = math.nan
     smoothness_pearson: float = math.nan
     chi4_true: float = math.nan
     chi4_predicted: float = math.nan
@@ -170,6 +174,9 @@ def _measured(scores: ScoreTable, known: Mapping[str, float]) -> Compared:
         pearson_pooled=pooled.value,
         ceiling=mean.ceiling,
         share=mean.share,
+        trainings=mean.trainings,
+        worst=mean.worst,
+        best=mean.best,
         **known,
     )
 

@@ -43,6 +43,8 @@ class Score:
     share : value / ceiling of a correlation; NaN for ``rmse``.
     n_configurations, n_particles : what was averaged over; particles, or pairs, are summed over
         configurations.
+    trainings : that differ in their seed alone; of several the median is shown.
+    worst, best, spread : of the values of several trainings, and their standard deviation.
     """
 
     model: str
@@ -58,9 +60,15 @@ class Score:
     share: float
     n_configurations: int
     n_particles: int
+    trainings: int = 1
+    worst: float = math.nan
+    best: float = math.nan
+    spread: float = math.nan
 
 
 COLUMNS = tuple(f.name for f in fields(Score))
+#: Columns that tables written before there were repeats lack.
+_LATER = {"trainings", "worst", "best", "spread"}
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ class ScoreTable:
     def to_latex(self) -> str:
         """Write a booktabs ``tabular``, rounded for reading."""
         rows = (_cells(row, escape_latex) for row in self.rows)
-        return latex_text(r"llllr@{\quad}lrlrrr", _HEADS, rows)
+        return latex_text(r"llllr@{\quad}lrlrrlr", _HEADS, rows)
 
     def write(self, path: Path) -> None:
         """Write atomically in the format that the ending names: csv, json, md or tex.
@@ -143,6 +151,8 @@ class ScoreTable:
 
 #: Number of training configurations -> scores of all models.
 LearningCurve = dict[int, ScoreTable]
+#: Value of a setting, as it is written -> scores of the models that have it.
+SweptScores = dict[str, ScoreTable]
 
 
 def best_model(scores: ScoreTable) -> str:
@@ -195,10 +205,12 @@ def read_scores(path: Path) -> ScoreTable:
 
 def _row(path: Path, index: int, row: Any) -> Score:
     """Check one row column by column."""
-    if not isinstance(row, dict) or set(row) != set(COLUMNS):
+    known = isinstance(row, dict) and set(COLUMNS) - _LATER <= set(row) <= set(COLUMNS)
+    if not known:
         raise InputError(path, f"score {index} must have the columns {', '.join(COLUMNS)}")
     values: dict[str, Any] = {}
-    for column, wanted in get_type_hints(Score).items():
+    wanted_types = get_type_hints(Score).items()
+    for column, wanted in ((name, kind) for name, kind in wanted_types if name in row):
         value = row[column]
         if wanted is float:
             value = math.nan if value is None else float(value) if _is_number(value) else value
@@ -219,6 +231,7 @@ _HEADS = (
     "interval",
     "ceiling",
     "share",
+    "trainings",
     "configurations",
 )
 
@@ -235,8 +248,16 @@ def _cells(row: Score, escape: Callable[[str], str]) -> list[str]:
         interval,
         numbers[1],
         numbers[2],
+        _repeats(row),
         str(row.n_configurations),
     ]
+
+
+def _repeats(row: Score) -> str:
+    """Say how many trainings there were, and what the worst and the best of several have."""
+    if row.trainings == 1:
+        return "1"
+    return f"{row.trainings}: {row.worst:.3f} to {row.best:.3f}"
 
 
 def _is_number(value: object) -> bool:

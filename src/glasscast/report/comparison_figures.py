@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from glasscast.evaluation.score_table import METRICS, LearningCurve, ScoreTable
+from glasscast.evaluation.score_table import METRICS, LearningCurve, ScoreTable, SweptScores
 from glasscast.report.illustration import Illustration, listed
 from glasscast.report.score_figures import (
     METRIC_CAPTIONS,
@@ -40,38 +41,14 @@ def learning_curve_figure(curve: LearningCurve, time: float) -> Illustration:
     curve : of all models.
     time : shown, in LJ units.
     """
-    sizes = sorted(curve)
-    tables = {n: curve[n].select(metric="pearson_mean", time=time) for n in sizes}
-    species = tables[sizes[-1]].values_of("species")
-    models = tables[sizes[-1]].values_of("model")
-    figure = new_figure(max(4.8, 3.6 * len(species) + 0.6), row_height(len(models) + 1))
-    panels = figure.subplots(1, max(1, len(species)), sharey=True, squeeze=False)[0]
-    for axes, letter in zip(panels, species, strict=False):
-        for k, model in enumerate(models):
-            points = [(n, tables[n].select(species=letter, model=model).rows) for n in sizes]
-            known = [(n, rows[0]) for n, rows in points if rows]
-            # Side by side by a few percent, so that error bars can be told apart.
-            dodge = 1.02 ** (k - (len(models) - 1) / 2)
-            axes.errorbar(
-                [n * dodge for n, _ in known],
-                [row.value for _, row in known],
-                yerr=error_bars([row for _, row in known]),
-                **series_style(k),
-                elinewidth=1.0,
-                label=escape_mathtext(model),
-            )
-        for best in tables[sizes[-1]].select(species=letter).ceilings().values():
-            axes.axhline(best, color=GREY, ls="--", lw=1.2, label="noise ceiling", zorder=1)
-        axes.set_xscale("log")
+    tables = {size: curve[size] for size in sorted(curve)}
+    figure, models, species = _curves(
+        [float(size) for size in tables], list(tables.values()), time, log=True
+    )
+    sizes = list(tables)
+    for axes in figure.axes:
         axes.set_xticks(sizes, [str(n) for n in sizes])
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("training configurations")
-        axes.set_title(group_words(letter))
-    values = [row.value for table in tables.values() for row in table]
-    panels[0].set_ylim(min([0.0, *(v - 0.05 for v in values if v == v)]), 1.0)
-    panels[0].set_ylabel(METRIC_LABELS["pearson_mean"])
-    legend_below(figure, panels[0])
     return Illustration(
         name="learning_curve",
         title=f"Score against training configurations, t = {format_time(time)}",
@@ -81,6 +58,93 @@ def learning_curve_figure(curve: LearningCurve, time: float) -> Illustration:
         f"configurations on a log axis, of {listed(models)}; {panels_of(species)}.",
         figure=figure,
     )
+
+
+@styled
+def sweep_figure(scores: SweptScores, setting: str, time: float) -> Illustration:
+    """Pearson correlation at one time against the values of a setting, a line a model.
+
+    Numbers stand where they belong, on a log axis if they span a factor of eight; other values
+    side by side.
+
+    Parameters
+    ----------
+    scores : of each value.
+    setting : dotted key.
+    time : shown, in LJ units.
+
+    References
+    ----------
+    Figures 9 and 10 of Shiba et al. (2023); supplementary figures 1 to 4 of Jiang et al. (2023).
+    """
+    texts = list(scores)
+    places, log = _places(texts)
+    order = sorted(range(len(texts)), key=places.__getitem__)
+    places, texts = [places[k] for k in order], [texts[k] for k in order]
+    figure, models, species = _curves(places, [scores[text] for text in texts], time, log=log)
+    words = setting.replace("_", " ").replace(".", ", ")
+    for axes in figure.axes:
+        axes.set_xticks(places, [escape_mathtext(text) for text in texts])
+        axes.set_xlabel(escape_mathtext(words))
+    return Illustration(
+        name="sweep",
+        title=f"Score against {words}, t = {format_time(time)}",
+        caption="Each model was trained with each value of this one setting, all else equal. "
+        "Differences within the bars are not worth a choice.",
+        alternative=f"{METRIC_LABELS['pearson_mean']}, against {words}: {listed(texts)}; of "
+        f"{listed(models)}; {panels_of(species)}.",
+        figure=figure,
+    )
+
+
+def _places(texts: Sequence[str]) -> tuple[list[float], bool]:
+    """Where values stand on an axis, and whether it is logarithmic."""
+    try:
+        numbers = [float(text) for text in texts]
+    except ValueError:
+        return [float(k) for k in range(len(texts))], False
+    return numbers, min(numbers) > 0 and max(numbers) >= 8 * min(numbers)
+
+
+def _curves(
+    places: Sequence[float], tables: Sequence[ScoreTable], time: float, *, log: bool
+) -> tuple[Figure, list[str], list[str]]:
+    """Draw score tables at places on an axis; gives the figure, the models and the species."""
+    shown = [table.select(metric="pearson_mean", time=time) for table in tables]
+    together = ScoreTable(tuple(row for table in shown for row in table))
+    species, models = together.values_of("species"), together.values_of("model")
+    figure = new_figure(max(4.8, 3.6 * len(species) + 0.6), row_height(len(models) + 1))
+    panels = figure.subplots(1, max(1, len(species)), sharey=True, squeeze=False)[0]
+    width = max(places) - min(places)
+    for axes, letter in zip(panels, species, strict=False):
+        for k, model in enumerate(models):
+            points = [
+                (x, t.select(species=letter, model=model).rows)
+                for x, t in zip(places, shown, strict=True)
+            ]
+            known = [(x, rows[0]) for x, rows in points if rows]
+            # Side by side by a little, so that error bars can be told apart.
+            aside = k - (len(models) - 1) / 2
+            axes.errorbar(
+                [x * 1.02**aside if log else x + 0.005 * width * aside for x, _ in known],
+                [row.value for _, row in known],
+                yerr=error_bars([row for _, row in known]),
+                **series_style(k),
+                elinewidth=1.0,
+                label=escape_mathtext(model),
+            )
+        for best in shown[-1].select(species=letter).ceilings().values():
+            axes.axhline(best, color=GREY, ls="--", lw=1.2, label="noise ceiling", zorder=1)
+        if log:
+            axes.set_xscale("log")
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_title(group_words(letter))
+    values = [row.value for row in together]
+    panels[0].set_ylim(min([0.0, *(v - 0.05 for v in values if v == v)]), 1.0)
+    panels[0].set_ylabel(METRIC_LABELS["pearson_mean"])
+    legend_below(figure, panels[0])
+    return figure, models, species
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,9 @@ def _span(scores: ScoreTable) -> str:
 
 def _score_caption(scores: ScoreTable, metric: str, tau_alpha: float | None) -> str:
     text = METRIC_CAPTIONS[metric]
-    if any(math.isfinite(row.low) for row in scores):
+    if any(row.trainings > 1 for row in scores):
+        text += " Of several trainings the median, bars from the worst to the best."
+    elif any(math.isfinite(row.low) for row in scores):
         text += " Bars: bootstrap intervals over configurations."
     if any(math.isfinite(row.ceiling) for row in scores):
         text += (
@@ -253,10 +255,20 @@ def correlation_limits(scores: ScoreTable) -> tuple[float, float]:
 
 
 def error_bars(rows: Sequence[Score]) -> list[list[float]]:
-    """Distances down and up to the interval's ends; a percentile interval may miss the value."""
-    down = [max(0.0, row.value - row.low) if math.isfinite(row.low) else 0.0 for row in rows]
-    up = [max(0.0, row.high - row.value) if math.isfinite(row.high) else 0.0 for row in rows]
+    """Distances down and up to the ends of the interval, or to the extremes of several trainings.
+
+    A percentile interval may miss the value.
+    """
+    ends = [sorted((r.worst, r.best)) if r.trainings > 1 else (r.low, r.high) for r in rows]
+    pairs = list(zip(rows, ends, strict=True))
+    down = [_distance(row.value - low) for row, (low, _) in pairs]
+    up = [_distance(high - row.value) for row, (_, high) in pairs]
     return [down, up]
+
+
+def _distance(value: float) -> float:
+    """Length of a bar, none where it is not known."""
+    return max(0.0, value) if math.isfinite(value) else 0.0
 
 
 @styled

@@ -17,14 +17,20 @@ from markupsafe import Markup
 from glasscast.datasets.configuration import Configuration
 from glasscast.evaluation.bonds import BOND_TARGET, joint_distribution
 from glasscast.evaluation.comparison import Comparison
-from glasscast.evaluation.score_table import METRICS, LearningCurve, ScoreTable, best_model
+from glasscast.evaluation.score_table import (
+    METRICS,
+    LearningCurve,
+    ScoreTable,
+    SweptScores,
+    best_model,
+)
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
 from glasscast.evaluation.susceptibility import SusceptibilityScore
 from glasscast.models.forecast import ModelForecast
 from glasscast.report import html, tables
 from glasscast.report.bond_figures import bond_map_figure, joint_figure
 from glasscast.report.collective_figures import smoothness_figures, susceptibility_figures
-from glasscast.report.comparison_figures import learning_curve_figure
+from glasscast.report.comparison_figures import learning_curve_figure, sweep_figure
 from glasscast.report.history_figures import history_figure
 from glasscast.report.illustration import Illustration
 from glasscast.report.interactive import view_data, view_kinds
@@ -196,6 +202,19 @@ def learning_curve_section(curve: LearningCurve, tau_alpha: float | None = None)
     times = sorted({time for table in curve.values() for time in table.values_of("time")})
     figures = [learning_curve_figure(curve, nearest_time(times, tau_alpha))] if times else []
     return Section("What more data would bring", figures)
+
+
+def sweep_section(scores: SweptScores, setting: str) -> Section:
+    """Show what one setting decides, a figure a time; all but the first folded away."""
+    times = sorted({time for table in scores.values() for time in table.values_of("time")})
+    figures = [
+        replace(figure, name=f"{figure.name}_{number}")
+        for number, figure in enumerate((sweep_figure(scores, setting, t) for t in times), 1)
+    ]
+    contents: list[Content] = [*figures[:1]]
+    if figures[1:]:
+        contents.append(Folded("At later times", figures[1:]))
+    return Section("What one setting decides", contents)
 
 
 def particle_section(forecasts: Sequence[ModelForecast], tau_alpha: float | None = None) -> Section:

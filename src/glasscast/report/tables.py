@@ -86,6 +86,8 @@ def _score_cell(row: Score, rivals: ScoreTable) -> Markup:
         small.append(f"{row.low:.3f} – {row.high:.3f}")
     if math.isfinite(row.share):
         small.append(f"{row.share:.0%} of ceiling")
+    if row.trainings > 1:
+        small.append(f"{row.worst:.3f} – {row.best:.3f} in {row.trainings} trainings")
     return _cell(f"{row.value:.3f}", small, len(values) > 1 and row.value == best)
 
 

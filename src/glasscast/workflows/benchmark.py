@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,11 @@ from typing import Any
 from glasscast.evaluation.bonds import BOND_TARGET
 from glasscast.evaluation.comparison import Comparison, compare
 from glasscast.evaluation.published import PublishedScore, published_scores
-from glasscast.evaluation.score_table import LearningCurve, ScoreTable, best_model
-from glasscast.evaluation.scores import Evaluation
+from glasscast.evaluation.repeats import combine_repeats, write_repeats
+from glasscast.evaluation.score_table import LearningCurve, ScoreTable, SweptScores, best_model
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation, write_smoothness
 from glasscast.evaluation.susceptibility import SusceptibilityEvaluation, SusceptibilityScore
 from glasscast.models.forecast import ModelForecast
-from glasscast.progress import task
 from glasscast.report.page import Page
 from glasscast.report.score_figures import score_figures
 from glasscast.report.sections import (
@@ -33,19 +32,21 @@ from glasscast.report.sections import (
     smoothness_section,
     summary_section,
     susceptibility_section,
+    sweep_section,
     view_section,
 )
 from glasscast.runtime import Workspace
 from glasscast.training.history import Epoch
 from glasscast.workflows.experiment_folder import ExperimentFolder, place, refuse_absent_files
-from glasscast.workflows.experiments import BenchmarkExperiment, resolved, table_name
-from glasscast.workflows.fits import Fit, carry_out, cost_of, fits_of, history_of, read_forecasts
+from glasscast.workflows.experiments import BenchmarkExperiment, resolved
+from glasscast.workflows.fits import Fit, fits_of, history_of
 from glasscast.workflows.learning_curve import (
-    forecast_sizes,
     score_sizes,
-    sizes_of,
+    variants_of_sizes,
     write_learning_curve,
 )
+from glasscast.workflows.sweep import score_sweep, swept, write_sweep
+from glasscast.workflows.variants import Trainings
 
 #: Configurations drawn in figures: enough to see, few enough to load at once.
 _DRAWN = 4
@@ -59,7 +60,8 @@ class BenchmarkResult:
     comparison: Comparison
     smoothness: SmoothnessEvaluation
     susceptibility: list[SusceptibilityScore]
-    learning_curve: LearningCurve
+    learning_curve: LearningCurve = field(default_factory=dict)
+    swept: SweptScores = field(default_factory=dict)
 
 
 def benchmark(
@@ -83,7 +85,8 @@ def benchmark(
     out : folder of the experiment; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``,
         ``.tex``, and ``comparison.csv``, ``.md``, ``.tex`` with susceptibilities, costs and
         published scores, and ``smoothness.json``, ``.csv``; with ``training_sizes`` also
-        ``learning_curve.csv``, and ``report.html``. Without it nothing is kept.
+        ``learning_curve.csv``, with ``sweep`` ``sweep.csv``, with ``seeds`` ``seeds.csv``, and
+        ``report.html``. Without it nothing is kept.
     overrides : ``key=value`` with dotted keys, on top of a file.
     report : whether to write the page.
     title, command : of the page, and what makes it again.
@@ -110,20 +113,26 @@ def benchmark(
 def _benchmark(experiment: BenchmarkExperiment, out: Path, workspace: Workspace) -> BenchmarkResult:
     literature = published_of(experiment)
     fits = fits_of(experiment)
-    sizes_of(experiment, fits)  # refuse impossible sizes before any work
-    refuse_absent_files(*experiment.models.values())
+    trainings = Trainings(experiment, fits, out)
+    sizes, values = variants_of_sizes(experiment, fits), swept(experiment)
+    models = [*experiment.models.values()]
+    if experiment.pretraining is not None:
+        models.append(experiment.pretraining.model)
+    refuse_absent_files(*models)
     folder = ExperimentFolder(out, experiment)
     with folder.logging():
-        for label, settings in experiment.models.items():
-            with task(workspace.progress, f"benchmark {label}", len(fits)) as progress:
-                for fit in fits:
-                    carry_out(
-                        fit, label, settings, experiment.seed, out, workspace, experiment.watch_test
-                    )
-                    progress.advance(label)
-        forecast_sizes(experiment, fits, out, workspace)
-        result = _evaluate(experiment, fits, out, literature)
-        _write(result, out)
+        for variants in (trainings.as_they_are(), *values.values(), *list(sizes.values())[:-1]):
+            trainings.carry_out(variants, workspace)
+        repeats = trainings.scores(trainings.as_they_are())
+        result = _evaluate(trainings, combine_repeats(list(repeats.values())), literature)
+        result = replace(
+            result,
+            learning_curve=score_sizes(sizes, trainings),
+            swept=score_sweep(values, trainings),
+        )
+        if experiment.seeds is not None:
+            write_repeats(out / "seeds.csv", repeats)
+        _write(result, experiment, out)
         folder.finish({"seed": experiment.seed, "fits": [fit.test.names for fit in fits]})
     return result
 
@@ -141,40 +150,32 @@ def published_of(experiment: BenchmarkExperiment) -> list[PublishedScore]:
 
 
 def _evaluate(
-    experiment: BenchmarkExperiment, fits: list[Fit], out: Path, literature: list[PublishedScore]
+    trainings: Trainings, scores: ScoreTable, literature: list[PublishedScore]
 ) -> BenchmarkResult:
-    """Judge the kept forecasts, one configuration at a time."""
-    evaluation = Evaluation(
-        table_name(fits[0].test),
-        reliability=fits[0].test.reliability(),
-        pairs=experiment.bonds,
-        seed=experiment.seed,
-    )
+    """Judge the kept forecasts of the first seed as fields, one configuration at a time."""
+    experiment = trainings.experiment
     smoothness = SmoothnessEvaluation()
     susceptibility = SusceptibilityEvaluation(experiment.chi4_threshold, seed=experiment.seed)
-    for label in experiment.models:
-        for fit in fits:
-            for forecast in read_forecasts(out, label, fit.test):
-                for each in (evaluation, smoothness, susceptibility):
+    for variant in trainings.as_they_are():
+        for fit in trainings.fits:
+            for forecast in trainings.forecasts(variant, trainings.seeds[0], fit.test):
+                for each in (smoothness, susceptibility):
                     each.add(forecast, forecast.configuration)
-    scores, chi4 = evaluation.table(), susceptibility.scores()
-    costs = {label: cost_of(out, label, fits) for label in experiment.models}
-    return BenchmarkResult(
-        scores=scores,
-        comparison=compare(
-            scores, costs, literature, smoothness=smoothness.scores(), susceptibility=chi4
-        ),
-        smoothness=smoothness,
-        susceptibility=chi4,
-        learning_curve=score_sizes(experiment, fits, out),
+    chi4 = susceptibility.scores()
+    costs = {variant.label: trainings.cost(variant) for variant in trainings.as_they_are()}
+    compared = compare(
+        scores, costs, literature, smoothness=smoothness.scores(), susceptibility=chi4
     )
+    return BenchmarkResult(scores, compared, smoothness, chi4)
 
 
-def _write(result: BenchmarkResult, out: Path) -> None:
+def _write(result: BenchmarkResult, experiment: BenchmarkExperiment, out: Path) -> None:
     """Write the tables as files, each whole or not at all."""
     write_smoothness(out, result.smoothness.scores())
     if result.learning_curve:
         write_learning_curve(out / "learning_curve.csv", result.learning_curve)
+    if experiment.sweep is not None:
+        write_sweep(out / "sweep.csv", experiment.sweep.setting, result.swept)
     for suffix in ("json", "csv", "md", "tex"):
         result.scores.write(out / f"scores.{suffix}")
     for suffix in ("csv", "md", "tex"):
@@ -202,16 +203,16 @@ def report_benchmark(
     The HTML page.
     """
     fits = fits_of(experiment)
+    trainings = Trainings(experiment, fits, out)
     scores, best, tau_alpha = result.scores, best_model(result.scores), experiment.tau_alpha
-    shown = [
-        forecast for fit in fits for forecast in islice(read_forecasts(out, best, fit.test), _DRAWN)
-    ][:_DRAWN]
+    shown = [forecast for fit in fits for forecast in _first(trainings, best, fit, _DRAWN)][:_DRAWN]
     if experiment.test is not None:
         how = f"trained on {len(fits[0].train)} and scored on {len(fits[0].test)} configurations"
     else:
         how = f"cross-validated by configuration in {len(fits)} folds"
     summary = (
-        f"{', '.join(experiment.models)}: {how}. {_copies(experiment)}Particle figures show {best}."
+        f"{', '.join(experiment.models)}: {how}. {_copies(experiment)}{_repeats(experiment)}"
+        f"Particle figures show {best}."
     )
     sources = [data.datasets for data in (experiment.data, experiment.test) if data is not None]
     used = {
@@ -219,9 +220,6 @@ def report_benchmark(
         "training configurations": len(fits[0].train),
         "scored configurations": sum(len(fit.test) for fit in fits),
     }
-
-    def history(label: str) -> list[Epoch]:
-        return history_of(out, label, fits[0])
 
     page = Page(
         title,
@@ -231,10 +229,11 @@ def report_benchmark(
             data_section(used, shown),
             score_section(scores, score_figures(scores, tau_alpha)),
             learning_curve_section(result.learning_curve, tau_alpha),
+            sweep_section(result.swept, experiment.sweep.setting if experiment.sweep else ""),
             particle_section(shown, tau_alpha),
-            bond_section(_bond_forecasts(scores, fits, out), tau_alpha),
+            bond_section(_bond_forecasts(scores, trainings), tau_alpha),
             view_section(shown),
-            history_section({label: h for label in experiment.models if (h := history(label))}),
+            history_section(_histories(trainings)),
             smoothness_section(result.smoothness, best),
             susceptibility_section(result.susceptibility),
             limit_section(scores, shown),
@@ -245,12 +244,36 @@ def report_benchmark(
     return page.write(out)
 
 
-def _bond_forecasts(scores: ScoreTable, fits: list[Fit], out: Path) -> list[ModelForecast]:
+def _first(trainings: Trainings, label: str, fit: Fit, count: int) -> list[ModelForecast]:
+    """First forecasts of a model on a fit, of the first seed."""
+    (variant,) = (v for v in trainings.as_they_are() if v.label == label)
+    return list(islice(trainings.forecasts(variant, trainings.seeds[0], fit.test), count))
+
+
+def _bond_forecasts(scores: ScoreTable, trainings: Trainings) -> list[ModelForecast]:
     """First forecast of pairs by the best model that makes any; empty without one."""
     rows = scores.select(target=BOND_TARGET)
-    if not len(rows):
-        return []
-    return list(islice(read_forecasts(out, best_model(rows), fits[0].test), 1))
+    return _first(trainings, best_model(rows), trainings.fits[0], 1) if len(rows) else []
+
+
+def _histories(trainings: Trainings) -> dict[str, list[Epoch]]:
+    """History of the first training of each model that has one."""
+    found = {}
+    for variant in trainings.as_they_are():
+        first = trainings.of(variant, trainings.seeds[0])[0]
+        found[variant.label] = history_of(trainings.out, first.name, trainings.fits[0])
+    return {label: history for label, history in found.items() if history}
+
+
+def _repeats(experiment: BenchmarkExperiment) -> str:
+    """Say how often models were trained; '' if once."""
+    if experiment.seeds is None:
+        return ""
+    return (
+        f"Each model was trained with {len(experiment.seeds)} seeds: scores are those of the "
+        "median training; smoothness, collective motion and pictures of particles are those of "
+        "the first. "
+    )
 
 
 def _threshold(result: BenchmarkResult) -> float | None:

@@ -14,6 +14,7 @@ from glasscast.datasets.splits import families
 from glasscast.errors import SettingsError
 from glasscast.evaluation.bonds import JudgedPairs
 from glasscast.models.registry import ChosenModel
+from glasscast.models.settings import ModelSettings
 from glasscast.progress import log
 
 Kind = TypeVar("Kind", bound=Settings)
@@ -43,6 +44,8 @@ def resolved(
     return experiment
 
 
+#: Between the label of a model and what tells its trainings apart, in names of folders.
+MARK = "--"
 #: Labels name folders, so they hold nothing a path would trip over.
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._()^+=-]*$")]
 
@@ -139,6 +142,69 @@ class SingleRuns(Data):
     )
 
 
+class Pretraining(Settings):
+    """A training whose weights models start from, on the training configurations of each fit."""
+
+    times: tuple[float, ...] | None = Field(
+        None, description="that it learns; those of the data when absent"
+    )
+    model: ChosenModel
+    models: tuple[Label, ...] = Field(
+        min_length=1, description="labels of those that start from its weights"
+    )
+    each_seed: bool = Field(False, description="one for each of the seeds, not one for all")
+
+
+class Sweep(Settings):
+    """Train models with each of several values of one setting, all else equal."""
+
+    setting: str = Field(
+        description="dotted key of the models, such as `node_weight` or `training.epochs`"
+    )
+    values: tuple[Any, ...] = Field(min_length=1, description="tried one after the other")
+    models: tuple[Label, ...] | None = Field(
+        None, description="labels of those whose setting it is; all that have it when absent"
+    )
+
+    def labels(self, models: Mapping[str, ModelSettings]) -> list[str]:
+        """Labels of the models that are swept."""
+        chosen = models if self.models is None else self.models
+        return [label for label in chosen if self.models or self._has(models[label])]
+
+    def changed(self, settings: ModelSettings, value: Any) -> dict[str, Any]:
+        """Return the keys and values of settings with one changed."""
+        record = settings.model_dump()
+        *parents, last = self.setting.split(".")
+        inner = record
+        for key in parents:
+            inner = inner[key]
+        inner[last] = value
+        return record
+
+    def _has(self, settings: ModelSettings) -> bool:
+        inner: Any = settings
+        for key in self.setting.split("."):
+            if key not in getattr(type(inner), "model_fields", ()):
+                return False
+            inner = getattr(inner, key)
+        return True
+
+    def refuse_unknown(self, models: Mapping[str, ModelSettings]) -> None:
+        """Refuse a setting that a model has not, or a value that it cannot have."""
+        labels = self.labels(models)
+        if not labels:
+            raise ValueError(f"sweep: no model has the setting '{self.setting}'")
+        for label in labels:
+            if not self._has(models[label]):
+                name = models[label].name
+                raise ValueError(f"sweep: '{label}' ({name}) has no setting '{self.setting}'")
+            for value in self.values:
+                try:
+                    checked(type(models[label]), self.changed(models[label], value))
+                except SettingsError as error:
+                    raise ValueError(f"sweep: {value!r} for '{label}': {error}") from None
+
+
 class BenchmarkExperiment(Settings):
     """Compare models on equal terms: the same configurations, folds and seeds for each.
 
@@ -166,6 +232,20 @@ class BenchmarkExperiment(Settings):
         description="also train on only so many configurations in each fit: the learning curve",
     )
     seed: int = Field(0, ge=0)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
+        None,
+        min_length=1,
+        description="train each model once with each of these, folds staying those of `seed`; "
+        "tables then show the median, the worst and the best",
+    )
+    sweep: Sweep | None = Field(None, description="also train with other values of one setting")
+    per_time: bool | tuple[Label, ...] = Field(
+        False,
+        description="train one network a time, joined into one forecast: all models, or some",
+    )
+    pretraining: Pretraining | None = Field(
+        None, description="train weights to start from, on the training configurations alone"
+    )
     bonds: JudgedPairs = JudgedPairs()
     watch_test: bool = Field(
         False,
@@ -186,11 +266,40 @@ class BenchmarkExperiment(Settings):
         named = {
             "copies": () if copies is None else (*(copies.models or ()), *copies.averaged),
             "single_runs": () if runs is None else (*(runs.models or ()), *runs.alone),
+            "sweep": () if self.sweep is None else self.sweep.models or (),
+            "pretraining": () if self.pretraining is None else self.pretraining.models,
+            "per_time": () if isinstance(self.per_time, bool) else self.per_time,
         }
         for key, labels in named.items():
             if unknown := set(labels) - set(self.models):
                 raise ValueError(f"{key} names '{min(unknown)}', which is not among the models")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_carried_out(self) -> BenchmarkExperiment:
+        marked = [label for label in self.models if MARK in label]
+        if marked:
+            raise ValueError(f"models: the label '{marked[0]}' holds '{MARK}'; choose another")
+        if self.seeds is not None and len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds: each once")
+        if self.sweep is not None:
+            self.sweep.refuse_unknown(self.models)
+        if self.pretraining is not None:
+            for label in self.pretraining.models:
+                _refuse_unable(label, self.models[label])
+        return self
+
+    def takes_times_apart(self, label: str) -> bool:
+        """Whether a model is trained once a time."""
+        return self.per_time if isinstance(self.per_time, bool) else label in self.per_time
+
+
+def _refuse_unable(label: str, settings: ModelSettings) -> None:
+    """Refuse a model that cannot start from weights, or has others to start from."""
+    if "initial_weights" not in type(settings).model_fields:
+        raise ValueError(f"pretraining: '{label}' is a '{settings.name}', which starts from none")
+    if settings.files.get("initial_weights") is not None:
+        raise ValueError(f"pretraining: '{label}' has 'initial_weights' already; leave one of them")
 
 
 class TransferPoint(Settings):

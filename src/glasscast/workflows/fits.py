@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,6 +26,7 @@ from glasscast.progress import log
 from glasscast.runtime import Workspace, forget_peak, peak_mb
 from glasscast.training.history import Epoch, history_paths, read_history
 from glasscast.workflows.experiments import (
+    MARK,
     BenchmarkExperiment,
     judged,
     refuse_overlap,
@@ -34,8 +35,6 @@ from glasscast.workflows.experiments import (
 )
 
 FORECASTS = "forecasts"
-#: Between the label of a model and the number of its training configurations, in folder names.
-SIZE_MARK = "--"
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,15 @@ class Fit:
             d for d, labels in choices if d is not None and (labels is None or label in labels)
         ]
         return with_relatives(self.train, wanted)
+
+    def at_time(self, time: float) -> Fit:
+        """Return the fit with the labels of one time."""
+        chosen = {
+            key: data.at_times([time])
+            for key in ("train", "test", "copies", "single_runs")
+            if (data := getattr(self, key)) is not None
+        }
+        return replace(self, **chosen)
 
     def forecast_from(self, name: str, label: str) -> Dataset:
         """Test configuration of a name, and its copies if the model averages over them."""
@@ -147,7 +155,7 @@ def carry_out(
     ----------
     watch : whether to follow the scores on the test configurations while the fit goes on.
     """
-    plain_label = label.partition(SIZE_MARK)[0]
+    plain_label = label.partition(MARK)[0]
     train = fit.trained_on(plain_label)
     sources = {name: fit.forecast_from(name, plain_label) for name in fit.test.names}
     identity = fit_identity(settings, seed, train)
@@ -234,7 +242,7 @@ def _arrays(forecast: ModelForecast) -> dict[str, NDArray[Any]]:
     return {key: value for key, value in arrays.items() if value is not None}
 
 
-def cost_of(out: Path, label: str, fits: list[Fit]) -> Cost:
+def cost_of(out: Path, label: str, fits: Sequence[Fit]) -> Cost:
     """Cost of one model, from what was noted with its forecasts.
 
     Raises

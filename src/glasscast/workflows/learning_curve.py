@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-
-import numpy as np
 
 from glasscast.datasets.files import write_atomically
 from glasscast.errors import SettingsError
 from glasscast.evaluation.score_table import COLUMNS, LearningCurve
-from glasscast.evaluation.scores import Evaluation
 from glasscast.evaluation.table_text import csv_text
 from glasscast.models.settings import ModelSettings, NetworkSettings
-from glasscast.progress import task
-from glasscast.runtime import Workspace
-from glasscast.workflows.experiments import BenchmarkExperiment, table_name
-from glasscast.workflows.fits import SIZE_MARK, Fit, carry_out, read_forecasts
+from glasscast.workflows.experiments import BenchmarkExperiment
+from glasscast.workflows.fits import Fit
+from glasscast.workflows.variants import Trainings, Variant
 
 
-def sizes_of(experiment: BenchmarkExperiment, fits: list[Fit]) -> list[int]:
+def sizes_of(experiment: BenchmarkExperiment, fits: Sequence[Fit]) -> list[int]:
     """Training sizes in ascending order, the whole training set of the fits last.
 
     Raises
@@ -38,52 +35,31 @@ def sizes_of(experiment: BenchmarkExperiment, fits: list[Fit]) -> list[int]:
     return sorted({*experiment.training_sizes, whole})
 
 
-def smaller(fit: Fit, size: int, seed: int) -> Fit:
-    """Train on ``size`` configurations only; smaller sets are contained in larger ones."""
-    order = np.random.default_rng([seed, fit.number]).permutation(len(fit.train))
-    chosen = set(order[:size].tolist())
-    names = [name for k, name in enumerate(fit.train.names) if k in chosen]
-    return replace(fit, train=fit.train.subset(names))
-
-
-def forecast_sizes(
-    experiment: BenchmarkExperiment, fits: list[Fit], out: Path, workspace: Workspace
-) -> None:
-    """Train and forecast every fit with every model and size that has no forecast yet.
+def variants_of_sizes(
+    experiment: BenchmarkExperiment, fits: Sequence[Fit]
+) -> dict[int, list[Variant]]:
+    """Each model with each number of training configurations; the last are the models themselves.
 
     Deep models train as many steps as with all configurations, in more epochs; the phases of
     GlassMLP are left as they are.
     """
-    sizes = sizes_of(experiment, fits)[:-1]  # the last are the benchmark's own
-    for label, settings in experiment.models.items():
-        with task(workspace.progress, f"sizes {label}", len(sizes) * len(fits)) as progress:
-            for size in sizes:
-                for fit in fits:
-                    fewer = smaller(fit, size, experiment.seed)
-                    same = _as_many_steps(settings, len(fit.train) / size)
-                    name = _name(label, size)
-                    carry_out(fewer, name, same, experiment.seed, out, workspace)
-                    progress.advance(f"{size}")
+    sizes, whole = sizes_of(experiment, fits), len(fits[0].train)
+    found = {
+        size: [
+            Variant(label, _as_many_steps(settings, whole / size), f"{size}", size)
+            for label, settings in experiment.models.items()
+        ]
+        for size in sizes[:-1]
+    }
+    return found | {
+        size: [Variant(label, settings) for label, settings in experiment.models.items()]
+        for size in sizes[-1:]
+    }
 
 
-def score_sizes(experiment: BenchmarkExperiment, fits: list[Fit], out: Path) -> LearningCurve:
+def score_sizes(variants: Mapping[int, Sequence[Variant]], trainings: Trainings) -> LearningCurve:
     """Scores of each size, from the kept forecasts."""
-    sizes = sizes_of(experiment, fits)
-    curve: LearningCurve = {}
-    for size in sizes:
-        evaluation = Evaluation(
-            table_name(fits[0].test),
-            reliability=fits[0].test.reliability(),
-            pairs=experiment.bonds,
-            seed=experiment.seed,
-        )
-        for label in experiment.models:
-            name = label if size == sizes[-1] else _name(label, size)
-            for fit in fits:
-                for forecast in read_forecasts(out, name, fit.test):
-                    evaluation.add(replace(forecast, model=label), forecast.configuration)
-        curve[size] = evaluation.table()
-    return curve
+    return {size: trainings.combined(found) for size, found in variants.items()}
 
 
 def write_learning_curve(path: Path, curve: LearningCurve) -> None:
@@ -100,7 +76,3 @@ def _as_many_steps(settings: ModelSettings, ratio: float) -> ModelSettings:
     training = settings.training
     epochs = {"epochs": round(ratio * training.epochs)}
     return settings.model_copy(update={"training": training.model_copy(update=epochs)})
-
-
-def _name(label: str, size: int) -> str:
-    return f"{label}{SIZE_MARK}{size}"

@@ -247,12 +247,12 @@ def test_markdown_and_latex_are_rectangular_and_escaped(tmp_path):
     )
     markdown = ScoreTable((row,)).to_markdown().splitlines()
     assert len(markdown) == 3
-    assert {line.replace("\\|", "").count("|") for line in markdown} == {12}
-    assert "0.123 | 0.100 to 0.200 | – | – | 3" in markdown[2]
+    assert {line.replace("\\|", "").count("|") for line in markdown} == {13}
+    assert "0.123 | 0.100 to 0.200 | – | – | 1 | 3" in markdown[2]
     assert "\\<x\\>" in markdown[2]
     latex = ScoreTable((row,)).to_latex()
     assert r"a|b\_50\% & <x> \textbackslash{}d & propensity" in latex
-    assert {line.count("&") for line in latex.splitlines() if "&" in line} == {10}
+    assert {line.count("&") for line in latex.splitlines() if "&" in line} == {11}
 
 
 def test_unknown_format_and_column(table, tmp_path):

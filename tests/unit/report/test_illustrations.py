@@ -85,6 +85,7 @@ def material(name=EVIL):
         density_figure: (forecasts[:3],),
         distribution_figure: (forecasts[:3],),
         comparison.learning_curve_figure: ({2: scores, 4: scores}, 100.0),
+        comparison.sweep_figure: ({"0.2": scores, "0.4": scores}, "node_weight", 100.0),
         comparison.transfer_figure: (
             carried, comparison.TransferAxes([f"{name} 1"], [name], [name]), "A",
         ),

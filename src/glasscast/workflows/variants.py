@@ -1,0 +1,191 @@
+"""What a benchmark trains: models as they are and changed, once a seed and, if asked, once a time.
+
+A folder of forecasts is named after the model and what tells the training from others of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from glasscast.datasets.dataset import Dataset
+from glasscast.evaluation.comparison import Cost
+from glasscast.evaluation.repeats import combine_repeats
+from glasscast.evaluation.score_table import ScoreTable
+from glasscast.evaluation.scores import Evaluation
+from glasscast.models.forecast import ModelForecast
+from glasscast.models.settings import ModelSettings
+from glasscast.progress import task
+from glasscast.runtime import Workspace
+from glasscast.workflows.experiments import MARK, BenchmarkExperiment, table_name
+from glasscast.workflows.fits import Fit, carry_out, cost_of, read_forecasts
+from glasscast.workflows.pretraining import started
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model of a benchmark, as it is or changed.
+
+    Parameters
+    ----------
+    label : of the model in the experiment.
+    settings : that it is trained with.
+    mark : what has been changed, for names of folders; '' if nothing.
+    size : training configurations; None: all.
+    """
+
+    label: str
+    settings: ModelSettings
+    mark: str = ""
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a variant on each fit.
+
+    Parameters
+    ----------
+    time : the only one that it learns; None: all.
+    name : of its folder of forecasts.
+    """
+
+    variant: Variant
+    seed: int
+    time: float | None
+    name: str
+
+
+class Trainings:
+    """All that a benchmark trains, and reads back.
+
+    Parameters
+    ----------
+    experiment : what was asked for.
+    fits : of the experiment.
+    out : folder of the experiment.
+    """
+
+    def __init__(self, experiment: BenchmarkExperiment, fits: Sequence[Fit], out: Path) -> None:
+        self.experiment, self.fits, self.out = experiment, fits, out
+        self.seeds = experiment.seeds or (experiment.seed,)
+        test = fits[0].test
+        self._table, self._reliability = table_name(test), test.reliability()
+
+    def as_they_are(self) -> list[Variant]:
+        """Return the models of the experiment, unchanged."""
+        return [Variant(label, settings) for label, settings in self.experiment.models.items()]
+
+    def of(self, variant: Variant, seed: int) -> list[Training]:
+        """List the trainings of a variant with one seed: one, or one a time."""
+        marks = [variant.label, variant.mark]
+        if self.experiment.seeds is not None:
+            marks.append(f"seed-{seed}")
+        name = MARK.join(filter(None, marks))
+        if not self.experiment.takes_times_apart(variant.label):
+            return [Training(variant, seed, None, name)]
+        times = self.fits[0].train.times
+        return [Training(variant, seed, t, f"{name}{MARK}t-{t:g}") for t in times]
+
+    def carry_out(self, variants: Sequence[Variant], workspace: Workspace) -> None:
+        """Train and forecast what has no forecast yet, model after model."""
+        for label in dict.fromkeys(variant.label for variant in variants):
+            trainings = [
+                training
+                for variant in variants
+                if variant.label == label
+                for seed in self.seeds
+                for training in self.of(variant, seed)
+            ]
+            count = len(trainings) * len(self.fits)
+            with task(workspace.progress, f"benchmark {label}", count) as progress:
+                for training in trainings:
+                    for fit in self.fits:
+                        self._carry_out(training, fit, workspace)
+                        progress.advance(training.name)
+
+    def _carry_out(self, training: Training, fit: Fit, workspace: Workspace) -> None:
+        variant, watch = training.variant, self.experiment.watch_test
+        if variant.size is not None:
+            fit = smaller(fit, variant.size, self.experiment.seed)
+        settings = started(
+            self.experiment,
+            variant.label,
+            variant.settings,
+            training.seed,
+            fit,
+            self.out,
+            workspace,
+        )
+        fit = fit if training.time is None else fit.at_time(training.time)
+        carry_out(fit, training.name, settings, training.seed, self.out, workspace, watch)
+
+    def forecasts(self, variant: Variant, seed: int, test: Dataset) -> Iterator[ModelForecast]:
+        """Read the kept forecasts of a variant, all times as one, labelled as its model.
+
+        Raises
+        ------
+        InputError : if one is missing or damaged.
+        """
+        names = [training.name for training in self.of(variant, seed)]
+        parts = [read_forecasts(self.out, name, test) for name in names]
+        for of_times in zip(*parts, strict=True):
+            yield replace(join_times(of_times), model=variant.label)
+
+    def scores(self, variants: Sequence[Variant]) -> dict[int, ScoreTable]:
+        """Scores of some variants, no two of the same model, for each seed."""
+        return {seed: self._scores(variants, seed) for seed in self.seeds}
+
+    def _scores(self, variants: Sequence[Variant], seed: int) -> ScoreTable:
+        experiment = self.experiment
+        evaluation = Evaluation(
+            self._table,
+            reliability=self._reliability,
+            pairs=experiment.bonds,
+            seed=experiment.seed,
+        )
+        for variant in variants:
+            for fit in self.fits:
+                for forecast in self.forecasts(variant, seed, fit.test):
+                    evaluation.add(forecast, forecast.configuration)
+        return evaluation.table()
+
+    def combined(self, variants: Sequence[Variant]) -> ScoreTable:
+        """Scores of some variants: of the median training, where there are several seeds."""
+        return combine_repeats(list(self.scores(variants).values()))
+
+    def cost(self, variant: Variant) -> Cost:
+        """Cost of one training of a variant, all times together, mean over seeds."""
+        found = []
+        for seed in self.seeds:
+            costs = [cost_of(self.out, t.name, self.fits) for t in self.of(variant, seed)]
+            numbers = np.array(
+                [[c.parameters, c.fit_seconds, c.predict_seconds, c.peak_mb] for c in costs]
+            )
+            found.append([*numbers[:, :3].sum(axis=0), numbers[:, 3].max()])
+        return Cost(*np.mean(found, axis=0).tolist())
+
+
+def smaller(fit: Fit, size: int, seed: int) -> Fit:
+    """Train on ``size`` configurations only; smaller sets are contained in larger ones."""
+    order = np.random.default_rng([seed, fit.number]).permutation(len(fit.train))
+    chosen = set(order[:size].tolist())
+    names = [name for k, name in enumerate(fit.train.names) if k in chosen]
+    return replace(fit, train=fit.train.subset(names))
+
+
+def join_times(parts: Sequence[ModelForecast]) -> ModelForecast:
+    """Make one forecast of those of several networks at times of their own."""
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0]
+    changes = [part.bond_change for part in parts if part.bond_change is not None]
+    return replace(
+        first,
+        times=np.concatenate([part.times for part in parts]),
+        values=np.concatenate([part.values for part in parts]),
+        bond_change=np.concatenate(changes) if changes else None,
+    )
