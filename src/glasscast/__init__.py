@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from glasscast.workflows.fetch import fetch as fetch
     from glasscast.workflows.forecast import Forecast as Forecast
     from glasscast.workflows.forecast import Forecasts as Forecasts
+    from glasscast.workflows.forecast_folder import ForecastFiles as ForecastFiles
     from glasscast.workflows.import_data import import_data as import_data
     from glasscast.workflows.import_weights import import_weights as import_weights
     from glasscast.workflows.join_labels import join_labels as join_labels
@@ -62,6 +63,7 @@ _HOME = {
     "export": "workflows.export",
     "fetch": "workflows.fetch",
     "Forecast": "workflows.forecast",
+    "ForecastFiles": "workflows.forecast_folder",
     "Forecasts": "workflows.forecast",
     "GlasscastError": "errors",
     "import_data": "workflows.import_data",

@@ -70,7 +70,8 @@ def test_every_forecast_file_holds_a_column_per_time(done, tmp_path, trained):
     assert "<html" in (out / "report.html").read_text()
 
     with np.load(out / "x.npz") as arrays:
-        assert arrays["times"].tolist() == [0.52, 16.5]
+        record = json.loads(str(arrays["record"]))
+        assert record["stages"]["values"] == [0.52, 16.5]
         values = [arrays[name] for name in COLUMNS]
     assert all(column.shape == (400,) and np.isfinite(column).all() for column in values)
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.manifest import Stages
-from glasscast.datasets.metadata import Definitions, Equilibrium, EquilibriumField, Units
-from glasscast.datasets.state_points import StatePoint, spanned
+from glasscast.datasets.metadata import Definitions, Equilibrium, Units
+from glasscast.datasets.records import EquilibriumField
+from glasscast.datasets.stages import Stages
+from glasscast.datasets.state_points import Range, StatePoint, spanned
 from glasscast.errors import ShapeError
 
 #: Densities of one state point differ by less, relative, where no pressure is told. A thousand
@@ -55,30 +56,15 @@ class Common:
         return {key: str(value) for key, value in found.items() if value is not None}
 
 
-def common_of(configuration: Configuration, stages: Stages | None = None) -> Common:
-    """Return what one configuration says.
-
-    Parameters
-    ----------
-    stages : that its rows are; they go by time when absent.
-
-    Raises
-    ------
-    ShapeError : if it has another number of rows.
-    """
-    told, times = configuration.metadata, tuple(configuration.times.tolist())
-    if stages is None:
-        relaxation = told.relaxation
-        stages = Stages(values=times)
-        if relaxation is not None:
-            known = {"tau_alpha": relaxation.tau_alpha, "tau_from": relaxation.tau_from}
-            stages = stages.model_copy(update=known)
-    elif len(stages.values) != len(times):
-        raise ShapeError(
-            f"{configuration.name} has {len(times)} times for {len(stages.values)} stages"
-        )
-    else:
-        stages = stages.model_copy(update={"times": tuple((t, t) for t in times)})
+def common_of(configuration: Configuration) -> Common:
+    """Return what one configuration says."""
+    told, stages = configuration.metadata, configuration.stages
+    if stages.by != "time":
+        own = ((t, t) if t == t else None for t in configuration.times.tolist())
+        stages = stages.model_copy(update={"times": tuple(own)})
+    elif told.relaxation is not None:
+        known = {"tau_alpha": told.relaxation.tau_alpha, "tau_from": told.relaxation.tau_from}
+        stages = stages.model_copy(update=known)
     return Common(
         dimension=configuration.dimension,
         species=configuration.species_names,
@@ -112,12 +98,16 @@ def together(a: Common, b: Common, whose: tuple[str, str]) -> Common:
     mine, theirs = (c.stages.model_copy(update={"times": None}) for c in (a, b))
     _same("times", mine.values, theirs.values, whose)
     _same("stages", mine, theirs, whose)
-    spans = None
+    spans: tuple[Range | None, ...] | None = None
     if a.stages.times is not None and b.stages.times is not None:
         rows = zip(a.stages.times, b.stages.times, strict=True)
-        spans = tuple((min(x[0], y[0]), max(x[1], y[1])) for x, y in rows)
+        spans = tuple(_span(mine, theirs) for mine, theirs in rows)
     stages = mine.model_copy(update={"times": spans})
     return replace(joined(a, b, whose), stages=stages)
+
+
+def _span(a: Range | None, b: Range | None) -> Range | None:
+    return a or b if a is None or b is None else (min(a[0], b[0]), max(a[1], b[1]))
 
 
 def joined(a: Common, b: Common, whose: tuple[str, str]) -> Common:

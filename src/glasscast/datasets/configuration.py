@@ -23,12 +23,9 @@ from glasscast.datasets.fields import (
     checked_array,
     finite_rows,
 )
-from glasscast.datasets.metadata import (
-    Equilibrium,
-    EquilibriumField,
-    Metadata,
-    species_names,
-)
+from glasscast.datasets.metadata import Equilibrium, Metadata, species_names
+from glasscast.datasets.records import EquilibriumField
+from glasscast.datasets.stages import Stages
 from glasscast.datasets.state_points import StatePoint
 from glasscast.datasets.times import listed
 from glasscast.errors import ShapeError
@@ -54,7 +51,9 @@ class Configuration(Facts):
         are sorted by them.
     inherent, cage : (N, d) float64 or None, equilibrium positions by minimisation and by
         restricted Monte Carlo, wrapped.
-    times : (T,) float64, increasing; empty when no dynamics is known.
+    times : (T,) float64, increasing; empty when no dynamics is known. Where rows are stages of
+        relaxation (``metadata.stages``), they are this configuration's own, not falling, and NaN
+        for a stage that was not reached.
     runs : (T,) int32 or None, trajectories behind the labels of each time; 0: no label there.
     propensity : (T, N) float32 or None, mean of the displacement's length.
     propensity_halves : (2, T, N) float32 or None, the same over even and odd trajectories.
@@ -124,8 +123,6 @@ class Configuration(Facts):
                     f"'{key}': particle {bad} at {value[bad].tolist()} lies outside the box "
                     f"{self.box.tolist()}; wrap positions into [0, L)"
                 )
-        if np.any(np.diff(self.times) <= 0) or np.any(self.times < 0):
-            raise ShapeError(f"'times' must increase from 0 up, got {self.times.tolist()}")
         if (
             self.bonds is not None
             and self.bonds.size
@@ -140,6 +137,20 @@ class Configuration(Facts):
         self._check_runs()
         object.__setattr__(self, "added", {k: self._extra(k, v) for k, v in self.added.items()})
         object.__setattr__(self, "metadata", self._told())
+        self._check_times()
+
+    def _check_times(self) -> None:
+        """Refuse times that fall; of stages two may share a frame, and one may not be reached."""
+        stages, times = self.metadata.stages, self.times
+        if stages is None:
+            if np.any(np.diff(times) <= 0) or np.any(times < 0) or np.isnan(times).any():
+                raise ShapeError(f"'times' must increase from 0 up, got {times.tolist()}")
+            return
+        if len(stages.values) != len(times):
+            raise ShapeError(f"{len(times)} times for {len(stages.values)} stages")
+        reached = times[~np.isnan(times)]
+        if np.any(np.diff(reached) < 0) or np.any(reached < 0):
+            raise ShapeError(f"'times' of stages must not fall, got {times.tolist()}")
 
     def _check_runs(self) -> None:
         if self.runs is None:
@@ -243,8 +254,7 @@ class Configuration(Facts):
         told = (("liquid", point.liquid_name), ("temperature", point.temperature))
         found += [(key, str(value)) for key, value in told if value is not None]
         if len(self.times):
-            ends = dict.fromkeys(f"{t:g}" for t in (self.times[0], self.times[-1]))
-            found.append(("times", f"{len(self.times)} ({' to '.join(ends)})"))
+            found.append(self.stages.fact())
         extra = [k for k, _ in self.arrays() if k not in (*REQUIRED, "times")]
         return [*found, ("fields", " ".join(extra))] if extra else found
 
@@ -261,8 +271,8 @@ class Configuration(Facts):
         for key in TARGETS:
             values = getattr(self, key)
             if values is not None:
-                rows = zip(self.times, values, strict=True)
-                columns |= {f"{key}_t{time:g}".replace(".", "p"): row for time, row in rows}
+                rows = zip(self.stages.labels, values, strict=True)
+                columns |= {f"{key}_{label}": row for label, row in rows}
         return pandas.DataFrame(columns)
 
     def to_ase(self, species: Sequence[str] | None = None) -> Any:
@@ -356,6 +366,11 @@ class Configuration(Facts):
         shares = tuple((round(float(c), 6),) * 2 for c in counts)
         told = self.metadata.state_point
         return replace(told, density=(density, density), composition=shares)
+
+    @property
+    def stages(self) -> Stages:
+        """What the rows of labels are."""
+        return self.metadata.stages or Stages(values=tuple(self.times.tolist()))
 
     @property
     def species_names(self) -> tuple[str, ...]:
@@ -455,29 +470,37 @@ class Configuration(Facts):
             value = getattr(self, key)
             if value is not None and spec.in_rows:
                 taken = np.take(value, indices, axis=spec.shape.index("T"))
-                lost = key in LABELS and len(indices) and not self.known_rows(key)[indices].any()
+                lost = key in LABELS and not self.known_rows(key)[indices].any()
                 changes[key] = None if lost else taken
         if changes.get("bond_change", self) is None:
             changes["bonds"] = None
         rows = (len(self.times), self.size)
         added = {k: v[indices] if v.shape[:2] == rows else v for k, v in self.added.items()}
-        return replace(self, added=added, **changes)
+        stages = self.metadata.stages
+        metadata = self.metadata.changed(stages=None if stages is None else stages.taken(indices))
+        return replace(self, added=added, metadata=metadata, **changes)
 
     def with_times(self, times: Sequence[float]) -> Configuration:
-        """Return a copy with rows at these times; where it has none its labels are NaN.
+        """Return a copy with rows at these times, or values of stages; NaN where it has none.
 
         Raises
         ------
         ShapeError : if it has none of them.
         """
-        found = [np.flatnonzero(np.isclose(self.times, t, rtol=1e-3, atol=0)) for t in times]
-        here = [row for row, match in enumerate(found) if len(match)]
+        stages = self.stages
+        found = {k: row for k, t in enumerate(times) if (row := stages.row_of(t)) is not None}
+        here = list(found)
         if not here and len(times):
             self.time_index(times[0])
-        taken = self.at_times([int(found[row][0]) for row in here])
+        taken = self.at_times(list(found.values()))
         if len(here) == len(times):
             return taken
         changes: dict[str, Any] = {"times": np.array(times, dtype=np.float64)}
+        if stages.by != "time":
+            own = np.full(len(times), np.nan)
+            own[here] = taken.times
+            whole = stages.model_copy(update={"values": tuple(times), "source": None})
+            changes |= {"times": own, "metadata": taken.metadata.changed(stages=whole)}
         for key, spec in FIELDS.items():
             value = getattr(taken, key)
             if key != "times" and value is not None and spec.in_rows:
@@ -513,17 +536,19 @@ class Configuration(Facts):
         return replace(self, added=added, **changes)
 
     def time_index(self, time: float) -> int:
-        """Row of a time, to one part in a thousand.
+        """Row of a time, or of the value of a stage, to one part in a thousand.
 
         Raises
         ------
-        ShapeError : if the time is not among ``times``.
+        ShapeError : if it is not among those of the rows.
         """
-        close = np.flatnonzero(np.isclose(self.times, time, rtol=1e-3, atol=0))
-        if len(close) == 0:
-            known = listed(self.times)
-            raise ShapeError(f"{self.name}: no time {time:g}; known times: {known}")
-        return int(close[0])
+        stages = self.stages
+        row = stages.row_of(time)
+        if row is None:
+            known = listed(stages.values)
+            what = "time" if stages.by == "time" else stages.quantity
+            raise ShapeError(f"{self.name}: no {what} {time:g}; known {what}s: {known}")
+        return row
 
 
 def _numbers(key: str, values: ArrayLike) -> NDArray[np.float64]:

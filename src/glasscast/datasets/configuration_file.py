@@ -14,7 +14,8 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.fields import ADDED, FIELDS
 from glasscast.datasets.files import npz_bytes, read_npz, sha256
 from glasscast.datasets.manifest import check_header
-from glasscast.datasets.metadata import VERSION, Metadata
+from glasscast.datasets.metadata import Metadata
+from glasscast.datasets.records import VERSION
 from glasscast.errors import InputError, ShapeError
 from glasscast.inputs import read_bytes
 

@@ -18,13 +18,15 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.facts import Facts
 from glasscast.datasets.files import UNREADABLE_ARCHIVE, read_npz, sha256_of_file
-from glasscast.datasets.manifest import EntryRecord, Source, Stages, read_manifest
-from glasscast.datasets.metadata import SINGLE_RUNS, Kind
+from glasscast.datasets.manifest import EntryRecord, Source, read_manifest
+from glasscast.datasets.records import SINGLE_RUNS, Kind
 from glasscast.datasets.splits import families
+from glasscast.datasets.stages import Stages
 from glasscast.datasets.times import listed
 from glasscast.errors import InputError, ShapeError
 
 MANIFEST = "dataset.json"
+_ALTERED = "it was altered or damaged: import or simulate it again"
 #: Name of the data set that comes with the library.
 SAMPLE = "sample"
 
@@ -41,8 +43,9 @@ class Entry:
     root : of its family, see :class:`~glasscast.datasets.metadata.Origin`; None: not recorded.
     kind : see :data:`~glasscast.datasets.metadata.Kind`.
     stored : its name in the ``dataset.json`` beside the file; its own where that is empty.
-    kept_times : the times it is read with, labels NaN where it has none; None: all.
-    stages : the numbers that stand for them.
+    kept_times : the times, or values of stages, it is read with, labels NaN where it has none;
+        None: all.
+    stages : that its rows are taken for; None: those of its file.
     """
 
     name: str
@@ -54,7 +57,7 @@ class Entry:
     kind: Kind = "start"
     stored: str = ""
     kept_times: tuple[float, ...] | None = None
-    stages: tuple[float, ...] | None = None
+    stages: Stages | None = None
 
     def read(self) -> Configuration:
         """Read the file as it is.
@@ -195,8 +198,7 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         found = [("name", self.name), ("configurations", str(len(self)))]
         found += [(k, v) for k, v in self.told().items() if k in ("liquid", "temperature")]
         if self.times:
-            ends = dict.fromkeys(f"{t:g}" for t in (self.times[0], self.times[-1]))
-            found.append(("times", f"{len(self.times)} ({' to '.join(ends)})"))
+            found.append(self.stages.fact())
         if self.splits:
             found.append(("splits", ", ".join(f"{k} {len(v)}" for k, v in self.splits.items())))
         return found
@@ -215,11 +217,21 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         configuration = entry.read()
         if configuration.name != entry.name:  # renamed by a join
             configuration = configuration.with_fields(name=entry.name)
+        self._check_stages(configuration, entry)
         if entry.kept_times is not None:
             configuration = configuration.with_times(entry.kept_times)
         if entry.stages is not None:
-            configuration = configuration.with_fields(times=np.array(entry.stages))
+            metadata = configuration.metadata.changed(stages=entry.stages)
+            configuration = configuration.with_fields(metadata=metadata)
         return configuration
+
+    def _check_stages(self, configuration: Configuration, entry: Entry) -> None:
+        """Refuse a file whose rows are not what ``dataset.json`` says of them."""
+        by = configuration.stages.by
+        if self.times and entry.stages is None and by != self.stages.by:
+            raise InputError(
+                entry.path, f"has rows by {by}, {MANIFEST} says by {self.stages.by}", _ALTERED
+            )
 
     def __iter__(self) -> Iterator[Configuration]:
         return (self[i] for i in range(len(self)))
@@ -236,9 +248,8 @@ class Dataset(Facts, Common, Sequence[Configuration]):
 
     @property
     def times(self) -> list[float]:
-        """Times of the labels, or numbers chosen for them; empty where configurations differ."""
-        numbered = any(entry.stages for entry in self.entries)
-        return list(self.stages.values) if self.stages.by == "time" or numbered else []
+        """Times of the labels, or values of their stages; empty where configurations differ."""
+        return list(self.stages.values)
 
     def groups(self) -> list[str]:
         """Family of each configuration; see :func:`~glasscast.datasets.splits.families`."""
@@ -277,18 +288,23 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         return found
 
     def at_times(self, times: Sequence[float]) -> Dataset:
-        """Return a view whose configurations carry only these times; NaN where one lacks it.
+        """Return a view whose configurations carry only these times, or values of stages.
+
+        Labels are NaN where a configuration has none there.
 
         Raises
         ------
-        InputError : if a time is not among the dataset's.
+        InputError : if one is not among the dataset's.
         """
         if any(entry.stages for entry in self.entries):
             raise InputError(self.name, "has numbered stages", "choose its times before")
         known = np.array(self.times or times)
         for time in times:
             if not np.isclose(known, time, rtol=1e-3, atol=0).any():
-                raise InputError(self.name, f"has no time {time:g}", f"its times: {listed(known)}")
+                what = "time" if self.stages.by == "time" else self.stages.quantity
+                raise InputError(
+                    self.name, f"has no {what} {time:g}", f"its {what}s: {listed(known)}"
+                )
         entries = tuple(replace(entry, kept_times=tuple(times)) for entry in self.entries)
         return replace(self, entries=entries, stages=self._stages_at(times))
 
@@ -313,12 +329,11 @@ class Dataset(Facts, Common, Sequence[Configuration]):
             raise InputError(
                 self.name, f"has {len(self.times)} times for {len(stages)} stages of relaxation"
             )
-        entries = tuple(replace(entry, stages=tuple(stages)) for entry in self.entries)
-        spans = tuple((time, time) for time in self.times)
-        numbered = self.stages.model_copy(
-            update={"by": "number", "values": tuple(stages), "times": spans}
+        numbered = Stages(by="number", values=tuple(stages))
+        entries = tuple(replace(entry, stages=numbered) for entry in self.entries)
+        return replace(
+            self, entries=entries, stages=numbered.model_copy(update={"times": self.stages.spans})
         )
-        return replace(self, entries=entries, stages=numbered)
 
     def split(self, name: str) -> Dataset:
         """Return the configurations of a named split.
@@ -404,7 +419,7 @@ def _check_size(entry: Entry) -> None:
         raise InputError(
             entry.path,
             f"has {found} bytes, not the {entry.size} of {MANIFEST}",
-            "it was altered or damaged: import or simulate it again",
+            _ALTERED,
         )
 
 

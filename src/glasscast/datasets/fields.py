@@ -44,7 +44,7 @@ FIELDS: dict[str, FieldSpec] = {
     "ids": FieldSpec(("N",), np.int64, "", "the source's numbers of the particles, ascending"),
     "inherent": FieldSpec(("N", "d"), np.float64, "sigma", "nearest minimum of the energy"),
     "cage": FieldSpec(("N", "d"), np.float64, "sigma", "mean position in the cage"),
-    "times": FieldSpec(("T",), np.float64, "time", "of the rows of labels, increasing"),
+    "times": FieldSpec(("T",), np.float64, "time", "of the rows of labels; NaN: stage not reached"),
     "runs": FieldSpec(("T",), np.int32, "", "trajectories behind the labels of each row"),
     "propensity": _row("sigma", "mean length of the displacement"),
     "propensity_halves": _row("sigma", "the same over even and odd trajectories", 2, "T", "N"),
@@ -107,6 +107,8 @@ def _check_finite(key: str, array: NDArray[Any], shape: tuple[str | int, ...]) -
     if array.dtype.kind != "f" or np.isfinite(array).all():
         return
     bad = ~np.isfinite(array)
+    if key == "times":  # a stage that was not reached
+        bad &= ~np.isnan(array)
     if key in LABELS:
         axes = tuple(axis for axis, symbol in enumerate(shape) if symbol != "T")
         absent = np.isnan(array).all(axis=axes, keepdims=True)

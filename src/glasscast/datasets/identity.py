@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.dataset import Dataset, Entry
 from glasscast.datasets.kept import fingerprint_of
 
 #: Differences that a message names; of more it says how many there are.
@@ -67,10 +67,14 @@ def inputs_of(data: Sequence[Configuration], use: str) -> tuple[Input, ...]:
     """
     if isinstance(data, Dataset):
         return tuple(
-            Input(use, e.name, e.checksum, e.path.name, e.parent, e.kept_times, e.stages)
+            Input(use, e.name, e.checksum, e.path.name, e.parent, e.kept_times, _values(e))
             for e in data.entries
         )
     return tuple(Input(use, c.name, c.checksum()) for c in data)
+
+
+def _values(entry: Entry) -> tuple[float, ...] | None:
+    return None if entry.stages is None else entry.stages.values
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.fields import EQUILIBRIUM_POSITIONS, FIELDS, LABELS
 from glasscast.datasets.labels import Labels, distinct_times
-from glasscast.datasets.metadata import Definitions, Equilibrium, EquilibriumField, Metadata
+from glasscast.datasets.metadata import Definitions, Equilibrium, Metadata
+from glasscast.datasets.records import EquilibriumField
 from glasscast.errors import ShapeError
 from glasscast.liquid.box import FloatArray, minimum_image, wrap
 

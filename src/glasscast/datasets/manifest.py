@@ -6,9 +6,8 @@ says all of itself; here stands what is needed to choose configurations without 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -23,9 +22,14 @@ from pydantic import (
 
 from glasscast.datasets.files import sha256_of_file
 from glasscast.datasets.metadata import (
-    VERSION,
     Definitions,
     Equilibrium,
+    Units,
+    first_problem,
+    species_names,
+)
+from glasscast.datasets.records import (
+    VERSION,
     EquilibriumField,
     Kind,
     Name,
@@ -33,15 +37,11 @@ from glasscast.datasets.metadata import (
     Record,
     Root,
     SpeciesName,
-    TauFrom,
-    Units,
-    WaveNumberFrom,
-    first_problem,
     plain_name,
-    species_names,
 )
 from glasscast.datasets.splits import families
-from glasscast.datasets.state_points import Range, StatePoint
+from glasscast.datasets.stages import Stages
+from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import InputError
 from glasscast.inputs import read_json
 from glasscast.liquid.definition import MOST_SPECIES
@@ -56,57 +56,6 @@ MOST_BYTES = 100_000_000
 #: A configuration's name, eight digits of a checksum, and an ending.
 FileName = Annotated[str, AfterValidator(partial(plain_name, most=140))]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Stages(Record):
-    """What the rows in time are.
-
-    Parameters
-    ----------
-    by : ``time``; ``scattering``, values of F_s(q, t); ``tau_alpha``, multiples of it; ``number``.
-    values : one a row, in order of time; empty for bare snapshots.
-    times : lowest and highest time of each row; absent where ``by`` is ``time``.
-    q, q_from, species : wave number of F_s, where it comes from, and whose it is.
-    tau_alpha, tau_from : relaxation time and how it was found.
-    scattering : mean F_s of each row, where known.
-    source : index into the manifest's ``sources`` of each row; absent if all are 0.
-    """
-
-    by: Literal["time", "scattering", "tau_alpha", "number"] = "time"
-    values: tuple[float, ...] = ()
-    times: tuple[Range, ...] | None = None
-    q: float | None = Field(default=None, gt=0)
-    q_from: WaveNumberFrom | None = None
-    species: SpeciesName | None = None
-    tau_alpha: float | None = Field(default=None, gt=0)
-    tau_from: TauFrom | None = None
-    scattering: tuple[float, ...] | None = None
-    source: tuple[int, ...] | None = None
-
-    def taken(self, rows: Sequence[int]) -> Self:
-        """Return the stages with only some rows."""
-        keys = ("values", "times", "scattering", "source")
-        found = {key: getattr(self, key) for key in keys}
-        return self.model_copy(
-            update={k: tuple(v[row] for row in rows) for k, v in found.items() if v is not None}
-        )
-
-    @model_validator(mode="after")
-    def _rows(self) -> Self:
-        falls = self.by == "scattering"
-        if any((b >= a) if falls else (b <= a) for a, b in pairwise(self.values)):
-            raise ValueError(
-                f"'values' by {self.by} must {'fall' if falls else 'rise'}, got {self.values}"
-            )
-        for key in ("times", "scattering", "source"):
-            rows = getattr(self, key)
-            if rows is not None and len(rows) != len(self.values):
-                raise ValueError(f"'{key}' has {len(rows)} rows for {len(self.values)} values")
-        if self.by == "time" and self.times is not None:
-            raise ValueError("'times' are the values where 'by' is time")
-        if self.by == "time" and self.values and self.values[0] < 0:
-            raise ValueError("'values' by time are not negative")
-        return self
 
 
 class Source(Record):

@@ -8,70 +8,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
+from pydantic import Field, ValidationError
+
+from glasscast.datasets.records import (
+    EquilibriumField,
+    Kind,
+    Parent,
+    Record,
+    Root,
+    SpeciesName,
+    TauFrom,
+    WaveNumberFrom,
 )
-
+from glasscast.datasets.stages import Stages
 from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import GlasscastError, ShapeError
 from glasscast.liquid.definition import load_liquid
 from glasscast.liquid.interactions import species_name
 
-#: Version of the files of configurations and datasets.
-VERSION = 2
 #: Keys that version 1 kept at the top; the others it had are free.
 _MOVED = ("liquid", "temperature", "pressure", "density", "tau_alpha", "parent", "thermal_copy")
-
-
-def plain_name(name: str, most: int = 120) -> str:
-    """Return a name of a configuration, or a file's of so many bytes; ValueError otherwise."""
-    if not name or name.startswith(".") or len(name.encode()) > most:
-        raise ValueError(f"a name has 1 to {most} bytes and no leading dot")
-    if any(ord(c) < 32 or c in "/\\" for c in name):
-        raise ValueError("a name holds no slash and no control character")
-    return name
-
-
-def _qualified(name: str) -> str:
-    for part in name.split("/", 1):
-        plain_name(part)
-    return name
-
-
-Name = Annotated[str, AfterValidator(plain_name)]
-#: A parent of another dataset is named DATASET/NAME.
-Parent = Annotated[str, AfterValidator(_qualified)]
-SpeciesName = Annotated[str, StringConstraints(pattern=r"^[^\s:\"'<>&]{1,40}$")]
-Root = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
-#: ``start``: labels run forward from it; ``copy``: thermal copy with its parent's labels;
-#: ``reversed``: end of one run, labels run back along it; ``chain``: frame of a long run.
-Kind = Literal["start", "copy", "reversed", "chain"]
-#: Kinds whose labels are of one run or two.
-SINGLE_RUNS = ("reversed", "chain")
-WaveNumberFrom = Literal["first peak of S(q)", "2 pi / sigma_AA", "given"]
-TauFrom = Literal["1/e", "fit", "published", "given"]
-EquilibriumField = Literal["inherent", "cage"]
-
-
-class Record(BaseModel):
-    """Base: finite and frozen; unknown keys are refused but for ``x_NAME`` of add-ins."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False, strict=False)
-
-    @model_validator(mode="after")
-    def _no_unknown_key(self) -> Self:
-        for key in self.model_extra or {}:
-            if not key.startswith("x_"):
-                raise ValueError(f"unknown key '{key}'")
-        return self
 
 
 class Units(Record):
@@ -186,6 +144,7 @@ class Metadata(Record):
     origin : what it descends from.
     equilibrium : how ``inherent`` and ``cage`` were made.
     relaxation : of the runs behind its labels.
+    stages : that the rows of labels are; None: they go by time.
     source : names of files, or the program that made it.
     fingerprint : of sources and settings; the same one need not be made again.
     records : free JSON values: seeds, costs, evidence.
@@ -198,6 +157,7 @@ class Metadata(Record):
     origin: Origin = Origin()
     equilibrium: dict[EquilibriumField, Equilibrium] = Field(default_factory=dict)
     relaxation: MeasuredRelaxation | None = None
+    stages: Stages | None = None
     source: tuple[str, ...] = ()
     fingerprint: str | None = None
     records: dict[str, Any] = Field(default_factory=dict)

@@ -62,6 +62,8 @@ class StatePoint:
     density : number density, lowest and highest.
     composition : share of the particles that are of species 0, 1, ...; empty if not told.
     pressure : that the box was held at; then each configuration has a density of its own.
+    times : lowest and highest time of each row of labels that a model learned, None where not
+        reached; empty elsewhere.
     """
 
     liquid: str | None = None
@@ -69,6 +71,7 @@ class StatePoint:
     density: Range | None = None
     composition: Annotated[tuple[Range, ...], BeforeValidator(_told)] = ()
     pressure: float | None = None
+    times: tuple[Range | None, ...] = ()
 
     @classmethod
     def stated(
@@ -105,7 +108,10 @@ class StatePoint:
 
     def record(self) -> dict[str, Any]:
         """Return JSON values, the liquid by its name wherever its file lies."""
-        return asdict(self) | {"liquid": self.liquid_name}
+        record = asdict(self) | {"liquid": self.liquid_name}
+        if not self.times:
+            del record["times"]
+        return record
 
     def __str__(self) -> str:
         liquid = f"liquid {self.liquid_name}" if self.liquid else "unnamed liquid"
@@ -237,6 +243,7 @@ def spanned(a: StatePoint, b: StatePoint) -> StatePoint:
         _joined(a.density, b.density),
         tuple(_join(mine, theirs) for mine, theirs in shares),
         a.pressure if a.pressure == b.pressure else None,
+        _joined_times(a.times, b.times),
     )
 
 
@@ -244,6 +251,19 @@ def always_there(points: Sequence[StatePoint]) -> set[int]:
     """Species that every configuration of every state point held."""
     there = [{s for s, (low, _) in enumerate(p.composition) if low > 0} for p in points]
     return set.intersection(*there) if there else set()
+
+
+def times_of_stages(points: Sequence[StatePoint], snapshot: StatePoint) -> tuple[Range | None, ...]:
+    """Return the times of each row in trainings at a state point; empty if there were none."""
+    same = [
+        p
+        for p in points
+        if p.liquid_name == snapshot.liquid_name
+        and p.temperature is not None
+        and snapshot.temperature is not None
+        and _near(snapshot.temperature, [p.temperature], _TEMPERATURE)
+    ]
+    return same[0].times if len(same) == 1 else ()
 
 
 def departures(snapshot: StatePoint, points: Sequence[StatePoint]) -> list[str]:
@@ -325,6 +345,12 @@ def _near(value: float, known: Sequence[float], tolerance: float) -> bool:
 def _within(density: Range, known: Sequence[Range]) -> bool:
     low, high = density
     return any(a * (1 - _DENSITY) <= low and high <= b * (1 + _DENSITY) for a, b in known)
+
+
+def _joined_times(
+    a: tuple[Range | None, ...], b: tuple[Range | None, ...]
+) -> tuple[Range | None, ...]:
+    return tuple(map(_joined, a, b)) if len(a) == len(b) else ()
 
 
 def _joined(a: Range | None, b: Range | None) -> Range | None:

@@ -25,11 +25,10 @@ from glasscast.datasets.manifest import (
     EntryRecord,
     Manifest,
     Source,
-    Stages,
     manifest_of,
     read_manifest,
 )
-from glasscast.datasets.metadata import plain_name
+from glasscast.datasets.records import plain_name
 from glasscast.errors import InputError, ShapeError
 
 #: Where version 0.1.0 let replacements wait, below the dataset.
@@ -49,15 +48,9 @@ class DatasetWriter:
     ----------
     folder : created when absent.
     name : of the dataset; the folder's by default.
-    stages : that the rows of labels are; they go by time by default.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        name: str | None = None,
-        stages: Stages | None = None,
-    ) -> None:
+    def __init__(self, folder: Path, name: str | None = None) -> None:
         self.folder = folder
         self.name = name or folder.resolve().name
         try:
@@ -65,7 +58,6 @@ class DatasetWriter:
         except OSError as error:
             raise InputError(folder, f"cannot be made ({error.strerror or error})") from None
         remove_partials(folder)
-        self._stages = stages
         self._finished = _files(folder)
         self._entries: dict[str, EntryRecord] = {}
         self._common: Common | None = None
@@ -153,7 +145,7 @@ class DatasetWriter:
 
     def _check_common(self, configuration: Configuration) -> None:
         try:
-            mine = common_of(configuration, self._stages)
+            mine = common_of(configuration)
             if self._common is None:
                 self._common, self._first = mine, configuration.name
             self._common = together(self._common, mine, (self._first, configuration.name))
@@ -223,7 +215,7 @@ def replace_configurations(folder: Path, changed: Iterable[Configuration]) -> Da
         if record is None:
             raise InputError(folder, f"holds no configuration '{configuration.name}'")
         try:
-            mine = common_of(configuration, None if common.stages.by == "time" else common.stages)
+            mine = common_of(configuration)
             equilibrium |= mine.equilibrium
             mine = replace(mine, equilibrium=common.equilibrium)
             together(common, mine, ("the dataset", configuration.name))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.fields import TARGETS
-from glasscast.datasets.metadata import SINGLE_RUNS
+from glasscast.datasets.records import SINGLE_RUNS
 from glasscast.datasets.times import listed
 from glasscast.errors import ShapeError
 from glasscast.evaluation.bonds import BOND_TARGET, JudgedPairs, forecast_of

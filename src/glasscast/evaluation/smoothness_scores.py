@@ -81,6 +81,7 @@ class SmoothnessEvaluation:
             configuration=truth,
             model=forecast.model,
             times=forecast.times[rows],
+            stages=forecast.stages.taken(rows),
             values=forecast.values[rows],
         )
         found = compare_smoothness(shown, truth)

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.identity import Identity
-from glasscast.datasets.metadata import Equilibrium, EquilibriumField
-from glasscast.datasets.state_points import StatePoint, merged
+from glasscast.datasets.metadata import Equilibrium
+from glasscast.datasets.records import EquilibriumField
+from glasscast.datasets.stages import Stages
+from glasscast.datasets.state_points import Range, StatePoint, merged, times_of_stages
 from glasscast.datasets.times import listed
 from glasscast.errors import InputError, ModelError, ShapeError
 from glasscast.liquid.definition import side_by_side
@@ -41,10 +43,11 @@ class Model(ABC):
     settings : what it was made with.
     workspace : threads, and results shared with other models of the run.
     species_ : species seen in training; set by ``fit``.
-    times_ : (T,) times of the labels in training; set by ``fit``.
+    species_names_ : names of species 0, 1, ...; set by ``fit``.
+    stages_ : what the rows of the labels in training were; set by ``fit``.
     dimension_ : of the training configurations; set by ``fit``.
-    state_points_ : liquids, temperatures, densities, mixtures trained on; set by ``fit``, empty
-        where they were not recorded.
+    state_points_ : liquids, temperatures, densities, mixtures trained on, and the times that the
+        stages had there; set by ``fit``, empty where they were not recorded.
     equilibrium_ : how the equilibrium positions that it read in training were made, as far as that
         was recorded; set by ``fit``.
     trained_on_ : name and SHA-256 of all that was read, and the hash of what the fit depended on;
@@ -59,7 +62,8 @@ class Model(ABC):
     settings_class: ClassVar[type[ModelSettings]]
 
     species_: tuple[int, ...]
-    times_: NDArray[np.float64]
+    species_names_: tuple[str, ...]
+    stages_: Stages
     dimension_: int
     state_points_: tuple[StatePoint, ...] = ()
     equilibrium_: Mapping[EquilibriumField, Equilibrium] = {}
@@ -74,13 +78,14 @@ class Model(ABC):
         self.workspace = workspace or Workspace()
 
     def __repr__(self) -> str:
-        if not hasattr(self, "times_"):
+        if not hasattr(self, "stages_"):
             return f"{type(self).__name__}(not fitted)"
-        species = " ".join(species_name(s) for s in self.species_)
-        times = listed(self.times_)
+        species = " ".join(self.species_names_[s] for s in self.species_)
+        values = listed(self.stages_.values)
         points = "; ".join(map(str, self.state_points_)) or "state point not recorded"
+        rows = f"{self.stages_.quantity} = {values}"
         return (
-            f"{type(self).__name__}({self.settings.target} of {species} at t = {times}, "
+            f"{type(self).__name__}({self.settings.target} of {species} at {rows}, "
             f"{self.parameter_count()} parameters, trained on {points})"
         )
 
@@ -88,6 +93,11 @@ class Model(ABC):
     def name(self) -> str:
         """Key of the model in the registry."""
         return self.settings.name
+
+    @property
+    def times_(self) -> NDArray[np.float64]:
+        """Times of the rows of a forecast, or values of its stages: (T,)."""
+        return np.array(self.stages_.values, dtype=np.float64)
 
     @abstractmethod
     def fit(
@@ -140,21 +150,29 @@ class Model(ABC):
         """Forecast the first snapshot by the mean over all, thermal copies of it, without pairs.
 
         The vibrations, which say little of the motion at long times, average out. Times before
-        ``since`` are forecast from the first snapshot alone. The uncertainty is that of one
-        snapshot, which a mean over several should not exceed; it is not known where nothing was
-        learned of it.
+        ``since``, and stages whose times are not known, are forecast from the first snapshot alone.
+        The uncertainty is that of one snapshot, which a mean over several should not exceed; it is
+        not known where nothing was learned of it.
         """
         forecasts = [self.predict(snapshot) for snapshot in snapshots]
         first = forecasts[0]
         if len(forecasts) > 1:
             values = np.array([f.values for f in forecasts], dtype=np.float64)
-            late = first.times[:, None] >= since * (1 - 1e-9)
+            late = self._since(first, since)[:, None]
             mean = np.where(late, values.mean(axis=0), first.values).astype(np.float32)
             spread = np.where(late, values.std(axis=0, ddof=1), np.nan).astype(np.float32)
             first = replace(first, values=mean, spread=spread, bonds=None, bond_change=None)
         if self.uncertainty_ is None:
             return first
         return replace(first, uncertainty=self.uncertainty_.of(first))
+
+    def _since(self, forecast: ModelForecast, time: float) -> NDArray[np.bool_]:
+        """Whether each row is of a time or later, as far as times of stages are known: (T,)."""
+        spans: Sequence[Range | None] = forecast.stages.spans
+        if forecast.stages.by != "time":
+            point = forecast.configuration.state_point
+            spans = times_of_stages(self.state_points_, point) or spans
+        return np.array([s is not None and s[0] >= time * (1 - 1e-9) for s in spans], dtype=bool)
 
     def watch(self, configurations: Sequence[Configuration]) -> None:
         """Follow loss and correlations of some configurations while a fit goes on.
@@ -239,8 +257,8 @@ class Model(ABC):
             "model": self.name,
             "hyperparameters": self.settings.without_folders().model_dump(mode="json"),
             "dimension": self.dimension_,
-            "species": list(self.species_),
-            "times": self.times_.tolist(),
+            "species": list(self.species_names_),
+            "stages": self.stages_.model_dump(mode="json", exclude_none=True),
             "state_points": [point.record() for point in self.state_points_],
             "reads": self._reads(),
             "trained_on": dict(self.trained_on_),
@@ -254,17 +272,17 @@ class Model(ABC):
         return {key: value.record() for key, value in told.items() if value is not None}
 
     def restore_common(self, record: dict[str, Any]) -> None:
-        """Take up what :meth:`common_record` gave; records of old tell less.
+        """Take up what :meth:`common_record` gave; upgraded records of old tell less.
 
         Raises
         ------
         KeyError, ValueError, TypeError : if it cannot be.
         """
         self.dimension_ = int(record["dimension"])
-        self.species_ = tuple(int(s) for s in record["species"])
-        self.times_ = np.array(record["times"], dtype=np.float64)
-        points = record.get("state_points", ())
+        points = record["state_points"]
         self.state_points_ = tuple(StatePoint.from_record(point) for point in points)
+        self._name_species(tuple(map(str, record["species"])))
+        self.stages_ = Stages(**record["stages"])
         self.equilibrium_ = equilibrium(record)
         self.trained_on_ = trained_on(record)
         if "uncertainty" in record:
@@ -272,13 +290,21 @@ class Model(ABC):
         if "limits" in record:
             self.limits_ = Limits.from_record(record["limits"])
 
+    def _name_species(self, names: tuple[str, ...]) -> None:
+        """Take the names of species 0, 1, ...; those that no training had are not forecast."""
+        there = {
+            s for p in self.state_points_ for s, (_, most) in enumerate(p.composition) if most > 0
+        }
+        self.species_names_ = names
+        self.species_ = tuple(sorted(there)) or tuple(range(len(names)))
+
     def check_labels(
         self, configuration: Configuration, *, whole: bool = True
     ) -> NDArray[np.float32]:
         """Labels (T, N) of a training configuration, once sure that it suits the others.
 
-        The first configuration seen sets species, times and dimension; each adds to the state
-        points.
+        The first configuration seen sets species, rows, dimension and kinds of equilibrium
+        positions; each adds to the state points.
 
         Parameters
         ----------
@@ -289,7 +315,7 @@ class Model(ABC):
         ModelError : if the target is missing or the configuration differs from the first.
         """
         labels = self._labels(configuration, whole)
-        if not hasattr(self, "times_"):
+        if not hasattr(self, "stages_"):
             if configuration.dimension not in self.dimensions:
                 known = " or ".join(str(d) for d in self.dimensions)
                 raise ModelError(
@@ -297,12 +323,15 @@ class Model(ABC):
                     f"{configuration.dimension} of {configuration.name}"
                 )
             self.species_ = configuration.species
-            self.times_ = configuration.times
+            self.species_names_ = configuration.species_names
+            self.stages_ = configuration.stages
             self.dimension_ = configuration.dimension
             self.state_points_, self.equilibrium_ = (), {}
-        self._check_times(configuration)
+        self._check_rows(configuration)
         self.check_structure(configuration)
-        self.state_points_ = merged([*self.state_points_, configuration.state_point])
+        times = tuple(None if np.isnan(t) else (t, t) for t in configuration.times.tolist())
+        point = replace(configuration.state_point, times=times)
+        self.state_points_ = merged([*self.state_points_, point])
         self._note_equilibrium(configuration)
         return labels
 
@@ -340,7 +369,7 @@ class Model(ABC):
         """
         labels = self._labels(configuration)
         self.check_structure(configuration)
-        self._check_times(configuration)
+        self._check_rows(configuration)
         return labels
 
     def _labels(self, configuration: Configuration, whole: bool = True) -> NDArray[np.float32]:
@@ -354,17 +383,18 @@ class Model(ABC):
         known = configuration.known_rows(target)
         if not known.all() and (whole or not known.any()):
             raise ModelError(
-                f"{configuration.name} has no '{target}' at t = "
-                f"{configuration.times[np.argmin(known)]:g}; choose times at which all "
+                f"{configuration.name} has no '{target}' at "
+                f"{configuration.stages.text(int(np.argmin(known)))}; choose times at which all "
                 "configurations have it ('times:' of an experiment)"
             )
         return labels
 
-    def _check_times(self, configuration: Configuration) -> None:
-        if not np.allclose(self.times_, configuration.times, rtol=1e-3, atol=0):
+    def _check_rows(self, configuration: Configuration) -> None:
+        mine, theirs = self.stages_, configuration.stages
+        if not mine.same_rows(theirs):
             raise ModelError(
-                f"{configuration.name} has labels at t = {configuration.times.tolist()}, the "
-                f"configurations before it at {self.times_.tolist()}"
+                f"{configuration.name} has labels at {theirs.quantity} = {list(theirs.values)}, "
+                f"the configurations before it at {mine.quantity} = {list(mine.values)}"
             )
 
     def check_structure(self, configuration: Configuration) -> None:
@@ -374,7 +404,7 @@ class Model(ABC):
         ------
         ModelError : if the model is not fitted, or a species or the dimension is new to it.
         """
-        if not hasattr(self, "times_"):
+        if not hasattr(self, "stages_"):
             raise ModelError(f"this {self.name} is not fitted; call fit or load first")
         if configuration.dimension != self.dimension_:
             raise ModelError(

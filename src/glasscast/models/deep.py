@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.identity import Identity, inputs_of
-from glasscast.datasets.metadata import SINGLE_RUNS
+from glasscast.datasets.records import SINGLE_RUNS
 from glasscast.datasets.splits import fold_indices, groups_of
 from glasscast.errors import InputError, ModelError
 from glasscast.models.base import Model
@@ -156,7 +156,7 @@ class DeepModel(Model):
 
     def _measure(self, train: Sequence[Configuration], validation: Sequence[Configuration]) -> None:
         """Check the data, and find times, species and the statistics of the targets."""
-        for attribute in ("times_", "species_", "dimension_"):
+        for attribute in ("stages_", "species_", "dimension_"):
             self.__dict__.pop(attribute, None)
         for configuration in chain(train, validation):
             self.check_labels(configuration, whole=False)
@@ -260,6 +260,7 @@ class DeepModel(Model):
             configuration=configuration,
             model=self.name,
             times=self.times_,
+            stages=self.stages_,
             values=values,
             target=self.settings.target,
             bonds=bonds,

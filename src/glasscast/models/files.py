@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,15 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from glasscast.datasets.files import sha256, write_atomically, write_json
-from glasscast.datasets.metadata import Equilibrium, EquilibriumField
+from glasscast.datasets.manifest import WRITTEN_BY, check_header
+from glasscast.datasets.metadata import Equilibrium, species_names
+from glasscast.datasets.records import EquilibriumField
 from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import InputError
 from glasscast.inputs import read_bytes, read_json
-from glasscast.runtime import __version__
 
-FORMAT_VERSION = 1
+FORMAT: Final = "glasscast model"
+FORMAT_VERSION: Final = 2
 RECORD, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
 #: Bytes of the longest files that are read of a model.
 LONGEST_WEIGHTS, LONGEST_OTHER = 1 << 31, 20_000_000
@@ -53,14 +55,14 @@ def write_model(
         write_atomically(folder / name, text)
     content = save({key: np.ascontiguousarray(value) for key, value in weights.items()})
     write_atomically(folder / WEIGHTS, content)
-    header = {"format": "glasscast model", "version": FORMAT_VERSION, "written_by": __version__}
+    header = {"format": FORMAT, "version": FORMAT_VERSION, "written_by": WRITTEN_BY}
     sums = {"weights_sha256": sha256(content)}
     files = {_FILES: {name: sha256(text) for name, text in others.items()}} if others else {}
     write_json(folder / RECORD, {**header, **record, **sums, **files})
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Read ``model.json``.
+    """Read ``model.json``, of version 1 as what it would be today.
 
     Raises
     ------
@@ -70,14 +72,31 @@ def read_record(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(folder, f"holds no model ({RECORD} is missing)", "train one first")
     record = read_json(path)
+    check_header(path, record, FORMAT, FORMAT_VERSION)
     try:
-        if record["format"] != "glasscast model":
-            raise InputError(path, f"has the format '{record['format']}'")
-        if record["version"] > FORMAT_VERSION:
-            raise InputError(path, f"has version {record['version']}", "upgrade glasscast")
-    except (KeyError, TypeError) as error:
+        return upgraded(record) if record["version"] == 1 else dict(record)
+    except (KeyError, ValueError, TypeError) as error:
         raise InputError(path, f"is not a model record ({error!r})") from None
-    return record
+
+
+def upgraded(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a record of version 1 into one of version 2; KeyError or TypeError if it cannot be.
+
+    Species were numbers, and all rows times. How the equilibrium positions were made that it reads
+    was not told.
+    """
+    found = {key: value for key, value in record.items() if key != "times"}
+    points = record.get("state_points", ())
+    liquid = points[0].get("liquid") if points else None
+    times = [float(time) for time in record["times"]]
+    spans = [[time, time] for time in times]
+    return found | {
+        "version": FORMAT_VERSION,
+        "species": list(species_names(max(map(int, record["species"])) + 1, liquid)),
+        "stages": {"by": "time", "values": times},
+        "state_points": [dict(point) | {"times": spans} for point in points],
+        "reads": {},
+    }
 
 
 def read_others(folder: Path, record: Mapping[str, Any]) -> dict[str, bytes]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.stages import Stages
 from glasscast.errors import ShapeError
 
 
@@ -20,7 +22,8 @@ class ModelForecast:
     ----------
     configuration : the snapshot that was asked about.
     model : name of the model.
-    times : (T,) float64, the times the model was trained on.
+    times : (T,) float64, the times the model was trained on, or the values of its stages.
+    stages : what these rows are; by time where they are not given.
     values : (T, N) float32, in units of the target; NaN for species that the model does not
         predict, and throughout where it predicts pairs alone.
     target : field of Configuration that ``values`` forecasts.
@@ -35,6 +38,7 @@ class ModelForecast:
     times: NDArray[np.float64]
     values: NDArray[np.float32]
     target: str = "propensity"
+    stages: Stages = field(default_factory=Stages)
     bonds: NDArray[np.int32] | None = None
     bond_change: NDArray[np.float32] | None = None
     uncertainty: NDArray[np.float32] | None = None
@@ -44,6 +48,21 @@ class ModelForecast:
         shape = (len(self.times), self.configuration.size)
         if self.values.shape != shape:
             raise ShapeError(f"forecast values must have shape {shape}, got {self.values.shape}")
+        if not self.stages.values:
+            object.__setattr__(self, "stages", Stages(values=tuple(map(float, self.times))))
+
+    def record(self) -> dict[str, Any]:
+        """Say what the columns of a file do not, as JSON values."""
+        stages = self.stages.model_dump(mode="json", exclude_none=True)
+        made = self.configuration.equilibrium
+        return {
+            "box": self.configuration.box.tolist(),
+            "model": {"name": self.model},
+            "stages": stages | {"labels": list(self.stages.labels)},
+            "targets": [self.target, *(["bond_change"] if self.bond_change is not None else [])],
+            "state_point": self.configuration.state_point.record(),
+            "equilibrium": {k: how.model_dump(exclude_none=True) for k, how in made.items()},
+        }
 
     @property
     def predicts_particles(self) -> bool:
@@ -51,13 +70,18 @@ class ModelForecast:
         return self.bond_change is None or bool(np.isfinite(self.values).any())
 
     def shared_rows(self, truth: Configuration, label: str | None = None) -> list[tuple[int, int]]:
-        """Rows of forecast and truth at the times both have, where the truth is no row of NaN.
+        """Rows of forecast and truth that both have, where the truth is no row of NaN.
+
+        Rows are the same by their times or by the values of their stages.
 
         Parameters
         ----------
         label : field of the truth; that of the target by default.
         """
-        rows, label = [], label or self.target
+        rows: list[tuple[int, int]] = []
+        label = label or self.target
+        if truth.stages.by != self.stages.by:
+            return rows
         for row, time in enumerate(self.times):
             with suppress(ShapeError):  # a time that was not measured
                 found = truth.time_index(float(time))

@@ -56,6 +56,7 @@ class LinearForecaster(Model):
             configuration=configuration,
             model=self.name,
             times=self.times_,
+            stages=self.stages_,
             values=values,
             target=self.settings.target,
         )

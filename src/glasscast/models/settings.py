@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from glasscast.config import Settings
-from glasscast.datasets.metadata import EquilibriumField
+from glasscast.datasets.records import EquilibriumField
 from glasscast.liquid.definition import is_liquid_file
 from glasscast.training.settings import LabelNoise, TrainingSettings
 

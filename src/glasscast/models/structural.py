@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.metadata import EquilibriumField
+from glasscast.datasets.records import EquilibriumField
 from glasscast.liquid.box import FloatArray
 from glasscast.models.linear import LinearModel
 from glasscast.models.settings import RidgeSettings, fields_among, liquid_file

@@ -71,8 +71,8 @@ def _facts(record: Mapping[str, Any], points: Sequence[StatePoint]) -> str:
         ("model", f"`{record['model']}`: {escape_markdown(about)}"),
         *(("state point", escape_markdown(str(point))) for point in points),
         ("dimension", str(record["dimension"])),
-        ("species", ", ".join(species_name(s) for s in record["species"])),
-        ("times", listed(record["times"])),
+        ("species", ", ".join(record["species"])),
+        ("times", listed(record["stages"]["values"])),
         ("reads", reads(record)),
         ("parameters", str(record["parameters"])),
     ]
@@ -173,7 +173,7 @@ def _limits(record: Mapping[str, Any], points: Sequence[StatePoint]) -> list[str
     if few < _FEW:
         limits.append(f"With {few} test configurations the intervals are too narrow.")
     known = {row["species"] for row in card["scores"]}
-    left_out = [species_name(s) for s in record["species"] if species_name(s) not in known]
+    left_out = [name for s, name in enumerate(record["species"]) if species_name(s) not in known]
     if left_out:
         limits.append(f"It has no score for species {', '.join(left_out)}.")
     limits.append("Weights are kept in single precision.")

@@ -4,7 +4,9 @@ All formats hold the same columns, one value a particle: ``propensity_t4120`` is
 ``propensity`` at t = 4120, ``rank_propensity_t4120`` its rank within the species from 0 (slowest)
 to 1, ``sd_propensity_t4120`` its standard deviation where the model gives one, and
 ``true_propensity_t4120`` the measured value where one is known. A decimal point is written ``p``
-(``propensity_t0p13``), because OVITO reads what follows a dot as a vector component.
+(``propensity_t0p13``), because OVITO reads what follows a dot as a vector component. Where rows are
+stages of relaxation, ``s0p5`` stands for F_s(q, t) = 0.5, ``a0p1`` for t = 0.1 tau_alpha, ``n7``
+for stage 7.
 
 Extended XYZ (``.xyz``), GSD, CSV and parquet take several snapshots, a frame or a group of lines
 each; npz takes one.
@@ -14,21 +16,25 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import npz_bytes, replacing, write_atomically
+from glasscast.datasets.records import VERSION
 from glasscast.errors import SettingsError
 from glasscast.liquid.box import minimum_image
 from glasscast.models.forecast import ModelForecast
 from glasscast.report.measured import drawn_diameters, measured_values, rank_within_species
 from glasscast.runtime import import_optional
 
+#: Header of an npz.
+FORMAT: Final = "glasscast forecast"
 Columns = dict[str, NDArray[np.float32]]
 #: Names of species, such as chemical symbols; None: those of the liquid.
 Names = Sequence[str] | None
@@ -81,8 +87,8 @@ def species_names(configuration: Configuration, given: Names = None) -> tuple[st
 def forecast_columns(forecast: ModelForecast) -> Columns:
     """Name and values, (N,) float32, of every column of a forecast's file."""
     columns: Columns = {}
-    for row, label in enumerate(_time_labels(forecast.times)):
-        name, values = f"{forecast.target}_t{label}", forecast.values[row]
+    for row, label in enumerate(forecast.stages.labels):
+        name, values = f"{forecast.target}_{label}", forecast.values[row]
         columns[name] = values
         if forecast.uncertainty is not None:
             columns[f"sd_{name}"] = forecast.uncertainty[row]
@@ -108,48 +114,29 @@ def forecast_table(
         "frame": np.full(c.size, frame),
         "particle": np.arange(c.size),
     }
-    ids = getattr(c, "ids", None)
-    if ids is not None:
-        table["id"] = ids
+    if c.ids is not None:
+        table["id"] = c.ids
     table["species"] = names[c.types]
     table |= {axis: c.positions[:, k] for k, axis in enumerate("xyz"[: c.dimension])}
     return table | forecast_columns(forecast)
 
 
-def _time_labels(times: NDArray[np.float64]) -> list[str]:
-    """Short decimal text of each time, exact where six digits would not tell them apart."""
-    for digits in (6, 17):
-        labels = [
-            np.format_float_positional(t, precision=digits, fractional=False, trim="-")
-            for t in times
-        ]
-        if len(set(labels)) == len(labels):
-            break
-    return [label.replace(".", "p") for label in labels]
-
-
 def _write_npz(path: Path, forecasts: Sequence[ModelForecast], species: Names) -> None:
-    """Write the columns beside ``positions``, ``types``, ``box`` and ``times``; no pickles."""
+    """Write columns, of pairs too, beside the snapshot and the record as JSON; no pickles."""
     if len(forecasts) != 1:
         raise SettingsError(f"{path}: an npz holds one forecast, not {len(forecasts)}", "formats")
     forecast = forecasts[0]
-    configuration = forecast.configuration
-    arrays: dict[str, NDArray[Any]] = {
-        "positions": configuration.positions,
-        "types": configuration.types,
-        "box": configuration.box,
-        "times": forecast.times,
-        "name": np.array(configuration.name),
-        "model": np.array(forecast.model),
-        "target": np.array(forecast.target),
-        "species": np.array(species_names(configuration, species)),
-        **forecast_columns(forecast),
-    }
-    ids = getattr(configuration, "ids", None)
-    if ids is not None:
-        arrays["ids"] = ids
+    c = forecast.configuration
+    record = forecast.record() | {"species": list(species_names(c, species))}
+    texts = {"format": FORMAT, "version": VERSION, "name": c.name, "record": json.dumps(record)}
+    arrays = {key: np.array(value) for key, value in texts.items()}
+    arrays |= {"positions": c.positions, "types": c.types, "box": c.box}
+    if c.ids is not None:
+        arrays["ids"] = c.ids
+    arrays |= forecast_columns(forecast)
     if forecast.bonds is not None and forecast.bond_change is not None:
-        arrays |= {"bonds": forecast.bonds, "bond_change": forecast.bond_change}
+        rows = zip(forecast.stages.labels, forecast.bond_change, strict=True)
+        arrays |= {"bonds": forecast.bonds} | {f"bond_change_{label}": row for label, row in rows}
     write_atomically(path, npz_bytes(arrays))
 
 
@@ -194,7 +181,7 @@ def _extxyz_frame(forecast: ModelForecast, species: Names) -> str:
     configuration, columns = forecast.configuration, forecast_columns(forecast)
     flat = configuration.dimension == 2
     lattice = np.diag(np.append(configuration.box, 1.0) if flat else configuration.box)
-    ids = getattr(configuration, "ids", None)
+    ids = configuration.ids
     properties = f"{'type' if species is None else 'species'}:S:1:pos:R:3"
     properties += (":id:I:1" if ids is not None else "") + ":radius:R:1"
     properties += "".join(f":{name}:R:1" for name in columns)
@@ -205,6 +192,7 @@ def _extxyz_frame(forecast: ModelForecast, species: Names) -> str:
         f"name={_quoted(configuration.name)}",
         f"model={_quoted(forecast.model)}",
         f"target={_quoted(forecast.target)}",
+        f"stages={_quoted(' '.join(forecast.stages.labels))}",
     ]
     lines = [str(configuration.size), " ".join(comment)]
     names = species_names(configuration, species)
@@ -259,7 +247,7 @@ def _gsd_frame(forecast: ModelForecast, species: Names) -> Any:
     frame.particles.position = _centred(configuration.positions, configuration.box)
     # Without a diameter OVITO draws type B as boron.
     frame.particles.diameter = drawn_diameters(configuration).astype(np.float32)
-    ids = getattr(configuration, "ids", None)
+    ids = configuration.ids
     if ids is not None:
         frame.log["particles/id"] = np.asarray(ids, dtype=np.int64)
     for name, values in forecast_columns(forecast).items():

@@ -21,10 +21,10 @@ def measured_values(forecast: ModelForecast, time: float) -> FloatArray | None:
     """Return what was measured of a forecast's target at a time: (N,), or None if not known."""
     configuration = forecast.configuration
     measured = getattr(configuration, forecast.target)
-    rows = np.flatnonzero(np.isclose(configuration.times, time, rtol=1e-3, atol=0))
-    if measured is None or len(rows) == 0:
+    row = configuration.stages.row_of(time)
+    if measured is None or row is None or configuration.stages.by != forecast.stages.by:
         return None
-    return np.asarray(measured[rows[0]], dtype=np.float64)
+    return np.asarray(measured[row], dtype=np.float64)
 
 
 def is_measured(forecast: ModelForecast) -> bool:

@@ -10,7 +10,8 @@ import numpy as np
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.kept import fingerprint_of
-from glasscast.datasets.metadata import Equilibrium, EquilibriumField, how_made
+from glasscast.datasets.metadata import Equilibrium, how_made
+from glasscast.datasets.records import EquilibriumField
 from glasscast.datasets.state_points import Quantity, StatePoint, resolve
 from glasscast.errors import SettingsError
 from glasscast.liquid.box import FloatArray, wrap

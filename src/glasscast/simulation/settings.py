@@ -17,8 +17,9 @@ from pydantic import (
 )
 
 from glasscast.config import Choice, Settings
-from glasscast.datasets.metadata import Equilibrium, EquilibriumField
+from glasscast.datasets.metadata import Equilibrium
 from glasscast.datasets.published import TIME_TABLES
+from glasscast.datasets.records import EquilibriumField
 from glasscast.datasets.splits import split_sizes
 from glasscast.errors import SettingsError
 from glasscast.liquid.definition import is_liquid_file

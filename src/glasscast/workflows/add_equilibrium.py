@@ -12,8 +12,9 @@ from glasscast.datasets.dataset import Dataset, Entry, locate
 from glasscast.datasets.files import remove_partials
 from glasscast.datasets.kept import is_kept, keep, read_kept
 from glasscast.datasets.locks import locked
-from glasscast.datasets.metadata import EquilibriumField, how_made
+from glasscast.datasets.metadata import how_made
 from glasscast.datasets.ownership import disown, owned, visible
+from glasscast.datasets.records import EquilibriumField
 from glasscast.datasets.state_points import StatePoint
 from glasscast.datasets.writer import replace_configurations, settle_replacement
 from glasscast.errors import SettingsError

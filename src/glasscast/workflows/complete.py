@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.metadata import Equilibrium, EquilibriumField
+from glasscast.datasets.metadata import Equilibrium
+from glasscast.datasets.records import EquilibriumField
 from glasscast.datasets.state_points import (
     Quantity,
     StatePoint,

@@ -7,6 +7,7 @@ from typing import Any
 
 from glasscast.datasets.dataset import MANIFEST, Dataset
 from glasscast.datasets.locks import at_work
+from glasscast.datasets.stages import Stages
 from glasscast.datasets.times import listed
 from glasscast.liquid.interactions import species_name
 from glasscast.models.files import (
@@ -71,7 +72,7 @@ def _summary(name: str, folder: Path) -> dict[str, str]:
     return {
         "name": name,
         "valid for": "\n".join(map(str, state_points(record))) or "not known",
-        "times": listed(record["times"]),
+        "times": _rows(Stages(**record["stages"])),
         "model": f"{record['model']}, reads {reads(record)}, {size_of(folder) / 1e6:.2f} MB",
         "score": _headline(record),
     }
@@ -133,7 +134,7 @@ def _describe_dataset(dataset: Dataset, verify: bool) -> list[tuple[str, str]]:
         ("configurations", str(len(dataset))),
         ("particles", str(first.size)),
         ("species", _species(first.types.tolist())),
-        ("times", listed(dataset.times) or "none"),
+        ("times", _rows(dataset.stages)),
         ("fields", ", ".join(key for key, _ in first.arrays())),
         ("splits", ", ".join(f"{k} ({len(v)})" for k, v in dataset.splits.items()) or "none"),
     ]
@@ -146,13 +147,19 @@ def _describe_model(folder: Path) -> list[tuple[str, str]]:
     uses = [part["use"] for part in trained_on(record).get("inputs", ())]
     return [
         ("model", str(record["model"])),
-        ("species", ", ".join(species_name(s) for s in record["species"])),
-        ("times", listed(record["times"])),
+        ("species", ", ".join(record["species"])),
+        ("times", _rows(Stages(**record["stages"]))),
         ("dimension", str(record["dimension"])),
         ("trained on", f"{uses.count('train')} configurations"),
         *(("state point", str(point)) for point in state_points(record)),
         *((key, str(value)) for key, value in record["hyperparameters"].items()),
     ]
+
+
+def _rows(stages: Stages) -> str:
+    """Values of the rows for people."""
+    told = listed(stages.values) or "none"
+    return told if stages.by == "time" else f"{stages.quantity} = {told}"
 
 
 def _species(types: list[int]) -> str:

@@ -16,6 +16,7 @@ from glasscast.datasets.dataset import Dataset, file_stem
 from glasscast.datasets.identity import Identity, inputs_of
 from glasscast.datasets.kept import is_kept, keep, read_kept
 from glasscast.datasets.splits import fold_indices
+from glasscast.datasets.stages import Stages
 from glasscast.errors import InputError, SettingsError
 from glasscast.evaluation.comparison import Cost
 from glasscast.models.forecast import ModelForecast
@@ -187,7 +188,12 @@ def carry_out(
             forecast_path(out, label, name),
             wanted[name].fingerprint,
             _arrays(forecast),
-            {"target": forecast.target, "identity": wanted[name].to_json(), **asdict(cost)},
+            {
+                "target": forecast.target,
+                "stages": forecast.stages.model_dump(mode="json", exclude_none=True),
+                "identity": wanted[name].to_json(),
+                **asdict(cost),
+            },
         )
 
 
@@ -231,6 +237,7 @@ def read_forecasts(out: Path, label: str, test: Dataset) -> Iterator[ModelForeca
             times=arrays["times"],
             values=arrays["values"],
             target=record["target"],
+            stages=Stages(**record.get("stages", {})),
             bonds=arrays.get("bonds"),
             bond_change=arrays.get("bond_change"),
         )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
 from glasscast.datasets.facts import Facts
+from glasscast.datasets.state_points import Range, times_of_stages
 from glasscast.datasets.times import listed
+from glasscast.models.base import Model
 from glasscast.models.forecast import ModelForecast
 from glasscast.models.limits import Departure
 from glasscast.report.forecast_files import forecast_columns, forecast_table, write_forecasts
@@ -30,33 +32,59 @@ class Forecast(Facts, ModelForecast):
     ----------
     remarks : how the snapshot differs from the training, and what was assumed of it.
     alarm : quantities in which the snapshot is unlike what the model was trained on.
+    spans : lowest and highest time of each stage in trainings at the snapshot's state point, None
+        where not known; empty where rows are times.
+    identity : hash of all that the model was made from; '' where it is not recorded.
     """
 
     remarks: tuple[str, ...] = ()
     alarm: tuple[Departure, ...] = ()
+    spans: tuple[Range | None, ...] = ()
+    identity: str = ""
 
     @classmethod
     def of(
         cls,
         made: ModelForecast,
+        model: Model,
         remarks: tuple[str, ...] = (),
         alarm: tuple[Departure, ...] = (),
     ) -> Self:
-        """Take over what a model made."""
-        taken = {f.name: getattr(made, f.name) for f in fields(made)}
-        return cls(**taken, remarks=remarks, alarm=alarm)
+        """Take over what a model made, and what it knows of the times of its stages."""
+        spans = times_of_stages(model.state_points_, made.configuration.state_point)
+        return cls(
+            **{f.name: getattr(made, f.name) for f in fields(made)},
+            remarks=remarks,
+            alarm=alarm,
+            spans=() if made.stages.by == "time" else spans,
+            identity=str(model.trained_on_.get("identity", "")),
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Say what the columns of a file do not, as JSON values."""
+        record = super().record()
+        record["model"] |= {"identity": self.identity} if self.identity else {}
+        if self.spans:
+            record["times"] = self.spans
+        if self.alarm:
+            record["alarm"] = [asdict(departure) for departure in self.alarm]
+        return record | ({"remarks": list(self.remarks)} if self.remarks else {})
 
     def facts(self) -> list[tuple[str, str]]:
         """Name and value of what tells a forecast from others, in a few words each."""
-        times = listed(self.times)
+        values = listed(self.times)
         found = [
             ("model", self.model),
             ("snapshot", f"{self.configuration.name} ({self.configuration.size} particles)"),
-            ("forecasts", f"{self.target} at t = {times}"),
+            ("forecasts", f"{self.target} at {self.stages.quantity} = {values}"),
         ]
         if self.uncertainty is not None:
             typical = np.nanmedian(self.uncertainty, axis=1)
             found.append(("uncertainty", ", ".join(f"{sd:.2g}" for sd in typical) + " (median)"))
+        if any(self.spans):
+            spans = ("?" if s is None else " to ".join(dict.fromkeys(f"{t:.4g}" for t in s))
+                     for s in self.spans)  # fmt: skip
+            found.append(("times of training there", "; ".join(spans)))
         return found + [("remark", remark) for remark in self.remarks]
 
     def to_pandas(self) -> Any:

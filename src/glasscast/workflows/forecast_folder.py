@@ -21,6 +21,24 @@ Source = Path | Configuration | Dataset
 
 
 @dataclass(frozen=True)
+class ForecastFiles:
+    """What is written of forecasts.
+
+    Parameters
+    ----------
+    formats : endings of the files: ``xyz``, ``gsd``, ``csv``, ``parquet``, ``npz``.
+    joined : write all snapshots of a trajectory or dataset into one file, a frame each.
+    species : names to write instead of those of the liquid, such as ``("Ni", "P")``.
+    report : write ``report.html`` as well.
+    """
+
+    formats: Sequence[str] = ("xyz",)
+    joined: bool = False
+    species: Sequence[str] | None = None
+    report: bool = False
+
+
+@dataclass(frozen=True)
 class ForecastFolder:
     """Writes forecasts as they are made.
 
@@ -28,32 +46,28 @@ class ForecastFolder:
     ----------
     folder : to write into.
     stems : of the file names, by source and snapshot; one a source where they are joined.
-    formats : endings.
-    joined : whether the snapshots of a source share a file.
-    species : names to write instead of those of the liquid.
+    files : what is written.
     """
 
     folder: Path
     stems: Sequence[Sequence[str]]
-    formats: Sequence[str]
-    joined: bool
-    species: Sequence[str] | None
+    files: ForecastFiles
 
     def add(self, source: int, snapshot: int, forecast: Forecast) -> None:
         """Write the forecast of one snapshot, unless they are joined."""
-        if not self.joined:
+        if not self.files.joined:
             for path in self._paths(source, snapshot):
-                forecast.write(path, self.species)
+                forecast.write(path, self.files.species)
 
     def close(self, source: int, forecasts: Sequence[Forecast]) -> None:
         """Write all forecasts of a source, if they are joined."""
-        if self.joined:
+        if self.files.joined:
             for path in self._paths(source, 0):
-                Forecasts(forecasts).write(path, self.species)
+                Forecasts(forecasts).write(path, self.files.species)
 
     def _paths(self, source: int, snapshot: int) -> list[Path]:
         stem = self.stems[source][snapshot]
-        return [self.folder / f"{stem}.{suffix}" for suffix in self.formats]
+        return [self.folder / f"{stem}.{suffix}" for suffix in self.files.formats]
 
 
 @contextmanager
@@ -63,9 +77,7 @@ def forecast_folder(
     sources: Sequence[Source],
     names: Sequence[Sequence[str]],
     *,
-    formats: Sequence[str],
-    joined: bool,
-    species: Sequence[str] | None,
+    files: ForecastFiles,
     assumed: Mapping[str, Any],
 ) -> Iterator[ForecastFolder]:
     """Own a folder for the forecasts of some snapshots by one model.
@@ -80,13 +92,13 @@ def forecast_folder(
     SettingsError : if something else lies in the folder, or two snapshots cannot be told apart.
     InputError : if the folder cannot be written.
     """
-    if joined:
+    if files.joined:
         names = [[s.stem if isinstance(s, Path) else s.name] for s in sources]
     stems = told_apart(sources, names)
     by = name_of(model, folder)
     of = [place_of(s, folder) if isinstance(s, Path) else s.name for s in sources]
     with owned(folder, "predict", {"model": by, "snapshots": of, **assumed}):
-        yield ForecastFolder(folder, stems, formats, joined, species)
+        yield ForecastFolder(folder, stems, files)
 
 
 def name_of(model: Model | Path | str, folder: Path) -> str:

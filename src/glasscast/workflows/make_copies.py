@@ -75,7 +75,8 @@ def make_copies(
     given = StatePoint.stated(liquid, temperature)
     chosen = load_engine(engine)
     plan = CopyPlan.make(dataset.name, dataset.state_point, given, copies, time, chosen, seed)
-    late = [t for t in dataset.times if t >= SEPARATION * time * (1 - 1e-9)]
+    rows = zip(dataset.times, dataset.stages.spans, strict=True)
+    late = [row for row, span in rows if span and span[0] >= SEPARATION * time * (1 - 1e-9)]
     if not late:
         raise SettingsError(
             f"{dataset.name} has no label at {SEPARATION:g} times the {time:g} of the copies or "
@@ -191,6 +192,7 @@ def _copy(
             state_point=told.state_point,
             units=told.units,
             definitions=told.definitions,
+            stages=told.stages,
             origin=Origin(kind="copy", parent=parent, root=snapshot.root, time=plan.time),
             equilibrium=told.equilibrium,
             relaxation=relaxation,

@@ -33,7 +33,12 @@ from glasscast.simulation.engine import Engine
 from glasscast.simulation.registry import EngineChoice, load_engine
 from glasscast.workflows.complete import complete, examine
 from glasscast.workflows.forecast import Forecast, Forecasts
-from glasscast.workflows.forecast_folder import ForecastFolder, Source, forecast_folder
+from glasscast.workflows.forecast_folder import (
+    ForecastFiles,
+    ForecastFolder,
+    Source,
+    forecast_folder,
+)
 
 _DRAWN = 4  # snapshots in the figures of a report
 _NAMED = 3  # quantities of an alarm that a line of the log names
@@ -48,10 +53,7 @@ def predict(
     snapshots: Snapshots,
     *,
     out: Path | str | None = None,
-    formats: Sequence[str] = ("xyz",),
-    joined: bool = False,
-    species: Sequence[str] | None = None,
-    report: bool = False,
+    files: ForecastFiles | None = None,
     density: float | None = None,
     liquid: str | None = None,
     temperature: float | None = None,
@@ -75,10 +77,7 @@ def predict(
     out : folder for the forecasts, one file a snapshot and format, each written as soon as it is
         made; equal names are told apart by the folders they come from. Nothing is written
         without it.
-    formats : endings of the files: ``xyz``, ``gsd``, ``csv``, ``parquet``, ``npz``.
-    joined : write all snapshots of a trajectory or dataset into one file, a frame each.
-    species : names to write instead of those of the liquid, such as ``("Ni", "P")``.
-    report : write ``report.html`` into ``out`` as well.
+    files : what is written there; extended XYZ by default.
     density : number density, for files without a box.
     liquid, temperature : to find equilibrium positions with, where a snapshot does not tell.
     copies, copy_time : forecast the mean over so many thermal copies as well, this long after the
@@ -99,8 +98,9 @@ def predict(
         cannot be told apart, or equilibrium positions are needed of a liquid or temperature not
         known.
     """
-    if report and out is None:
-        raise SettingsError("a report needs a folder to be written to", "out")
+    if out is None and files is not None:
+        raise SettingsError("files need a folder to be written to", "out")
+    files = files or ForecastFiles()
     given = StatePoint.stated(liquid, temperature, density)
     fitted = load_model(model, workspace, device)
     forecaster = _Forecaster(fitted, load_engine(engine), given, copies, copy_time)
@@ -114,9 +114,7 @@ def predict(
             model,
             sources,
             names,
-            formats=formats,
-            joined=joined,
-            species=species,
+            files=files,
             assumed={
                 "liquid": None if liquid is None else liquid_identity(liquid),
                 "temperature": temperature,
@@ -125,7 +123,7 @@ def predict(
             },
         ) as folder:
             forecasts = list(forecaster.all_of(sources, folder))
-            if report:
+            if files.report:
                 report_forecasts(Path(out), forecasts, fitted)
     one = isinstance(snapshots, str | Path | Configuration) and len(forecasts) == 1
     return forecasts[0] if one else Forecasts(forecasts)
@@ -193,7 +191,8 @@ class _Forecaster:
             state = needs.liquid, needs.temperature
             whole += copies_of(whole[0], self.copies, self.copy_time, self.engine, *state)
         mean = self.model.predict_mean(whole, SEPARATION * self.copy_time)
-        return Forecast.of(mean, tuple(f"{place}: {text}" for _, text in remarks), alarm)
+        told = tuple(f"{place}: {text}" for _, text in remarks)
+        return Forecast.of(mean, self.model, told, alarm)
 
 
 def _names(source: Source, density: float | None) -> list[str]:

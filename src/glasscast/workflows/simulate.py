@@ -15,16 +15,11 @@ from glasscast.datasets.fields import FIELDS
 from glasscast.datasets.files import remove_partials
 from glasscast.datasets.kept import read_kept
 from glasscast.datasets.manifest import Source
-from glasscast.datasets.metadata import (
-    Equilibrium,
-    EquilibriumField,
-    MeasuredRelaxation,
-    Metadata,
-    how_made,
-)
+from glasscast.datasets.metadata import Equilibrium, MeasuredRelaxation, Metadata, how_made
 from glasscast.datasets.ownership import owned
 from glasscast.datasets.precision import compacted
 from glasscast.datasets.published import find_set
+from glasscast.datasets.records import EquilibriumField
 from glasscast.datasets.state_points import StatePoint
 from glasscast.datasets.targets import definitions
 from glasscast.datasets.writer import DatasetWriter

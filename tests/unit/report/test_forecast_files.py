@@ -1,3 +1,4 @@
+import json
 import re
 import shlex
 import subprocess
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.stages import Stages
 from glasscast.errors import InputError, SettingsError
 from glasscast.models.forecast import ModelForecast
 from glasscast.report.forecast_files import forecast_columns, write_forecasts
@@ -104,15 +106,40 @@ def test_gsd_reads_back(tmp_path, dimension):
 
 def test_npz_reads_back_without_pickles(tmp_path):
     c = snapshot()
+    c = c.with_fields(ids=np.arange(c.size) + 7)
     bonds = np.array([[0, 1], [1, 2]], dtype=np.int32)
     f = forecast(c, bonds=bonds, bond_change=np.ones((2, 2), np.float32))
     write_forecasts(tmp_path / "f.npz", [f])
     with np.load(tmp_path / "f.npz", allow_pickle=False) as stored:
         np.testing.assert_array_equal(stored["propensity_t0p13"], f.values[0])
         np.testing.assert_array_equal(stored["positions"], c.positions)
-        np.testing.assert_array_equal(stored["times"], f.times)
         np.testing.assert_array_equal(stored["bonds"], bonds)
-        assert str(stored["model"]) == "lr"
+        np.testing.assert_array_equal(stored["bond_change_t4120"], f.bond_change[1])
+        np.testing.assert_array_equal(stored["ids"], c.ids)
+        assert (str(stored["format"]), int(stored["version"])) == ("glasscast forecast", 2)
+        record = json.loads(str(stored["record"]))
+        columns = set(stored) - {"format", "version", "name", "record"}
+    assert record["model"] == {"name": "lr"}
+    assert record["stages"] == {
+        "by": "time", "values": [0.13, 4120.0], "labels": ["t0p13", "t4120"],
+    }  # fmt: skip
+    assert record["targets"] == ["propensity", "bond_change"]
+    assert record["state_point"]["liquid"] == "ka2d"
+    assert columns == {"positions", "types", "box", "ids", "bonds", "bond_change_t0p13",
+                       "bond_change_t4120", *forecast_columns(f)}  # fmt: skip
+
+
+def test_columns_of_stages_are_named_by_them():
+    stages = Stages(by="scattering", values=(0.9, 0.367879))
+    c = snapshot()
+    c = c.with_fields(metadata=c.metadata.changed(stages=stages))
+    f = forecast(c, times=stages.values, stages=stages)
+    assert [name for name in forecast_columns(f) if not name.startswith("rank_")] == [
+        "propensity_s0p9", "true_propensity_s0p9",
+        "propensity_s0p367879", "true_propensity_s0p367879",
+    ]  # fmt: skip
+    assert f.shared_rows(c) == [(0, 0), (1, 1)]
+    assert f.shared_rows(snapshot()) == []
 
 
 def test_uncertainty_has_its_columns():
@@ -148,11 +175,11 @@ def test_a_file_is_written_without_the_machinery_of_figures():
 
 
 def test_names_suit_ovito_and_stay_apart():
-    times = (0.1 + 0.2, 1.5e6, 4120.0, 4120.001)
+    times = (0.1 + 0.2, 4120.0, 4120.001, 1.5e6)
     names = list(forecast_columns(forecast(snapshot(labels=False), times=times)))
     assert len(set(names)) == 8  # values and ranks
     assert all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) for name in names)
-    tidy = list(forecast_columns(forecast(snapshot(labels=False), times=times[:2])))
+    tidy = list(forecast_columns(forecast(snapshot(labels=False), times=times[::3])))
     assert tidy[::2] == ["propensity_t0p3", "propensity_t1500000"]
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from torch import Tensor
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.stages import Stages
 from glasscast.errors import InputError, ModelError
 from glasscast.models.botan.loss import PairObjective
 from glasscast.models.botan.network import BotanNetwork
@@ -129,8 +129,8 @@ class Botan(DeepModel):
         InputError : if the file holds no such network.
         """
         model = cls(cls.settings_class.model_validate({}), workspace)
-        model.species_, model.dimension_ = (0, 1), 3
-        model.times_ = np.array([time], dtype=np.float64)
+        model.species_, model.species_names_, model.dimension_ = (0, 1), ("A", "B"), 3
+        model.stages_ = Stages(values=(time,))
         model.statistics_ = TargetStatistics.unscaled(model.species_, 1)
         model.network_ = model.build_network().eval()
         try:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-import numpy as np
 from torch import Tensor
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.stages import Stages
 from glasscast.models.eignn.network import EignnNetwork, input_numbers
 from glasscast.models.eignn.published import TIMES, published_state
 from glasscast.models.eignn.settings import (
@@ -76,7 +76,8 @@ class EignnCage(EignnInherent):
         """
         settings = EignnCageSettings(parity=False, liquid="ka-unshifted")
         model = cls(settings, workspace)
-        model.species_, model.dimension_, model.times_ = (0, 1), 3, np.array(TIMES)
+        model.species_, model.species_names_, model.dimension_ = (0, 1), ("A", "B"), 3
+        model.stages_ = Stages(values=tuple(map(float, TIMES)))
         model.liquid_ = settings.liquid
         model.statistics_ = TargetStatistics.unscaled(model.species_, len(TIMES), True)
         model.network_ = model.build_network().eval()

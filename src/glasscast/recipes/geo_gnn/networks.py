@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from glasscast.datasets.stages import Stages
 from glasscast.liquid.box import FloatArray
 from glasscast.liquid.neighbours import find_neighbours
 from glasscast.recipes.geo_gnn.smoothness import CUTOFF
@@ -161,6 +162,7 @@ def _parameters(material: Material, training: str) -> int:
     from glasscast.recipes.trainings import model_settings
 
     model = build(model_settings(training, "paper"))
-    model.species_, model.dimension_, model.times_ = (0, 1), 3, np.array([1.0])
+    model.species_, model.dimension_ = (0, 1), 3
+    model.stages_ = Stages(values=(1.0,))
     network = model.build_network()  # type: ignore[attr-defined]
     return int(sum(p.numel() for p in network.parameters()))
