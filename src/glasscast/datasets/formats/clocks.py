@@ -7,6 +7,7 @@ The clock is the time the file states, or its step times ``timestep``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from glasscast.liquid.box import minimum_image
 SAME = 1e-3
 #: Share of a time by which clocks of one moment may differ.
 SAME_TIME = 1e-6
+_SAME_STEP = 1e-3
 
 
 def elapsed_times(
@@ -50,6 +52,28 @@ def elapsed_times(
             raise out_of_order(path, last, elapsed)
         last = max(last, elapsed)
         yield elapsed, stored
+
+
+def refuse_other_timestep(
+    path: Path, first: StoredFrame, last: StoredFrame, timestep: float
+) -> None:
+    """Refuse a time of one step that contradicts frames that tell both times and steps.
+
+    Raises
+    ------
+    InputError : naming the time of one step that they tell.
+    """
+    if first.time is None or first.step is None or last.time is None or last.step is None:
+        return
+    if last.step != first.step:
+        told = (last.time - first.time) / (last.step - first.step)
+        if abs(told - timestep) > _SAME_STEP * abs(told):
+            raise InputError(
+                path,
+                f"tells the time of its frames, {told:.6g} a step, not {timestep:g}",
+                "leave it out",
+                "timestep",
+            )
 
 
 def same_time(elapsed: float, other: float) -> bool:
@@ -101,6 +125,8 @@ def _clockless(path: Path, frame: StoredFrame) -> InputError:
 
 def _elapsed(path: Path, clock: float, origin: float) -> float:
     elapsed = clock - origin
+    if not math.isfinite(elapsed):
+        raise InputError(path, f"has a frame at time {clock:g}, its parent at {origin:g}")
     if elapsed < -SAME_TIME * max(abs(clock), 1.0):
         raise InputError(
             path,

@@ -31,7 +31,9 @@ from glasscast.liquid.box import FloatArray
 #: In box sides. Programs fold at some steps only, so that folded particles stray a little.
 _WIDEST_FOLDED = 1.25
 _RIGHT = 1e-3  # degrees by which rounding may miss a right angle
-_HEADER = struct.Struct("i4siii")  # length of the block, CORD, frames, first step, spacing
+_TITLES = 92  # offset of the block behind the one of numbers
+_HEAD = 1 << 16  # bytes that hold the header, whatever its titles
+_PLACE = 12  # bytes of a position
 
 
 def scan_dcd(path: Path, dimension: int | None = None) -> Iterator[StoredFrame]:
@@ -62,17 +64,33 @@ def scan_dcd(path: Path, dimension: int | None = None) -> Iterator[StoredFrame]:
 
 
 def _read_header(path: Path) -> tuple[int, int, int]:
-    """Read the number of frames, step of the first, steps between two: mdtraj gives none."""
+    """Read the number of frames, step of the first, steps between two: mdtraj gives none.
+
+    Raises
+    ------
+    InputError : for a file that is none, or claims more particles than it has bytes for.
+    """
+    damaged = InputError(path, "is truncated or no DCD file")
     try:
         with path.open("rb") as stream:
-            content = stream.read(_HEADER.size)
+            content = stream.read(_HEAD)
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror or error})") from None
     order = "<" if content[:4] == b"T\0\0\0" else ">"
     try:
-        _, _, count, first, spacing = struct.unpack(order + _HEADER.format, content)
+        length, magic, count, first, spacing = struct.unpack_from(f"{order}i4s3i", content)
+        fixed = struct.unpack_from(f"{order}i", content, 40)[0]
+        (titles,) = struct.unpack_from(f"{order}i", content, _TITLES)
+        after = _TITLES + 4 + titles  # behind it the mark of the title, and a block of one number
+        ends, mark, size = struct.unpack_from(f"{order}3i", content, after)
     except struct.error:
-        raise InputError(path, "is truncated or no DCD file") from None
+        raise damaged from None
+    if (length, magic, ends, mark) != (84, b"CORD", titles, 4):
+        raise damaged
+    if fixed:
+        raise InputError(path, f"leaves out {fixed} particles that do not move")
+    if not 0 < size <= path.stat().st_size // _PLACE:
+        raise InputError(path, f"is truncated or damaged: it claims {size} particles")
     return count, first, spacing
 
 

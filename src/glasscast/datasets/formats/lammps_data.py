@@ -26,7 +26,7 @@ from glasscast.datasets.formats.checks import (
     whole_numbers,
 )
 from glasscast.datasets.formats.format import Format, Head
-from glasscast.datasets.formats.text import Lines, Rows, Table, open_lines
+from glasscast.datasets.formats.text import Lines, Rows, Table, open_lines, whole_number
 from glasscast.datasets.frames import Frame, StoredFrame
 from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError
@@ -157,7 +157,7 @@ def _read_header(lines: Lines, header: _Header) -> str:
 def _read_line(lines: Lines, words: list[str], header: _Header) -> None:
     """Take from a line of the header what the box and the number of particles are."""
     if words[1:] == ["atoms"]:
-        header.size = int(words[0])
+        header.size = whole_number(words[0])
     elif words[2:] in _BOUNDS:
         axis = _BOUNDS.index(words[2:])
         low, high = float(words[0]), float(words[1])

@@ -29,7 +29,7 @@ from glasscast.datasets.formats.checks import (
     whole_numbers,
 )
 from glasscast.datasets.formats.format import TRAJECTORY_OPTIONS, Format, Head
-from glasscast.datasets.formats.text import Lines, Rows, Table, open_lines
+from glasscast.datasets.formats.text import Lines, Rows, Table, open_lines, whole_number
 from glasscast.datasets.frames import Frame, StoredFrame
 from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError
@@ -125,11 +125,13 @@ def _read_item(lines: Lines, item: str, header: _Header) -> None:
     header.begun = True
     try:
         if item == "ITEM: TIMESTEP":
-            header.step = int(lines.expect("the step"))
+            header.step = whole_number(lines.expect("the step"))
         elif item == "ITEM: TIME":
             header.time = float(lines.expect("the time"))
+            if not np.isfinite(header.time):
+                raise ValueError
         elif item == "ITEM: NUMBER OF ATOMS":
-            header.size = int(lines.expect("the number of particles"))
+            header.size = whole_number(lines.expect("the number of particles"))
         elif item.startswith("ITEM: BOX BOUNDS"):
             _read_box(lines, item.split()[3:], header)
         elif item == "ITEM: UNITS":

@@ -26,6 +26,7 @@ from glasscast.liquid.box import FloatArray
 #: Particles of the largest frame; simulations of glass formers have a thousandth of it.
 MOST_PARTICLES = 20_000_000
 _MOST_COLUMNS = 1000
+_TOO_LARGE = 2**63
 _LONGEST_WORD = 32
 _BLOCK = 1 << 15  # rows that are text at a time
 _MARKS = (
@@ -52,6 +53,19 @@ def open_lines(path: Path) -> Iterator[Lines]:
         assert isinstance(content, io.BufferedReader)
         encoding = encoding_of(content.peek(4)[:4])
         yield Lines(path, io.TextIOWrapper(content, encoding=encoding, errors="replace"))
+
+
+def whole_number(text: str) -> int:
+    """Read an integer that a double can take.
+
+    Raises
+    ------
+    ValueError : if it is none, or too large.
+    """
+    value = int(text)
+    if abs(value) >= _TOO_LARGE:
+        raise ValueError(f"{text[:20]}... is too large")
+    return value
 
 
 class Lines:

@@ -19,12 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glasscast.datasets.formats.checks import assemble
-from glasscast.datasets.formats.clocks import elapsed_times, same_time
+from glasscast.datasets.formats.clocks import (
+    elapsed_times,
+    refuse_other_timestep,
+    same_time,
+)
 from glasscast.datasets.formats.format import Format, ReadOptions
 from glasscast.datasets.formats.grouping import find_runs
 from glasscast.datasets.formats.layout import FramesOf, Layout
 from glasscast.datasets.formats.run_stream import RunStream
-from glasscast.datasets.frames import Ensemble, Frame
+from glasscast.datasets.frames import Ensemble, Frame, StoredFrame
 from glasscast.datasets.times import choose_times
 from glasscast.errors import InputError
 
@@ -117,13 +121,17 @@ def _read_times(layout: Layout, parent: Frame) -> _Found:
     path, timestep = layout.runs[0], layout.options.timestep
     times: list[float] = []
     absolute, shown, clocks = True, False, list[float]()
+    first: StoredFrame | None = None
     for elapsed, stored in elapsed_times(path, layout.frames(0, parent), parent, timestep):
+        first = first or stored
         absolute &= stored.absolute
         shown |= elapsed == 0
         clocks.append(stored.clock(timestep) or 0.0)
         if elapsed > 0 and not (times and same_time(elapsed, times[-1])):
             times.append(elapsed)
             began = clocks[-1] - elapsed
+    if first is not None and timestep is not None:
+        refuse_other_timestep(path, first, stored, timestep)
     if times:
         return _Found(times, absolute, shown, began)
     if len(clocks) > 1 and len(set(clocks)) == 1:

@@ -4,9 +4,10 @@
 columns, by default ``species:S:1:pos:R:3``. Positions are taken from the column ``unwrapped`` where
 there is one, else from ``pos``, shifted by ``image`` (whole box sides) where that exists. ``pos``
 alone is taken as written: XYZ does not tell whether it is folded, so a folded trajectory needs
-``wrapped``. Rows are sorted by the column ``id`` where there is one. The clock is ``time=`` or
-``step=``; species are letters A, B or numbers, of a column ``type`` where ``species`` is X. The
-system is two-dimensional if all particles share one z, or if the caller says so.
+``wrapped``. Rows are sorted by the column ``id`` where there is one. The clock is ``time=``,
+``step=`` or ``timestep=``; species are letters A, B or numbers, of a column ``type`` where
+``species`` is X. The system is two-dimensional if all particles share one z, or if the caller says
+so.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from glasscast.datasets.formats.checks import (
     whole_numbers,
 )
 from glasscast.datasets.formats.format import TRAJECTORY_OPTIONS, Format, Head
-from glasscast.datasets.formats.text import Lines, Rows, Table, open_lines
+from glasscast.datasets.formats.text import Lines, Rows, Table, open_lines, whole_number
 from glasscast.datasets.frames import Frame, StoredFrame
 from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError
@@ -39,6 +40,8 @@ _PAIR = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(\S+))""")
 _SPECIES = ("species", "type", "types")
 #: Names that tell the species: letters A, B, ... or numbers.
 _NAMED = re.compile(r"[A-Z]|[0-9]+", re.ASCII)
+#: OVITO writes the step of a LAMMPS dump as ``Timestep``.
+_STEPS = ("step", "timestep")
 _WIDEST = 100  # columns of one property
 _DEFAULT = "species:S:1:pos:R:3"
 
@@ -80,7 +83,7 @@ def parse_comment(comment: str) -> dict[str, str]:
 
 def _read_size(lines: Lines, line: str, where: str) -> int:
     try:
-        size = int(line)
+        size = whole_number(line)
     except ValueError:
         size = 0
     if size <= 0:
@@ -206,7 +209,8 @@ def _read_clock(lines: Lines, pairs: dict[str, str]) -> tuple[float | None, int 
     """Time and step, None where the frame does not tell."""
     try:
         time = float(pairs["time"]) if "time" in pairs else None
-        step = int(pairs["step"]) if "step" in pairs else None
+        told = next((pairs[key] for key in _STEPS if key in pairs), None)
+        step = None if told is None else whole_number(told)
     except ValueError as error:
         raise lines.wrong(f"unreadable time or step ({error})") from None
     if time is not None and not np.isfinite(time):

@@ -103,6 +103,10 @@ def test_damaged_and_tilted_files(tmp_path):
         path.write_bytes(content[:length])
         with pytest.raises(InputError, match=r"run1\.dcd: is truncated"):
             read_snapshot(path)
+    place = content.index((60).to_bytes(4, "little"), 92)
+    path.write_bytes(content[:place] + (1 << 30).to_bytes(4, "little") + content[place + 4 :])
+    with pytest.raises(InputError, match="claims 1073741824 particles"):
+        read_snapshot(path)
     write_dcd(path, [liquid.start], liquid.box, angles=80.0)
     with pytest.raises(InputError, match="triclinic box or none"):
         read_snapshot(path)

@@ -17,7 +17,10 @@ from format_writers import (
     write_gsd,
     write_xyz,
 )
+from typer.testing import CliRunner
 
+from glasscast.cli import app
+from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.registry import FORMATS, detect, read_snapshot
 from glasscast.errors import InputError
 
@@ -128,6 +131,13 @@ def test_formats_are_told_by_content(tmp_path, name, write):
 
 def test_every_format_is_in_the_table():
     assert {name for name, _ in TABLE} == set(FORMATS)
+
+
+def test_the_help_of_import_names_every_format_with_trajectories_and_every_option(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "2000")
+    text = CliRunner().invoke(app, ["import", "--help"]).output
+    assert [n for n, f in FORMATS.items() if f.clocked and n != "npz" and n not in text] == []
+    assert [key for key in ReadOptions.model_fields if key not in text] == []
 
 
 def test_what_is_not_recognised_lists_what_would_be(tmp_path):

@@ -129,6 +129,14 @@ def test_xyz_origin_and_flat_systems(tmp_path):
     assert frame.positions.shape == (2, 3)
 
 
+@pytest.mark.parametrize("key", ["step", "Step", "Timestep"])
+def test_xyz_counts_steps_by_several_names(tmp_path, liquid, key):
+    path = tmp_path / "a.xyz"
+    path.write_text(xyz_text(liquid.start, liquid.types, liquid.box, f"{key}=40"))
+    (frame,) = XYZ.read_frames(path)
+    assert (frame.step, frame.time) == (40, None)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

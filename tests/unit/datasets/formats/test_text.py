@@ -98,7 +98,7 @@ def test_a_last_line_without_end_may_be_cut(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("number", ["21", "2000000", "99999999999", "9" * 30])
+@pytest.mark.parametrize("number", ["21", "2000000", "99999999999", "9" * 18])
 def test_more_particles_claimed_than_there_are(tmp_path, kind, number):
     path, known, _ = write(tmp_path, kind)
     path.write_text(path.read_text().replace(f"{SIZE}", number, 1))

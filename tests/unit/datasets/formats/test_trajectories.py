@@ -106,6 +106,22 @@ def test_steps_need_a_timestep(tmp_path, liquid):
         list(read_ensembles(tmp_path))
 
 
+def test_a_timestep_that_contradicts_the_frames_is_refused(tmp_path):
+    liquid = make_liquid(runs=1)
+    frames = [(0, liquid.start), *zip((10, 100), liquid.runs[0], strict=True)]
+    (tmp_path / "run1.xyz").write_text(
+        "".join(
+            xyz_text(frame, liquid.types, liquid.box, f"time={step / 10} step={step}")
+            for step, frame in frames
+        )
+    )
+    (ensemble,) = read_ensembles(tmp_path, options=ReadOptions(timestep=0.1))
+    assert ensemble.times.tolist() == [1, 10]
+    with pytest.raises(InputError, match=r"0\.1 a step, not 0\.005; leave it out") as raised:
+        next(read_ensembles(tmp_path, options=ReadOptions(timestep=0.005)))
+    assert raised.value.parameter == "timestep"
+
+
 def test_an_option_of_another_format_is_refused(tmp_path, liquid):
     write_dumps(tmp_path, liquid)
     with pytest.raises(SettingsError, match="no option 'density'; it has timestep, wrapped"):
