@@ -36,7 +36,7 @@ SlurmdLogFile=$folder/slurmd.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
+SelectTypeParameters=CR_CPU
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 MpiDefault=none
@@ -45,14 +45,18 @@ KillWait=2
 InactiveLimit=0
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus State=UNKNOWN
 PartitionName=all Nodes=$host Default=YES MaxTime=INFINITE State=UP
+PartitionName=closed Nodes=$host MaxTime=INFINITE State=DOWN
 CONF
+child=
 stop() {
-    scancel --user="$(id -un)" 2>/dev/null || true
+    [ -z "$child" ] || kill "$child" 2>/dev/null || true
+    timeout 2 scancel --user="$(id -un)" 2>/dev/null || true
     for pid in "$folder"/slurmd.pid "$folder"/slurmctld.pid "$folder"/munge/pid; do
         [ -s "$pid" ] && kill "$(cat "$pid")" 2>/dev/null || true
     done
 }
 trap stop EXIT
+trap 'exit 143' TERM INT
 dd if=/dev/urandom of="$folder/munge/key" bs=1 count=1024 status=none
 chmod 400 "$folder/munge/key"
 munged --force --key-file="$folder/munge/key" --socket="$folder/munge/socket" \
@@ -61,7 +65,9 @@ slurmctld
 slurmd
 for _ in $(seq 60); do
     if sinfo -h -o %T 2>/dev/null | grep -q idle; then
-        "$@"
+        "$@" &  # waited for, so that a signal is heeded at once
+        child=$!
+        wait "$child"
         exit
     fi
     sleep 0.5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import shlex
 import signal
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -17,29 +16,12 @@ from typing import Any, TypeVar
 
 from glasscast.errors import GlasscastError, MissingExtraError, SettingsError, SimulationError
 from glasscast.progress import Progress, task
+from glasscast.simulation.slurm import job_options, slurm_cluster
 
 Key = TypeVar("Key", bound=Hashable)
 
 #: Kinds of schedulers.
 SCHEDULERS = ("inline", "processes", "dask", "slurm")
-#: Options of Slurm jobs, those of ``dask_jobqueue.SLURMCluster``, and what their text stands for.
-JOB_OPTIONS: dict[str, Callable[[str], Any]] = {
-    "queue": str,
-    "account": str,
-    "cores": int,
-    "memory": str,
-    "walltime": str,
-    "processes": int,
-    "interface": str,
-    "local_directory": str,
-    "log_directory": str,
-    "python": str,
-    "job_extra_directives": shlex.split,
-    "job_directives_skip": shlex.split,
-    "job_script_prologue": shlex.split,
-}
-#: What a description of Slurm jobs cannot do without.
-_JOB = ("cores", "memory")
 
 
 @dataclass(frozen=True)
@@ -52,7 +34,8 @@ class Scheduler:
         Slurm jobs that Dask submits. One worker of ``processes`` means inline.
     workers : processes, or jobs of a cluster.
     address : of a Dask scheduler that runs already (``dask``); a local cluster if absent.
-    cluster : options of the jobs (``slurm``) as text, see :data:`JOB_OPTIONS`; lists are separated
+    cluster : options of the jobs (``slurm``) as text, see
+        :data:`glasscast.simulation.slurm.JOB_OPTIONS`; lists are separated
         by blanks, as in a shell.
     retries : further attempts at a task that failed.
 
@@ -77,33 +60,12 @@ class Scheduler:
             raise SettingsError("an address is for the scheduler 'dask' only", "address")
         if self.cluster and self.kind != "slurm":
             raise SettingsError("jobs are described for the scheduler 'slurm' only", "cluster")
-        self.job()
+        job_options(self.cluster)
 
     @property
     def here(self) -> bool:
         """Whether all tasks run on this machine, so that its libraries must serve them."""
         return self.kind in ("inline", "processes")
-
-    def job(self) -> dict[str, Any]:
-        """Options of a Slurm job, their text understood.
-
-        Raises
-        ------
-        SettingsError : for an unknown option, or text that is not what it takes.
-        """
-        options = {}
-        for key, text in self.cluster.items():
-            if key not in JOB_OPTIONS:
-                raise SettingsError(
-                    f"Slurm jobs have no option '{key}'; known: {', '.join(JOB_OPTIONS)}; all "
-                    "others belong into Dask's own file jobqueue.yaml",
-                    "cluster",
-                )
-            try:
-                options[key] = JOB_OPTIONS[key](text)
-            except ValueError:
-                raise SettingsError(f"{key}: '{text}' is not understood", "cluster") from None
-        return options
 
     @contextmanager
     def open(self) -> Iterator[Executor]:
@@ -266,11 +228,10 @@ def finish(
 @contextmanager
 def _dask_client(scheduler: Scheduler) -> Iterator[Any]:
     try:
-        import dask
         from distributed import Client, LocalCluster
 
         if scheduler.kind == "slurm":
-            from dask_jobqueue import SLURMCluster
+            import dask_jobqueue  # noqa: F401
     except ImportError:
         raise MissingExtraError(
             "Dask is not installed: pip install 'glasscast[cluster]'; a job array whose jobs take "
@@ -282,23 +243,13 @@ def _dask_client(scheduler: Scheduler) -> Iterator[Any]:
             yield client
         return
     if scheduler.kind == "slurm":
-        options = scheduler.job()
-        known = [options.get(k) or dask.config.get(f"jobqueue.slurm.{k}") for k in _JOB]
-        if None in known:
-            raise SettingsError(
-                "the Slurm jobs are not described: they need cores=1, memory=2GB and mostly "
-                "walltime=02:00:00, or Dask's own file jobqueue.yaml",
-                "cluster",
-            )
-        cluster = SLURMCluster(**options)
-        # adapt() replaces jobs that end at their time limit; scale() would leave the run hanging
-        cluster.adapt(minimum_jobs=scheduler.workers, maximum_jobs=scheduler.workers)
+        workers = slurm_cluster(scheduler.cluster, scheduler.workers)
     else:
-        cluster = LocalCluster(
+        workers = LocalCluster(
             n_workers=scheduler.workers,
             threads_per_worker=1,
             dashboard_address=None,
             host="127.0.0.1",
         )
-    with cluster, Client(cluster) as client:
+    with workers as cluster, Client(cluster) as client:
         yield client
