@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -200,7 +200,17 @@ def read_scores(path: Path) -> ScoreTable:
         raise InputError(path, "lacks the list 'scores'", "write it with ScoreTable.write")
     if content.get("schema") != SCHEMA:
         raise InputError(path, f"has schema {content.get('schema')!r}, not {SCHEMA}")
-    return ScoreTable(tuple(_row(path, i, row) for i, row in enumerate(content["scores"])))
+    return scores_in(path, content["scores"])
+
+
+def scores_in(path: Path, rows: Iterable[Any]) -> ScoreTable:
+    """Take up rows of JSON values that stand in a file.
+
+    Raises
+    ------
+    InputError : naming what cannot be used.
+    """
+    return ScoreTable(tuple(_row(path, i, row) for i, row in enumerate(rows)))
 
 
 def _row(path: Path, index: int, row: Any) -> Score:

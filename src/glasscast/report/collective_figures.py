@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -153,20 +153,22 @@ def local_smoothness_figure(series: Mapping[float, SmoothnessSeries], model: str
 
 def susceptibility_figures(scores: Sequence[SusceptibilityScore]) -> list[Illustration]:
     """Susceptibility against time, where there are times to draw it against."""
-    known = [r for r in scores if r.time > 0 and (r.true > 0 or r.predicted > 0)]
-    return [susceptibility_figure(known)] if len({row.time for row in known}) > 1 else []
+    known = [r for r in scores if r.time > 0 and (r.true >= 0 or r.predicted >= 0)]
+    positive = any(value > 0 for r in known for value in (r.true, r.predicted))
+    several = len({row.time for row in known}) > 1
+    return [susceptibility_figure(known)] if several and positive else []
 
 
 @styled
 def susceptibility_figure(scores: Sequence[SusceptibilityScore]) -> Illustration:
     """Susceptibility against time, a panel a species, a line a model, the truth dashed.
 
-    Both axes are logarithmic, so a value of zero leaves a gap.
+    Both axes are logarithmic: what is zero, or less than the axis shows, is a triangle at its end.
 
     Parameters
     ----------
     scores : of any number of models on the same configurations; positive times, and a positive
-        value in each.
+        value among them.
 
     References
     ----------
@@ -176,26 +178,25 @@ def susceptibility_figure(scores: Sequence[SusceptibilityScore]) -> Illustration
     models = list(dict.fromkeys(row.model for row in scores))
     figure = new_figure(max(4.8, 3.6 * len(species) + 0.6), row_height(len(models) + 1))
     panels = figure.subplots(1, len(species), sharey=True, sharex=True, squeeze=False)[0]
+    peak = max(value for row in scores for value in (row.true, row.predicted) if value > 0)
+    least = _DECADES * peak
     for axes, letter in zip(panels, species, strict=True):
         here = [row for row in scores if row.species == letter]
-        true = {row.time: _shown(row.true) for row in here}
+        true = {row.time: row.true for row in here}
         times = sorted(true)
-        axes.plot(times, [true[t] for t in times], color=GREY, ls="--", label="measured")
+        style = {"color": GREY, "ls": "--", "label": "measured"}
+        _line_from(axes, times, [true[t] for t in times], least, style)
         for k, model in enumerate(models):
             mine = sorted((row for row in here if row.model == model), key=lambda row: row.time)
-            axes.plot(
-                [row.time for row in mine],
-                [_shown(row.predicted) for row in mine],
-                **series_style(k),
-                label=escape_mathtext(model),
-            )
+            style = {**series_style(k), "label": escape_mathtext(model)}
+            values = [row.predicted for row in mine]
+            _line_from(axes, [row.time for row in mine], values, least, style)
         axes.set_xlabel(TIME_LABEL)
         axes.set_title(f"{letter} particles")
     known = [row.time for row in scores]
     finish_log_axis(panels[0], min(known), max(known))
-    peak = max(value for row in scores for value in (row.true, row.predicted) if value > 0)
     panels[0].set_yscale("log")
-    panels[0].set_ylim(_DECADES * peak, 2 * peak)
+    panels[0].set_ylim(least, 2 * peak)
     panels[0].set_ylabel("susceptibility $\\chi_4$")
     legend_below(figure, panels[0])
     return Illustration(
@@ -204,13 +205,21 @@ def susceptibility_figure(scores: Sequence[SusceptibilityScore]) -> Illustration
         caption="Variance between configurations of the number of particles whose propensity "
         f"exceeds {scores[0].threshold:g} σ, per particle. Look at the peak: a model below the "
         "dashed line makes configurations more alike than they are. A variance between "
-        f"{scores[0].n_configurations} configurations is uncertain; intervals are in the table.",
+        f"{scores[0].n_configurations} configurations is uncertain; intervals are in the table. "
+        "A triangle at the lower edge is a zero, or less than the axis shows.",
         alternative="Susceptibility against time, both on log axes, dashed for the measurement, a "
         f"line each for {listed(models)}; {panels_of(species)}.",
         figure=figure,
     )
 
 
-def _shown(value: float) -> float:
-    """Break the line where a logarithm has no value, rather than bridge the gap."""
-    return value if value > 0 else math.nan
+def _line_from(
+    axes: Axes, times: Sequence[float], values: Sequence[float], least: float, style: dict[str, Any]
+) -> None:
+    """Draw values on a logarithmic axis that begins at the least; triangles there for smaller."""
+    shown = np.maximum(values, least)  # NaN stays NaN
+    axes.plot(times, shown, **style)
+    small = np.asarray(values) < least
+    if small.any():
+        color = axes.lines[-1].get_color()
+        axes.plot(np.asarray(times)[small], shown[small], "v", color=color, fillstyle="none")

@@ -48,6 +48,14 @@ def _cell(text: str, small: Sequence[str] = (), bold: bool = False) -> Markup:
     return Markup("<td>{}{}</td>").format(number, below)
 
 
+def plain_table(
+    heads: Sequence[str], lines: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+) -> Markup:
+    """Return a row a line: its name, then a cell each of text and small print."""
+    rows = [_line(name, [_cell(text, [small]) for text, small in cells]) for name, cells in lines]
+    return _table(heads, [_group(rows)])
+
+
 def score_table(scores: ScoreTable) -> Markup:
     """Return one metric of one dataset and target: a row a model, a column a time.
 

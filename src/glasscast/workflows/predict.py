@@ -13,8 +13,10 @@ from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.formats.registry import read_snapshot
 from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import InputError, ModelError, SettingsError, ShapeError
+from glasscast.evaluation.score_table import ScoreTable, read_scores, scores_in
 from glasscast.liquid.definition import liquid_identity
 from glasscast.models.base import Model
+from glasscast.models.files import MODEL, RECORD, model_folder, read_record
 from glasscast.models.registry import Device, load_model
 from glasscast.progress import log, track
 from glasscast.report.page import Page
@@ -27,6 +29,7 @@ from glasscast.report.sections import (
     summary_section,
     view_section,
 )
+from glasscast.report.worth_section import worth_section
 from glasscast.runtime import Workspace
 from glasscast.simulation.copies import SEPARATION, copies_of
 from glasscast.simulation.engine import Engine
@@ -39,6 +42,7 @@ from glasscast.workflows.forecast_folder import (
     Source,
     forecast_folder,
 )
+from glasscast.workflows.train import SCORES
 
 _DRAWN = 4  # snapshots in the figures of a report
 _NAMED = 3  # quantities of an alarm that a line of the log names
@@ -124,7 +128,7 @@ def predict(
         ) as folder:
             forecasts = list(forecaster.all_of(sources, folder))
             if files.report:
-                report_forecasts(Path(out), forecasts, fitted)
+                report_forecasts(Path(out), forecasts, fitted, known_scores(model))
     one = isinstance(snapshots, str | Path | Configuration) and len(forecasts) == 1
     return forecasts[0] if one else Forecasts(forecasts)
 
@@ -237,10 +241,35 @@ def read(path: Path | str, *, density: float | None = None) -> Sequence[Configur
     return found
 
 
-def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Model) -> Path:
+def known_scores(model: Model | Path | str) -> ScoreTable:
+    """Mean correlations on test data that lie with a model: in its record, or beside its folder.
+
+    Empty where there are none.
+
+    Raises
+    ------
+    InputError : if they are damaged.
+    """
+    if isinstance(model, Model):
+        return ScoreTable()
+    folder = model_folder(model)
+    rows = read_record(folder).get("card", {}).get("scores", ())
+    beside = folder.parent / f"{SCORES}.json"
+    if not rows and folder.name == MODEL and beside.is_file():
+        return read_scores(beside).select(metric="pearson_mean")
+    return scores_in(folder / RECORD, rows).select(metric="pearson_mean")
+
+
+def report_forecasts(
+    out: Path, forecasts: Sequence[Forecast], model: Model, scores: ScoreTable | None = None
+) -> Path:
     """Write the page of forecasts; truth is shown where a configuration carries it.
 
     What was assumed of the snapshots stands among the limits.
+
+    Parameters
+    ----------
+    scores : of the model on test data, where they are known.
 
     Returns
     -------
@@ -248,11 +277,18 @@ def report_forecasts(out: Path, forecasts: Sequence[Forecast], model: Model) -> 
     """
     shown = forecasts[:_DRAWN]
     summary = f"{len(forecasts)} snapshots; up to {_DRAWN} are drawn."
+    alarms = {f.configuration.name: list(map(str, f.alarm)) for f in forecasts if f.alarm}
     remarks = list(dict.fromkeys(chain.from_iterable(f.remarks for f in forecasts)))
     page = Page(
         f"Forecast by {model.name}",
         [
             summary_section(summary, forecasts=shown),
+            worth_section(
+                shown,
+                alarms=None if model.limits_ is None else alarms,
+                points=model.state_points_,
+                scores=scores or ScoreTable(),
+            ),
             data_section({}, shown),
             particle_section(shown),
             bond_section(shown[:1]),

@@ -1,5 +1,3 @@
-import math
-
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -169,16 +167,19 @@ def test_selection_figure_has_a_log_axis():
     assert "1. q6" in axes.texts[0].get_text()
 
 
-def test_susceptibility_figure_shows_the_numbers_and_leaves_gaps_at_zero():
+def test_susceptibility_figure_shows_the_numbers_and_zeros_at_the_lower_edge():
     values = {1.0: (0.5, 0.25), 10.0: (4.0, 0.0), 100.0: (2.0, 1.0)}
     scores = [susceptibility("gnn", time=t, true=a, predicted=b) for t, (a, b) in values.items()]
     (drawn,) = susceptibility_figures(scores)
     (axes,) = drawn.figure.axes
     lines = lines_of(axes)
     assert list(lines["measured"].get_ydata()) == [0.5, 4.0, 2.0]
-    first, gap, last = lines["gnn"].get_ydata()
-    assert (first, last) == (0.25, 1.0)
-    assert math.isnan(gap)
+    assert lines["gnn"].get_ydata() == pytest.approx([0.25, 4e-4, 1.0])
+    (marked,) = [
+        line for line in axes.get_lines() if line.get_marker() == "v" and len(line.get_xdata())
+    ]
+    assert (marked.get_xdata(), marked.get_ydata()) == (10.0, pytest.approx(4e-4))
+    assert axes.get_ylim()[0] == pytest.approx(4e-4)
     assert axes.get_yscale() == axes.get_xscale() == "log"
     assert "exceeds 0.3 σ" in drawn.caption
     assert susceptibility_figures(scores[:1]) == []
