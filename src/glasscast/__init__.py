@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from glasscast.workflows.analyse import analyse as analyse
     from glasscast.workflows.benchmark import benchmark as benchmark
     from glasscast.workflows.calibrate import calibrate as calibrate
+    from glasscast.workflows.copy_examples import copy_examples as copy_examples
     from glasscast.workflows.demo import demo as demo
     from glasscast.workflows.demo import load_sample as load_sample
     from glasscast.workflows.describe import describe as describe
@@ -56,6 +57,7 @@ _HOME = {
     "benchmark": "workflows.benchmark",
     "calibrate": "workflows.calibrate",
     "Configuration": "datasets.configuration",
+    "copy_examples": "workflows.copy_examples",
     "Dataset": "datasets.dataset",
     "demo": "workflows.demo",
     "describe": "workflows.describe",

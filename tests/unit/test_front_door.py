@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 #: Command -> the one call of the front door behind it.
 CALLS = {
     "demo": "demo",
+    "examples": "copy_examples",
     "import": "import_data",
     "join": "join_labels",
     "fetch": "fetch",

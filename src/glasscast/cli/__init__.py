@@ -15,11 +15,12 @@ from rich.console import Console
 
 from glasscast.cli import data, models
 from glasscast.cli.interruption import HOW_TO_GO_ON, Interrupted, interruptible
+from glasscast.cli.options import program
 from glasscast.errors import GlasscastError
 
 app = typer.Typer(
     help="Forecast how a glass-forming liquid will move from one snapshot of its structure.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
 )
 
@@ -32,17 +33,33 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+_START = """\
+glasscast forecasts how a glass-forming liquid will move from one snapshot of its structure.
+
+  {0} demo                                 train, forecast, score and report on the bundled sample
+  {0} predict sample --model ka-T0.64-lr   forecast it by a model that comes with the package
+  {0} predict SNAPSHOT --model ...         the same for a file of yours
+  {0} info                                 the ready models; info PATH says what a file or folder is
+  {0} examples                             example files, with what each needs and how long it takes
+  {0} fetch                                published data and weights
+  {0} --help                               all commands"""
+
+
 @app.callback()
 def _program(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="show the version")
     ] = False,
 ) -> None:
     """Forecast how a glass-forming liquid will move from one snapshot of its structure."""
+    if context.invoked_subcommand is None:
+        Console(highlight=False, markup=False, soft_wrap=True).print(_START.format(program()))
 
 
 _COMMANDS: dict[str, Callable[..., None]] = {
     "demo": models.demo,
+    "examples": data.examples,
     "import": data.import_,
     "join": data.join,
     "fetch": data.fetch,

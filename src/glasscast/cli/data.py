@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 import typer
 from rich import box
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.table import Table
 
 from glasscast.cli.options import (
+    MAKE_ONE,
     Address,
     Cluster,
     Engine,
@@ -22,6 +24,7 @@ from glasscast.cli.options import (
     Threads,
     Workers,
     console,
+    refuse_absent,
     scheduler_for,
     shard_of,
     typed_options,
@@ -81,6 +84,7 @@ def import_(
     threads: Threads = 0,
 ) -> None:
     """Turn files of any known format into a dataset with all dynamic targets."""
+    refuse_absent(source)
     import glasscast
 
     with workspace_for(threads, out) as workspace:
@@ -132,6 +136,7 @@ def join(
     name: Annotated[str | None, typer.Option(help="of the dataset")] = None,
 ) -> None:
     """Put labels of the same snapshots at other times, from several sources, into one dataset."""
+    refuse_absent(dataset, *labels, remedy=MAKE_ONE)
     import glasscast
 
     with workspace_for(1, out) as workspace:
@@ -192,6 +197,7 @@ def simulate(
     cluster: Cluster = None,
 ) -> None:
     """Make a dataset: equilibrate, isoconfigurational ensembles, inherent and cage states."""
+    refuse_absent(simulation)
     import glasscast
 
     with workspace_for(1, out) as workspace:
@@ -241,6 +247,7 @@ def equilibrium(
     cluster: Cluster = None,
 ) -> None:
     """Add equilibrium positions to a dataset: inherent structures, cage states, or both."""
+    refuse_absent(dataset, remedy=MAKE_ONE)
     import glasscast
 
     tolerance = {} if force_tolerance is None else {"force_tolerance": force_tolerance}
@@ -290,6 +297,7 @@ def thermal_copies(
     cluster: Cluster = None,
 ) -> None:
     """Make more snapshots of the same structures to train on, by short runs from each."""
+    refuse_absent(dataset, remedy=MAKE_ONE)
     import glasscast
 
     with workspace_for(1, out) as workspace:
@@ -314,6 +322,7 @@ def analyse(
     threads: Threads = 0,
 ) -> None:
     """Look at data: equilibration, relaxation, noise ceiling, directions of motion; one report."""
+    refuse_absent(dataset, remedy=MAKE_ONE)
     import glasscast
 
     with workspace_for(threads, out) as workspace:
@@ -338,12 +347,29 @@ def info(
         return
     card = workflow.card_of(path)
     if card is not None:
-        console.print(card, end="", markup=False, highlight=False, soft_wrap=True)
+        if console.is_terminal:
+            console.print(Markdown(card))
+        else:
+            console.print(card, end="", markup=False, highlight=False, soft_wrap=True)
         return
     table = Table(show_header=False, box=None)
     for heading, value in workflow.describe(Path(path), verify):
         table.add_row(f"[bold]{heading}[/]", value)
     console.print(table, highlight=False)
+
+
+def examples(
+    out: Annotated[Path, typer.Argument(help="folder to copy them to")] = Path("examples"),
+) -> None:
+    """Copy the example files, and say what each needs and how long it takes."""
+    import glasscast
+
+    rows = [
+        {"file": e.name, "what": e.about, "needs": e.needs, "takes": e.takes}
+        for e in glasscast.copy_examples(out)
+    ]
+    _show_rows(rows, unbroken=("file",))
+    console.print(f"{len(rows)} examples in {out}", highlight=False, soft_wrap=True)
 
 
 def _show_ready(models: list[dict[str, str]]) -> None:

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from glasscast.cli.options import (
+    MAKE_ONE,
     DeviceName,
     Engine,
     ModelName,
@@ -19,6 +20,8 @@ from glasscast.cli.options import (
     Threads,
     command_line,
     console,
+    program,
+    refuse_absent,
     show,
     workspace_for,
 )
@@ -35,6 +38,7 @@ def import_weights(
     ] = None,
 ) -> None:
     """Turn published network weights into a model that predicts."""
+    refuse_absent(weights)
     import glasscast
 
     glasscast.import_weights(weights, time, out=out)
@@ -48,6 +52,7 @@ def train(
     threads: Threads = 0,
 ) -> None:
     """Train one model."""
+    refuse_absent(experiment)
     import glasscast
     from glasscast.evaluation.score_table import read_scores
     from glasscast.models.files import MODEL
@@ -66,6 +71,7 @@ def calibrate(
     threads: Threads = 0,
 ) -> None:
     """Teach a model how far its forecasts err, and what is unlike its training; as train does."""
+    refuse_absent(experiment)
     import glasscast
 
     with workspace_for(threads) as workspace:
@@ -116,6 +122,7 @@ def predict(
     threads: Threads = 0,
 ) -> None:
     """Forecast every particle of snapshots; OVITO colours the files by their columns."""
+    refuse_absent(*snapshots)
     import glasscast
 
     with workspace_for(threads, out) as workspace:
@@ -156,6 +163,7 @@ def export(
     ] = None,
 ) -> None:
     """Turn a training into a ready model: weights in single precision, and a model card."""
+    refuse_absent(training, *(scores or ()))
     import glasscast
     from glasscast.workflows.describe import size_of
 
@@ -174,6 +182,7 @@ def evaluate(
     threads: Threads = 0,
 ) -> None:
     """Score a model against measured dynamics, beside the noise ceiling."""
+    refuse_absent(dataset, remedy=MAKE_ONE)
     import glasscast
 
     with workspace_for(threads, out) as workspace:
@@ -190,6 +199,7 @@ def benchmark(
     threads: Threads = 0,
 ) -> None:
     """Compare models on the same configurations, folds and seeds; one table, one report."""
+    refuse_absent(experiment)
     import glasscast
 
     with workspace_for(threads, out) as workspace:
@@ -211,12 +221,22 @@ def transfer(
     threads: Threads = 0,
 ) -> None:
     """Train at some state points, score at all; one table, one report."""
+    refuse_absent(experiment)
     import glasscast
 
     with workspace_for(threads, out) as workspace:
         table = glasscast.transfer(experiment, out, overrides=overrides or (), workspace=workspace)
     show(table)
     console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+#: What to type after the demo, and what it does.
+_AFTER_DEMO = (
+    ("predict sample --model ka-T0.64-lr", "a model that comes with the package; or your snapshot"),
+    ("examples", "files to begin with, with what each needs"),
+    ("train examples/train-linear.yaml -o runs/lr2", "a model of your own"),
+    ("fetch", "published data and weights"),
+)
 
 
 def demo(out: Out = Path("demo"), threads: Threads = 0) -> None:
@@ -227,6 +247,9 @@ def demo(out: Out = Path("demo"), threads: Threads = 0) -> None:
         result = glasscast.demo(out, command=command_line(), workspace=workspace)
     show(result.scores)
     console.print(f"open {out / 'report.html'} in a browser", highlight=False, soft_wrap=True)
+    console.print("next:", highlight=False)
+    for words, about in _AFTER_DEMO:
+        console.print(f"  {program()} {words:<40} # {about}", highlight=False, soft_wrap=True)
 
 
 def reproduce(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from glasscast.errors import SettingsError
+from glasscast.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
     from glasscast.evaluation.score_table import ScoreTable
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from glasscast.simulation.executors import Scheduler
 
 console = Console()
+#: Mend of a dataset that is not there.
+MAKE_ONE = "make a dataset with 'glasscast import'"
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="folder for the results")]
 Liquid = Annotated[
@@ -79,6 +82,41 @@ def command_line() -> str:
         key, sep, value = word.rpartition("=")
         words.append(f"{key}{sep}{Path(value).name if Path(value).is_absolute() else value}")
     return shlex.join(words)
+
+
+def program() -> str:
+    """Return what to type for this program here: its name where the shell finds it, else its path.
+
+    Under ``python -m`` it is that.
+    """
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return "python -m glasscast"
+    found = shutil.which(called.name)
+    if found is not None and Path(found).resolve() == called.resolve():
+        return called.name
+    try:
+        return str(called.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(called)
+
+
+def refuse_absent(*paths: Path, remedy: str = "") -> None:
+    """Make sure that what a command is to read is there, before anything slow is loaded.
+
+    ``sample`` is the bundled data set, wherever a dataset is named.
+
+    Parameters
+    ----------
+    remedy : what would mend it.
+
+    Raises
+    ------
+    InputError : naming the first that is not.
+    """
+    for path in paths:
+        if not path.exists() and path != Path("sample"):
+            raise InputError(path, "does not exist", remedy)
 
 
 def shard_of(text: str) -> tuple[int, int]:

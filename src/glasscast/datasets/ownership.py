@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def _check(folder: Path, record: Mapping[str, Any], recognised: Callable[[Path],
         raise InputError(folder, "cannot be written (it is a file)", "choose another", "out")
     if not (lies := visible(folder)):
         return
-    mend = "choose another folder, or delete it if it is of no more use"
+    mend = f"choose another folder, such as {_free(folder)}, or delete it if it is of no more use"
     found = owner(folder)
     if found is None:
         if not recognised(folder):
@@ -127,6 +128,19 @@ def _check(folder: Path, record: Mapping[str, Any], recognised: Callable[[Path],
         differs = next(k for k in {**before, **now} if before.get(k) != now.get(k))
         raise SettingsError(
             f"{folder} was made by the same command for other work, {differs} "
-            f"{before.get(differs)} instead of {now.get(differs)}; {mend}",
+            f"{_short(before.get(differs))} instead of {_short(now.get(differs))}; {mend}",
             "out",
         )
+
+
+def _free(folder: Path) -> Path:
+    """Return a folder beside one, of nearly its name, that is not there yet."""
+    names = (folder.with_name(f"{folder.resolve().name}-{number}") for number in count(2))
+    return next(path for path in names if not path.exists())
+
+
+def _short(value: Any) -> str:
+    """Write a JSON value for people; of a long list the first alone."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value[:2])) + (f" and {len(value) - 2} more" if value[2:] else "")
+    return "unknown" if value is None else str(value)

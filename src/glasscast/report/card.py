@@ -80,7 +80,10 @@ def _facts(record: Mapping[str, Any], points: Sequence[StatePoint]) -> str:
 
 
 def _use(name: str, record: Mapping[str, Any]) -> str:
-    text = f"```sh\nglasscast predict snapshot.npz --model {name}\n```"
+    text = (
+        f"```sh\nglasscast predict SNAPSHOT --model {name}  # where it comes with the package\n"
+        "glasscast predict SNAPSHOT --model .  # in the folder of this card\n```"
+    )
     if " + " not in reads(record):
         return text
     return text + (

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from glasscast.config import read_mapping
 from glasscast.datasets.dataset import MANIFEST, Dataset
 from glasscast.datasets.locks import at_work
+from glasscast.datasets.ownership import owner, visible
 from glasscast.datasets.stages import Stages
 from glasscast.datasets.times import listed
+from glasscast.evaluation.score_table import read_scores
+from glasscast.inputs import read_text
 from glasscast.liquid.interactions import species_name
 from glasscast.models.files import (
     CARD,
@@ -21,7 +27,15 @@ from glasscast.models.files import (
     unknown_name,
 )
 from glasscast.models.registry import reads
+from glasscast.report.html import plain
+from glasscast.workflows.copy_examples import UNTOLD, described
+from glasscast.workflows.experiment_folder import EXPERIMENT, OUTCOME
 from glasscast.workflows.predict import read
+
+PAGE = "report.html"
+#: Commands whose folders hold results, which nothing else tells apart.
+_MADE = ("predict", "evaluate", "analyse", "fetch", "reproduce")
+_LONGEST = 1_000_000  # bytes of a file of settings
 
 
 def card_of(path: Path | str, folder: Path | None = None) -> str | None:
@@ -89,7 +103,7 @@ def _headline(record: dict[str, Any]) -> str:
 
 
 def describe(path: Path, verify: bool = False) -> list[tuple[str, str]]:
-    """Facts about a dataset, a model, a training, a file of snapshots, or work that goes on.
+    """Facts about a dataset, model, experiment, forecasts, settings or snapshots, or work at hand.
 
     Parameters
     ----------
@@ -110,9 +124,16 @@ def describe(path: Path, verify: bool = False) -> list[tuple[str, str]]:
     if (path / MANIFEST).exists():
         return [*busy, *_describe_dataset(Dataset.open(path), verify)]
     if (inner_folder(path) / RECORD).exists():
-        return _describe_model(inner_folder(path))
+        return [*_describe_experiment(path), *_describe_model(inner_folder(path))]
+    if (path / EXPERIMENT).exists():
+        return [*busy, *_describe_experiment(path)]
     if path.is_dir():
+        made = owner(path)
+        if made is not None and made.get("command") in _MADE:
+            return [*busy, *_describe_made(path, made)]
         Dataset.open(path)  # there is none: it says why
+    if path.suffix in (".yaml", ".yml"):
+        return _describe_settings(path)
     snapshots = read(path)
     first = snapshots[0]
     return [
@@ -140,6 +161,64 @@ def _describe_dataset(dataset: Dataset, verify: bool) -> list[tuple[str, str]]:
     ]
     facts += dataset.told().items()
     return [*facts, ("checksums", "all match")] if verify else facts
+
+
+def _describe_experiment(folder: Path) -> list[tuple[str, str]]:
+    """Say of the folder of an experiment what was asked and what came out; nothing of another."""
+    if not (folder / EXPERIMENT).exists():
+        return []
+    asked = read_mapping(folder / EXPERIMENT)
+    models = asked.get("models") or {"model": asked.get("model")}
+    named = [f"{label} ({m.get('name')})" for label, m in models.items() if isinstance(m, dict)]
+    facts = [("experiment", _kind(asked)), ("models", ", ".join(named))]
+    done = [name for name in (OUTCOME, PAGE) if (folder / name).exists()]
+    facts.append(("state", "finished" if done else "not finished; the same command goes on"))
+    scores = folder / "scores.json"
+    if scores.exists():
+        table = read_scores(scores).select(metric="pearson_mean")
+        best = max(table, key=lambda row: row.value, default=None)
+        if best is not None:
+            where = f"of {best.species} at t = {best.time:g}, by {best.model}"
+            facts.append(("highest correlation", f"{best.value:.3f}, {where}"))
+    return [*facts, *_page(folder)]
+
+
+def _describe_made(folder: Path, made: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say of what a command made from what, and which files there are."""
+    kinds = Counter(path.suffix or path.name for path in visible(folder) if path.is_file())
+    return [
+        ("made by", f"glasscast {made.get('command')}"),
+        *((str(key), plain(value)) for key, value in made["work"].items() if value is not None),
+        ("files", ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))),
+        *_page(folder),
+    ]
+
+
+def _page(folder: Path) -> list[tuple[str, str]]:
+    return [("page", str(folder / PAGE))] if (folder / PAGE).exists() else []
+
+
+def _describe_settings(path: Path) -> list[tuple[str, str]]:
+    """Say of a file of settings what it asks for, and what its comment tells."""
+    asked, told = read_mapping(path), described(path.name, read_text(path, _LONGEST))
+    facts = [("settings", _kind(asked)), ("keys", ", ".join(map(str, asked)))]
+    words = {"about": told.about, "needs": told.needs, "takes": told.takes}
+    return facts + [(key, text) for key, text in words.items() if text and text != UNTOLD]
+
+
+def _kind(asked: Mapping[str, Any]) -> str:
+    """Name the command that takes such settings, by the keys that it alone has."""
+    for key, command in (
+        ("train", "train"),
+        ("state_points", "transfer"),
+        ("models", "benchmark"),
+        ("liquid", "simulate"),
+        ("potential", "a liquid"),
+        ("pairs", "a liquid"),
+    ):
+        if key in asked:
+            return command
+    return "unknown"
 
 
 def _describe_model(folder: Path) -> list[tuple[str, str]]:
