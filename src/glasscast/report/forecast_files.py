@@ -2,7 +2,8 @@
 
 All formats hold the same columns, one value a particle: ``propensity_t4120`` is the forecast of
 ``propensity`` at t = 4120, ``rank_propensity_t4120`` its rank within the species from 0 (slowest)
-to 1, ``sd_propensity_t4120`` its standard deviation where the model gives one, and
+to 1, ``sd_propensity_t4120`` its standard deviation where the model was taught one,
+``spread_propensity_t4120`` that over the thermal copies averaged, as it is, and
 ``true_propensity_t4120`` the measured value where one is known. A decimal point is written ``p``
 (``propensity_t0p13``), because OVITO reads what follows a dot as a vector component. Where rows are
 stages of relaxation, ``s0p5`` stands for F_s(q, t) = 0.5, ``a0p1`` for t = 0.1 tau_alpha, ``n7``
@@ -92,6 +93,8 @@ def forecast_columns(forecast: ModelForecast) -> Columns:
         columns[name] = values
         if forecast.uncertainty is not None:
             columns[f"sd_{name}"] = forecast.uncertainty[row]
+        if forecast.spread is not None:
+            columns[f"spread_{name}"] = forecast.spread[row]
         ranks = rank_within_species(values.astype(np.float64), forecast.configuration.types)
         columns[f"rank_{name}"] = ranks.astype(np.float32)
         measured = measured_values(forecast, forecast.times[row])
