@@ -9,6 +9,7 @@ from glasscast.evaluation.score_table import ScoreTable
 from glasscast.report.page import Page
 from glasscast.report.worth_section import worth_section
 from glasscast.workflows.demo import load_sample
+from glasscast.workflows.forecast_folder import ForecastFiles
 from glasscast.workflows.predict import known_scores, predict
 from tests.unit.report.material import configuration, forecast
 
@@ -47,7 +48,7 @@ def test_uncertainties_are_shown_by_species_and_time():
 
 
 def test_the_page_of_a_ready_model_tells_its_scores(tmp_path):
-    predict("ka-T0.64-lr", load_sample()[3], out=tmp_path, report=True)
+    predict("ka-T0.64-lr", load_sample()[3], out=tmp_path, files=ForecastFiles(report=True))
     page = (tmp_path / "report.html").read_text()
     (best,) = known_scores("ka-T0.64-lr").select(species="A", time=5.2)
     assert f"{best.value:.3f}" in page

@@ -1,0 +1,50 @@
+"""The commands of the README run as they are printed, one after another, from a fresh checkout."""
+
+import re
+import shlex
+import time
+from pathlib import Path
+
+import pytest
+
+from glasscast.datasets.catalogue import catalogue
+from tests.cli.test_fetch import ensemble
+from tests.server import serving
+
+ROOT = Path(__file__).parents[2]
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+COMMANDS = re.findall(r"^glasscast .*$", "\n".join(BLOCKS), re.MULTILINE)
+TESTED = [f"T0.44/test/isoconfig_N4096T0.44_{k}_tc07.npz" for k in range(401, 406)]
+WEIGHTS = "botan_edge_pretrained_1.pth"
+
+
+def test_every_command_stands_in_the_readme():
+    import typer
+
+    from glasscast.cli import app
+
+    shown = {shlex.split(line, comments=True)[1] for line in COMMANDS}
+    assert {*typer.main.get_command(app).commands} - {"demo"} <= shown
+
+
+@pytest.mark.slow
+@pytest.mark.lammps
+def test_the_commands_run_as_printed(program, real_data, tmp_path, monkeypatch):
+    """The network is a server on loopback, which has small files under the published names."""
+    pytest.importorskip("numba")
+    weights = real_data.parent / "checkpoints" / WEIGHTS
+    if not weights.exists():
+        pytest.skip(f"the published weights are not at {weights}")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("GLASSCAST_DOWNLOADS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    served = {path: ensemble(k) for k, path in enumerate(TESTED)}
+    with serving(served | {"model1.pth": weights.read_bytes()}) as server:
+        for name in ("botan-sample", "botan-weights"):
+            entry = catalogue()[name].model_copy(update={"address": f"{server.address}/"})
+            monkeypatch.setitem(catalogue(), name, entry)
+        for line in COMMANDS:
+            began = time.monotonic()
+            outcome = program(*shlex.split(line, comments=True)[1:])
+            print(f"{time.monotonic() - began:6.1f} s  {line}")
+            assert (outcome.code, outcome.err) == (0, ""), line
