@@ -321,7 +321,9 @@ def test_equilibrium_positions_are_added_in_place(done, refused, tmp_path):
     done(*call)
     assert contents(data) == before
     refused("equilibrium", data, says=["nothing to add"])
-    refused("equilibrium", data, "--cage", "--radius", "-1", says=["'radius': Input should be gre"])
+    refused(
+        "equilibrium", data, "--cage", "--radius", "-1", says=["'cage.radius': Input should be gre"]
+    )
     refused("equilibrium", data, "--cage", "--radius", "4", says=["-0000.", "twice the cutoff"])
     refused("equilibrium", data, "--inherent", "--cycles", "9", says=["--cycles need --cage"])
     refused("equilibrium", tmp_path, "--cage", says=[tmp_path, "has no dataset.json"])

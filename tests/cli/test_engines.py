@@ -61,8 +61,8 @@ def test_simulate_equilibrium_and_copies(done, refused, own, tmp_path):
     assert len(Dataset.open(tmp_path / "copies")) == 2
     for name, says in [
         ("lamps", "there is no engine 'lamps'; did you mean 'lammps'? Known: lammps (--engine)"),
-        (tmp_path / "no.yaml", "no.yaml: cannot be read"),
-        (data / "inputs" / "x.yml", "x.yml: cannot be read"),
+        (tmp_path / "no.yaml", "no.yaml: does not exist"),
+        (data / "inputs" / "x.yml", "x.yml: does not exist"),
     ]:
         refused(*call, "--engine", name, says=[says])
 

@@ -217,7 +217,7 @@ def test_what_is_asked_twice_is_the_same_to_the_bit(done, tmp_path, liquid, trai
         formats = [word for suffix in ("npz", "xyz", "gsd") for word in ("--format", suffix)]
         done("predict", liquid, "-m", trained, "-o", out / "predict", *formats, "--no-report")
         done("evaluate", liquid, "-m", trained, "-o", out / "evaluate")
-    assert len(contents(tmp_path / "first")) == 4 * 3 + 5
+    assert len(contents(tmp_path / "first")) == 4 * 3 + 7
     assert contents(tmp_path / "first") == contents(tmp_path / "second")
 
 

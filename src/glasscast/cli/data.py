@@ -239,7 +239,7 @@ def equilibrium(
         float | None,
         typer.Option(help="largest force in an inherent structure", show_default="1e-08"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="of the Monte Carlo", min=0)] = 1,
+    seed: Annotated[int, typer.Option(help="of the cage states", min=0)] = 1,
     engine: Engine = None,
     workers: Workers = 1,
     scheduler: SchedulerKind = "processes",
@@ -252,14 +252,18 @@ def equilibrium(
 
     tolerance = {} if force_tolerance is None else {"force_tolerance": force_tolerance}
     given = {
-        **{"by": cage_by, "runs": cage_runs, "time": cage_time},
-        **{"radius": radius, "cycles": cycles},
+        "--cage-by": cage_by,
+        "--cage-runs": cage_runs,
+        "--cage-time": cage_time,
+        "--radius": radius,
+        "--cycles": cycles,
     }
-    sampling = {key: value for key, value in given.items() if value is not None}
-    if (sampling and not cage) or (tolerance and not inherent):
-        raise SettingsError(
-            "--radius, --cycles and --cage-... need --cage, --force-tolerance --inherent"
-        )
+    given = {option: value for option, value in given.items() if value is not None}
+    if given and not cage:
+        raise SettingsError(f"{' and '.join(given)} need --cage")
+    if tolerance and not inherent:
+        raise SettingsError("--force-tolerance needs --inherent")
+    sampling = {option.removeprefix("--").removeprefix("cage-"): v for option, v in given.items()}
     with workspace_for(1, dataset) as workspace:
         changed = glasscast.add_equilibrium(
             dataset,

@@ -158,6 +158,7 @@ class Manifest(Record):
         """Return JSON values, keys without a value left out where they need not be there."""
         record = self.model_dump(mode="json")
         record["state_point"]["liquid"] = self.state_point.liquid_name
+        del record["state_point"]["times"]  # a model's alone: those of a dataset stand in `stages`
         record["configurations"] = [
             {k: v for k, v in e.items() if v is not None and (k, v) != ("kind", "start")}
             for e in record["configurations"]

@@ -100,7 +100,7 @@ CageSettings = MonteCarloCage | RunsCage
 def _cage_class(by: str) -> type[CageSettings]:
     kinds: dict[str, type[CageSettings]] = {"monte-carlo": MonteCarloCage, "runs": RunsCage}
     if by not in kinds:
-        raise SettingsError(f"cages are found by {' or '.join(kinds)}, not '{by}'", "cage.by")
+        raise SettingsError(f"cages are found by {' or '.join(kinds)}, not '{by}'")
     return kinds[by]
 
 

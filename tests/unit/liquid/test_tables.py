@@ -167,7 +167,7 @@ def test_forces_with_a_kink_are_taken():
         ("# x\n1 1.0 2 3", "line 2 must hold three numbers"),
         ("root:x:0:0", "line 1 must hold three numbers"),
         ("1 0 0\n" * (MOST_ROWS + 1), "has more than 20000 rows"),
-        (None, "cannot be read"),
+        (None, "does not exist"),
         ("1 0 0\n", "at least 5 items"),
         ("x" * 4_000_001, "is longer than 4 MB"),
     ],

@@ -269,7 +269,7 @@ def test_released_deepmind_weights_run_on_a_file_of_that_data_set(tmp_path):
     graph = model.read(data[0])
     assert graph.index.receivers.tolist() == graph.index.senders.tolist() == list(range(20))
     np.testing.assert_allclose(forecast.values, 0.214, atol=1e-3)
-    scores, _ = score(model, data)
+    scores = score(model, data).table
     found = scores.select(metric="pearson_mean").rows
     assert [row.time for row in found] == [0.132]
     assert np.isnan(found[0].value)  # a constant correlates with nothing

@@ -503,7 +503,7 @@ def test_cages_are_found_by_one_of_two_ways(tmp_path):
 
 def test_settings_files(tmp_path):
     path = tmp_path / "a.yaml"
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="does not exist"):
         read(SimulationSettings, path)
     path.write_text("temperature: [")
     with pytest.raises(InputError, match="is not valid YAML"):
