@@ -5,13 +5,17 @@ import random
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from glasscast.config import read
 from glasscast.datasets.ownership import visible
+from glasscast.simulation.campaign.plan import Plan
+from glasscast.simulation.settings import SimulationSettings
 from tests.cli.material import LR, botan_folder, contents, experiment
 
 #: The program counts the files it opens or renames in its folder, and some time after one of them
@@ -124,6 +128,39 @@ def test_a_killed_import_goes_on_to_the_same_bytes(tmp_path, count):
         assert contents(folder) == whole
     print(f"import: {count} kills in {work[1]:.2f} s of work left {left} of 6 configurations")
     assert len(set(left)) > 1
+
+
+@pytest.mark.lammps
+@pytest.mark.parametrize("count", [1, pytest.param(12, marks=pytest.mark.slow)])
+def test_a_killed_simulation_goes_on_to_the_same_bytes(tmp_path, count):
+    """One configuration, whose runs keep two workers busy; each kill loses what two runs did."""
+    settings = tmp_path / "s.yaml"
+    record = {"temperature": 1.0, "particles": 256, "runs": 8, "inherent": False}
+    equilibration = {"hot_time": 0.5, "quench_time": 0.5, "time": 0.5}
+    times = [0.5, 1.0, 2.0, 4.0]
+    settings.write_text(yaml.safe_dump({**record, "times": times, "equilibration": equilibration}))
+
+    def job(folder: Path, workers: int) -> Job:
+        call = ("simulate", settings, "-o", folder, "--workers", workers)
+        return Job(folder, "dataset.json", *call)
+
+    work = job(tmp_path / "whole", 1).finish()
+    whole = contents(tmp_path / "whole", "*-0000.npz") | contents(
+        tmp_path / "whole", "dataset.json"
+    )
+    assert len(whole) == 3
+    plan = Plan.make(read(SimulationSettings, settings), tmp_path / "whole")
+    total, left = 8 * round(times[-1] / plan.step), []
+    for number, (moment, delay) in enumerate(moments(count, *work, seed=5)):
+        folder = tmp_path / f"killed-{number}"
+        job(folder, 1).kill(moment, delay)
+        left.append(replace(plan, folder=folder).run_steps(0) / total)
+        job(folder, 1 + number % 2).finish()
+        found = contents(folder, "*-0000.npz") | contents(folder, "dataset.json")
+        assert found == whole
+        assert [path.name for path in (folder / "parts").iterdir()] == ["glass-0000.production.npz"]
+    print(f"simulation: {count} kills in {work[1]:.2f} s of work left", [f"{s:.2f}" for s in left])
+    assert len(set(left)) > 1 or count == 1
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(10, marks=pytest.mark.slow)])
