@@ -55,6 +55,7 @@ class Chains:
     ----------
     lags : times of the labels.
     stride : frames from one configuration to the next.
+    every : time from one to the next instead, where frames are not equally far apart.
 
     Raises
     ------
@@ -63,6 +64,7 @@ class Chains:
 
     lags: Sequence[float]
     stride: int = 1
+    every: float | None = None
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     _agreement: dict[tuple[str, float], list[float]] = field(default_factory=dict)
@@ -92,7 +94,7 @@ class Chains:
         waiting = deque[_Moment]()
         for moment in _moments(run, told):
             window.append(moment)
-            if moment.number % self.stride == 0:
+            if self._is_one(moment):
                 waiting.append(moment)
             reach = (1 + _SAME_TIME) * self.lags[-1]
             while waiting and moment.time > waiting[0].time + reach:
@@ -114,6 +116,13 @@ class Chains:
                 share = max(0.0, float(np.mean(values)))
                 found.setdefault(species, {})[f"{lag:g}"] = round(share, 3)
         return found
+
+    def _is_one(self, moment: _Moment) -> bool:
+        """Whether a frame is a configuration."""
+        if self.every is None:
+            return moment.number % self.stride == 0
+        nearest = round(moment.time / self.every) * self.every
+        return abs(moment.time - nearest) <= _SAME_TIME * min(self.every, self.lags[0])
 
     def _labelled(
         self,
@@ -157,7 +166,7 @@ class Chains:
                     f"its {len(told.times)} frames lie {_spacing_text(told.times)}",
                     "times",
                 )
-        self.records[run.name] = told.record(self.stride)
+        self.records[run.name] = told.record(self.stride, self.every)
         for key, found in told.agreement.items():
             self._agreement.setdefault(key, []).extend(found)
         for what, drift in told.drifts().items():
@@ -246,18 +255,20 @@ class _Told:
             f"F_s(2 pi, {lag:g})": drift_of(self.scattering),
         }
 
-    def record(self, stride: int) -> dict[str, Any]:
+    def record(self, stride: int, every: float | None) -> dict[str, Any]:
         """Return it all as JSON values."""
         drifts = dict(zip(("energy", "scattering"), self.drifts().values(), strict=True))
         known = {key: drift for key, drift in drifts.items() if drift is not None}
         spacing = np.diff(self.times)
         equal = bool(np.ptp(spacing) <= _SAME_TIME * spacing.mean())
-        step = float(spacing.mean()) * stride
-        overlap = [round(max(0.0, 1 - step / lag), 3) if equal else None for lag in self.lags]
+        step = every or (float(spacing.mean()) * stride if equal else None)
+        overlap = [
+            None if step is None else round(max(0.0, 1 - step / lag), 3) for lag in self.lags
+        ]
         return {
             "frames": len(self.times),
             "spacing": float(f"{spacing.mean():.6g}") if equal else None,
-            "stride": stride,
+            **({"stride": stride} if every is None else {"every": every}),
             "pairs": list(self.pairs),
             "shared_windows": overlap,
             "drift_removed": True,

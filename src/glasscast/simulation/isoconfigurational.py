@@ -98,37 +98,41 @@ class Runs:
         return {key: value for key, value in vars(self).items() if key != "step"}
 
     def advanced(
-        self, liquid: Liquid, snapshot: Configuration, engine: Engine, step: int, label: bool
+        self,
+        liquid: Liquid,
+        snapshot: Configuration,
+        engine: Engine,
+        step: int,
+        labels: Iterable[int],
     ) -> Runs:
         """Integrate on to a later step, thermostat off, in a fresh system.
 
         Parameters
         ----------
-        label : whether a label time falls on that step.
+        labels : steps of all label times; those on the way are looked at.
         """
-        steps = [step - self.step] if self.step else [0, step]
+        behind = {label - self.step for label in labels if self.step < label <= step}
+        begin = [] if self.step else [0]
+        steps = [*begin, *sorted({*behind, step - self.step})]
         with engine.open(liquid, snapshot.types, snapshot.box) as system:
             system.place(self.positions, self.velocities)
             readings = list(system.integrate(NVE(), steps))
             velocities = system.state().velocities
-        first, last = readings[0], readings[-1]
-        energies = self.energies if self.step else first.energy[:, None]
-        displacement = self.displacement + (last.positions - self.positions)
-        labels, temperatures, pressures = self.labels, self.temperatures, self.pressures
-        if label:
-            labels = np.concatenate([labels, displacement[:, None]], axis=1)
-            energies = np.column_stack([energies, last.energy])
-            temperatures = np.column_stack([temperatures, last.temperature])
-            pressures = np.column_stack([pressures, last.pressure])
+        moved = [self.displacement + (r.positions - self.positions) for r in readings]
+        seen = [k for k, reading in enumerate(readings) if reading.step in behind]
+        rows = [moved[k][:, None] for k in seen]
+        energies = self.energies if self.step else readings[0].energy[:, None]
         return Runs(
             step=step,
-            positions=wrap(last.positions, snapshot.box),
+            positions=wrap(readings[-1].positions, snapshot.box),
             velocities=velocities,
-            displacement=displacement,
-            labels=labels,
-            energies=energies,
-            temperatures=temperatures,
-            pressures=pressures,
+            displacement=moved[-1],
+            labels=np.concatenate([self.labels, *rows], axis=1),
+            energies=np.column_stack([energies, *(readings[k].energy for k in seen)]),
+            temperatures=np.column_stack(
+                [self.temperatures, *(readings[k].temperature for k in seen)]
+            ),
+            pressures=np.column_stack([self.pressures, *(readings[k].pressure for k in seen)]),
         )
 
 
@@ -210,7 +214,7 @@ def stretches(steps: Sequence[int], size: int) -> list[int]:
 
     Parameters
     ----------
-    steps : of the label times.
+    steps : of the label times, or those of them at which a run is to be kept.
     size : particles of all runs side by side.
     """
     ends: list[int] = []
@@ -227,6 +231,7 @@ def go_on(
     steps: Sequence[int],
     engine: Engine,
     progress: Progress | None = None,
+    kept: Sequence[int] | None = None,
 ) -> Iterator[Runs]:
     """Bring runs to their end, yielding them after each stretch.
 
@@ -235,16 +240,17 @@ def go_on(
     runs : just begun, or yielded here before.
     steps : of the label times.
     progress : advanced by the particle-steps of each stretch.
+    kept : steps at which stretches end, the last one included; those of all label times if absent.
 
     Raises
     ------
     SimulationError : if a run breaks down, or its energy drifts by more than 1e-2 per particle.
     """
     size = len(runs.positions) * snapshot.size
-    for step in stretches(steps, size):
+    for step in stretches(kept or steps, size):
         if step > runs.step:
             before = runs.step
-            runs = runs.advanced(liquid, snapshot, engine, step, step in steps)
+            runs = runs.advanced(liquid, snapshot, engine, step, steps)
             _check_energies(runs.energies)
             (progress or Silent()).advance(steps=(step - before) * size)
             yield runs

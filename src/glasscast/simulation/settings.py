@@ -153,6 +153,19 @@ _SHARED: dict[str, set[str]] = {
 }
 
 
+class ChainSettings(Settings):
+    """One long run from each start, instead of an ensemble of runs; see ``simulation.chains``."""
+
+    length: float = Field(gt=0, description="of the run, many relaxation times")
+    every: float = Field(gt=0, description="between the configurations on it")
+
+    @model_validator(mode="after")
+    def _several(self) -> Self:
+        if self.length < self.every:
+            raise ValueError("the length of a chain is at least the time between configurations")
+        return self
+
+
 def _table(times: Any, check: ValidatorFunctionWrapHandler) -> Any:
     """Let a name stand for a published table."""
     if not isinstance(times, str):
@@ -182,6 +195,9 @@ class SimulationSettings(EquilibriumSettings):
     times: Annotated[tuple[float, ...], WrapValidator(_table)] = Field(
         description="of the labels; or the name of a published table, such as glassbench-ka-T0.44"
     )
+    chain: ChainSettings | None = Field(
+        default=None, description="one long run from each start instead of ``runs`` short ones"
+    )
     seed: int = Field(default=1, ge=0)
     equilibration: EquilibrationSettings | None = None
     starts: tuple[str, ...] | None = Field(
@@ -201,8 +217,21 @@ class SimulationSettings(EquilibriumSettings):
         "as few chains as possible stand on two sides",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _chain(cls, content: Any) -> Any:
+        """Leave equilibrium positions of the starts alone where frames are what is learned from."""
+        if isinstance(content, dict) and content.get("chain"):
+            return {"inherent": None} | content
+        return content
+
     @model_validator(mode="after")
     def _consistent(self) -> SimulationSettings:
+        if self.chain is not None:
+            if self.inherent is not None or self.cage is not None:
+                raise ValueError("the frames of a chain get equilibrium positions afterwards")
+            if self.keep_trajectories:
+                raise ValueError("a chain is kept anyway; leave keep_trajectories out")
         times = self.times
         if not times or times[0] <= 0 or any(b <= a for a, b in pairwise(times)):
             raise ValueError(f"times must be positive and increase, got {list(times)}")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from glasscast.datasets.chains import Chains
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.fields import FIELDS
 from glasscast.datasets.files import remove_partials
+from glasscast.datasets.frames import Ensemble, Frame, RunFrame
 from glasscast.datasets.kept import read_kept
 from glasscast.datasets.manifest import Source
 from glasscast.datasets.metadata import Equilibrium, MeasuredRelaxation, Metadata, how_made
@@ -21,14 +23,15 @@ from glasscast.datasets.precision import compacted
 from glasscast.datasets.published import find_set
 from glasscast.datasets.records import EquilibriumField
 from glasscast.datasets.state_points import StatePoint
-from glasscast.datasets.targets import definitions
+from glasscast.datasets.targets import definitions, reduce_ensemble
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.liquid.box import FloatArray
-from glasscast.progress import Progress, Silent
+from glasscast.progress import Progress, Silent, log
 from glasscast.runtime import __version__
 from glasscast.simulation.campaign.inputs import write_inputs
 from glasscast.simulation.campaign.plan import RESULTS, RUN, SNAPSHOTS, Plan
 from glasscast.simulation.campaign.run import carry_out
+from glasscast.simulation.engine import steps_of
 from glasscast.simulation.executors import Scheduler
 from glasscast.simulation.settings import SimulationSettings
 from glasscast.workflows.experiments import resolved
@@ -106,12 +109,93 @@ def _simulate(
 def collect(plan: Plan) -> Dataset:
     """Write the dataset from the finished results; files that are right already stay."""
     writer = DatasetWriter(plan.folder, plan.settings.name)
+    if plan.settings.chain is not None:
+        return _collect_chains(plan, writer)
     for c in range(plan.configurations):
         fingerprint = plan.fingerprint(c)
         if not writer.has(plan.name(c), fingerprint):
             writer.add(assemble(plan, c), fingerprint)
     _remove_runs(plan)
-    return writer.finish(plan.splits(), [Source(how="simulate", runs=(plan.settings.runs,) * 2)])
+    return writer.finish(plan.splits(), [_source(plan)])
+
+
+def _source(plan: Plan) -> Source:
+    """Say what an ensemble of runs from each configuration was, and what it cost."""
+    runs, cost = (plan.runs, plan.runs), _particle_steps(plan)
+    return Source(how="simulate", runs=runs, particle_steps=cost)
+
+
+def _collect_chains(plan: Plan, writer: DatasetWriter) -> Dataset:
+    """Write the configurations on the long runs, each with the frames around it as labels."""
+    s = plan.settings
+    assert s.chain is not None
+    step = plan.step
+    lags = np.round(np.array(steps_of(s.times, step)) * step, 10).tolist()
+    chains = Chains(lags, every=round(steps_of([s.chain.every], step)[0] * step, 10))
+    names: dict[str, list[str]] = {}
+    for c in range(plan.configurations):
+        fingerprint = plan.fingerprint(c)
+        names[plan.name(c)] = []
+        for ensemble in chains.read(_long_run(plan, c), s.liquid):
+            names[plan.name(c)].append(ensemble.name)
+            if not writer.has(ensemble.name, fingerprint):
+                whole = reduce_ensemble(ensemble, plan.liquid.sigma)
+                writer.add(compacted(whole) if s.compact else whole, fingerprint)
+    _remove_runs(plan)
+    for remark in chains.remarks:
+        log.warning("%s", remark)
+    told = {"as": "chain", "chains": chains.records, "reliability": chains.reliability()}
+    source = Source(how="simulate", runs=(1, 2), particle_steps=_particle_steps(plan), **told)
+    splits = {
+        split: [name for start in starts for name in names[start]]
+        for split, starts in plan.splits().items()
+    }
+    return writer.finish(splits, [source])
+
+
+def _long_run(plan: Plan, configuration: int) -> Ensemble:
+    """Return the frames of one long run as if they had been read from a file."""
+    s, path = plan.settings, plan.result_path(configuration, "production")
+    start, evidence = read_kept(plan.snapshot_path(configuration))
+    arrays, record = read_kept(path, ("times", "displacements"))
+    pressure = {} if s.pressure is None else {"pressure": s.pressure}
+
+    def frames() -> Iterator[RunFrame]:
+        for row, moved in enumerate(arrays["displacements"]):
+            yield RunFrame(row, 0, start["positions"] + moved, path)
+
+    return Ensemble(
+        name=plan.name(configuration),
+        sources=(path,),
+        parent=Frame(
+            positions=start["positions"], types=start["types"], box=start["box"], absolute=True
+        ),
+        times=arrays["times"],
+        frames=frames,
+        metadata={
+            "species": list(plan.liquid.species),
+            "liquid": plan.liquid_settings.name,
+            "temperature": s.temperature,
+            **pressure,
+            "source": [f"glasscast {__version__} simulate"],
+            "records": {
+                "seed": [s.seed, configuration],
+                "chain": list(plan.chain_of(configuration)),
+                "time_step": plan.step,
+                "equilibration": evidence,
+            }
+            | _without_clock({"production": record}),
+        },
+    )
+
+
+def _particle_steps(plan: Plan) -> dict[str, int]:
+    """Cost of the data: molecular dynamics on the way to the starts, and of the runs."""
+    every = range(plan.configurations)
+    return {
+        "equilibration": sum(plan.snapshot_steps(c) * plan.size(c) for c in every),
+        "runs": sum(plan.runs * plan.steps[-1] * plan.size(c) for c in every),
+    }
 
 
 def _remove_runs(plan: Plan) -> None:

@@ -14,7 +14,7 @@ from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.definition import LiquidSettings
 from glasscast.simulation.campaign.plan import Plan
 from glasscast.simulation.campaign.tasks import load_snapshot
-from glasscast.simulation.engine import State, maxwell_boltzmann, steps_of
+from glasscast.simulation.engine import State, maxwell_boltzmann
 from glasscast.simulation.settings import SimulationSettings
 
 Kind = TypeVar("Kind", bound=Settings)
@@ -52,7 +52,7 @@ def write_inputs(plan: Plan) -> None:
         "settings.json": plan.settings.without_folders().model_dump_json(indent=1),
         "liquid.json": plan.liquid_settings.model_dump_json(indent=1),
         "README.txt": _README,
-        **plan.engine.input_files(plan.liquid, _steps(plan)),
+        **plan.engine.input_files(plan.liquid, plan.steps),
     }
     for name, text in texts.items():
         path = folder / name
@@ -86,7 +86,7 @@ def write_rerun(data: Path, configuration: int, run: int, folder: Path) -> Path:
     rng = np.random.default_rng([s.seed, configuration, run])
     velocities = maxwell_boltzmann(s.temperature, masses, plan.liquid.dimension, rng)
     start = types, State(state.positions, velocities[None], state.box)
-    for name, text in plan.engine.input_files(plan.liquid, _steps(plan), start).items():
+    for name, text in plan.engine.input_files(plan.liquid, plan.steps, start).items():
         write_atomically(folder / name, text.encode())
     return folder
 
@@ -101,7 +101,3 @@ def _read(path: Path, kind: type[Kind]) -> Kind:
         ) from None
     except (ValueError, SettingsError) as error:
         raise InputError(path, str(error), "run the same simulation again to renew it") from None
-
-
-def _steps(plan: Plan) -> list[int]:
-    return steps_of(plan.settings.times, plan.step)

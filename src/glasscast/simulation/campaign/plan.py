@@ -17,6 +17,7 @@ from glasscast.liquid.definition import LiquidSettings, load_liquid_settings
 from glasscast.liquid.interactions import Liquid
 from glasscast.simulation.cage import cage_marks
 from glasscast.simulation.campaign.starts import Start, find_starts
+from glasscast.simulation.chains import frames, origins
 from glasscast.simulation.engine import Engine, steps_of
 from glasscast.simulation.isoconfigurational import blocks
 from glasscast.simulation.registry import DEFAULT, build, deciding
@@ -60,7 +61,7 @@ class Plan:
         """
         plan = cls(settings, load_liquid_settings(settings.liquid), folder)
         plan.liquid.check_temperature(settings.temperature)
-        steps_of(settings.times, plan.step)
+        _ = plan.steps
         _ = plan.starts  # read and checked now, once
         plan.splits()
         return plan
@@ -79,6 +80,26 @@ class Plan:
     def step(self) -> float:
         """The time step."""
         return self.engine.time_step(self.liquid)
+
+    @property
+    def runs(self) -> int:
+        """Runs from each configuration that a run starts from."""
+        return 1 if self.settings.chain is not None else self.settings.runs
+
+    @property
+    def steps(self) -> list[int]:
+        """Time steps at which runs are looked at: those of the labels, or all frames of a chain."""
+        s = self.settings
+        if s.chain is None:
+            return steps_of(s.times, self.step)
+        return frames(s.chain, s.times, self.step)
+
+    @property
+    def kept_steps(self) -> list[int]:
+        """Time steps at which the state of runs is kept; the last one is their end."""
+        if self.settings.chain is None:
+            return self.steps
+        return sorted({*origins(self.settings.chain, self.step)[1:], self.steps[-1]})
 
     @property
     def density(self) -> float:
@@ -180,7 +201,8 @@ class Plan:
                 "runs": s.runs,
                 "seed": [s.seed, configuration],
                 "trajectories": s.keep_trajectories,
-            } | self._engine()
+            }
+            content |= self._chain() | self._engine()
         elif result == "inherent" and s.inherent is not None:
             content |= {"inherent": s.inherent.model_dump()} | self._engine(moves=False)
         elif result == "cage" and s.cage is not None:
@@ -202,6 +224,7 @@ class Plan:
                 "times": list(s.times),
                 "seed": [s.seed, configuration],
             }
+            | self._chain()
             | self._engine()
         )
 
@@ -244,7 +267,7 @@ class Plan:
     def missing_runs(self, configuration: int) -> dict[range, int]:
         """Blocks of runs that have not come to their end: numbers -> time steps behind."""
         found = {}
-        for numbers in blocks(self.engine, self.settings.runs):
+        for numbers in blocks(self.engine, self.runs):
             mark = self.run_print(configuration, numbers)
             if not is_kept(self.run_path(configuration, numbers.start), mark):
                 state = kept_record(self.state_path(configuration, numbers.start), mark)
@@ -267,7 +290,7 @@ class Plan:
 
     def run_steps(self, configuration: int) -> int:
         """Time steps that are ahead of the runs from one configuration, all together."""
-        last = round(self.settings.times[-1] / self.step)
+        last = self.steps[-1]
         behind = self.missing_runs(configuration).items()
         return sum(len(numbers) * (last - step) for numbers, step in behind)
 
@@ -284,6 +307,10 @@ class Plan:
         for configuration in range(self.configurations):
             if self.chain_of(configuration)[0] % count == index:
                 yield configuration
+
+    def _chain(self) -> dict[str, Any]:
+        chain = self.settings.chain
+        return {} if chain is None else {"chain": chain.model_dump()}
 
     def _liquid(self) -> dict[str, Any]:
         return self.liquid_settings.interactions() | {"density": self.density}

@@ -15,7 +15,7 @@ from glasscast.datasets.kept import keep, kept_record, read_kept
 from glasscast.progress import Progress
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.campaign.plan import Plan
-from glasscast.simulation.engine import State, steps_of
+from glasscast.simulation.engine import State
 from glasscast.simulation.equilibration import Equilibrated, first_snapshot, next_snapshot
 from glasscast.simulation.equilibrium_positions import find_inherent
 from glasscast.simulation.isoconfigurational import Runs, averaged, blocks, go_on
@@ -111,7 +111,7 @@ def follow_runs(
     if kept_record(ended, mark) is not None:
         return 0
     s, snapshot = plan.settings, _snapshot(plan, configuration)
-    steps = steps_of(s.times, plan.step)
+    steps = plan.steps
     state, seconds = plan.state_path(configuration, numbers.start), 0.0
     record = kept_record(state, mark)
     if record is None:
@@ -120,7 +120,8 @@ def follow_runs(
     else:
         begun, seconds = Runs(step=record["step"], **read_kept(state).arrays), record["seconds"]
     began = time.monotonic()
-    for runs in go_on(begun, plan.liquid, snapshot, steps, plan.engine, progress):
+    stretches = go_on(begun, plan.liquid, snapshot, steps, plan.engine, progress, plan.kept_steps)
+    for runs in stretches:
         record = {"step": runs.step, "seconds": seconds + time.monotonic() - began}
         path = ended if runs.step == steps[-1] else state
         keep(path, mark, runs.arrays(), record, compress=False)
@@ -137,7 +138,7 @@ def make_result(plan: Plan, configuration: int, result: str) -> None:
         record.setdefault("seconds", round(time.monotonic() - began, 3))
         keep(path, mark, arrays, record)
     if result == "production":
-        for numbers in blocks(plan.engine, plan.settings.runs):
+        for numbers in blocks(plan.engine, plan.runs):
             plan.run_path(configuration, numbers.start).unlink(missing_ok=True)
 
 
@@ -159,7 +160,26 @@ def _snapshot(plan: Plan, configuration: int) -> Configuration:
     )
 
 
+def _chain(plan: Plan, configuration: int) -> tuple[Arrays, dict[str, Any]]:
+    """Frames of the one long run."""
+    arrays, record = read_kept(plan.run_path(configuration, 0))
+    energies = arrays["energies"][0] - arrays["energies"][0, 0]
+    return {
+        "times": np.round(np.array(plan.steps) * plan.step, 10),
+        "displacements": arrays["labels"][0],
+    }, {
+        "energy_drift": float(energies[-1]),
+        "energy_fluctuation": float(np.abs(energies).max()),
+        "temperature": float(arrays["temperatures"].mean()),
+        "pressure": float(arrays["pressures"].mean()),
+        "particle_steps": plan.steps[-1] * plan.size(configuration),
+        "seconds": round(record["seconds"], 3),
+    }
+
+
 def _production(plan: Plan, configuration: int) -> tuple[Arrays, dict[str, Any]]:
+    if plan.settings.chain is not None:
+        return _chain(plan, configuration)
     s, seconds = plan.settings, []
 
     def ended() -> Iterator[Runs]:
