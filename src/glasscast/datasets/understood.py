@@ -31,6 +31,7 @@ class Understood:
     files: set[Path] = field(default_factory=set)
     runs: list[int] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
+    found: list[int] = field(default_factory=list)
     span: list[float] = field(default_factory=list)
     facts: dict[str, list[Any]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
@@ -39,6 +40,7 @@ class Understood:
         """Take note of one configuration."""
         self.files.update(ensemble.sources)
         self.times.append(len(ensemble.times))
+        self.found.append(ensemble.metadata.get("times_found", len(ensemble.times)))
         self.span += ensemble.times[[0, -1]].tolist() if len(ensemble.times) else []
         if configuration.runs is not None:
             self.runs += configuration.runs.tolist()
@@ -68,7 +70,7 @@ class Understood:
             **{key: values[0] if len(values) == 1 else values for key, values in self._facts()},
             "options": dict(self.options),
             "files": len(self.files),
-            "times": {"found": max(self.times), "kept": max(self.times)},
+            "times": {"found": max(self.found), "kept": max(self.times)},
             "ignored": {
                 "number": len(left),
                 "first": [[str(path.relative_to(root)), why] for path, why in left[:_KEPT]],

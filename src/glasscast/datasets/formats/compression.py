@@ -6,8 +6,8 @@ import bz2
 import gzip
 import io
 import lzma
-import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
@@ -29,51 +29,74 @@ def _open_gzip(stream: IO[bytes]) -> IO[bytes]:
     return cast(IO[bytes], gzip.GzipFile(fileobj=stream))
 
 
-#: First bytes -> name, and what opens it; None: an archive of files.
-_COMPRESSIONS: dict[bytes, tuple[str, Callable[[IO[bytes]], IO[bytes]] | None]] = {
-    b"\x1f\x8b": ("gzip", _open_gzip),
-    b"\x28\xb5\x2f\xfd": ("zstandard", _open_zstandard),
-    b"BZh": ("bzip2", bz2.BZ2File),
-    b"\xfd7zXZ\0": ("xz", lzma.LZMAFile),
-    b"7z\xbc\xaf": ("7z", None),
-    b"Rar!": ("rar", None),
-}
+@dataclass(frozen=True)
+class Compression:
+    """A way to compress a file, told by how it begins.
+
+    Parameters
+    ----------
+    name : for messages.
+    magic : first bytes.
+    unpack : command that undoes it.
+    open : gives the content of a stream; None for archives of several files.
+    """
+
+    name: str
+    magic: bytes
+    unpack: str
+    open: Callable[[IO[bytes]], IO[bytes]] | None = None
 
 
-def compression_of(first: bytes) -> str:
-    """Name of the compression that first bytes tell; '' if there is none."""
-    return next((name for magic, (name, _) in _COMPRESSIONS.items() if first.startswith(magic)), "")
+_KNOWN = (
+    Compression("gzip", b"\x1f\x8b", "gunzip", _open_gzip),
+    Compression("zstandard", b"\x28\xb5\x2f\xfd", "zstd -d", _open_zstandard),
+    Compression("bzip2", b"BZh", "bunzip2", bz2.BZ2File),
+    Compression("xz", b"\xfd7zXZ\0", "unxz", lzma.LZMAFile),
+    Compression("7z", b"7z\xbc\xaf", "7z x"),
+    Compression("rar", b"Rar!", "unrar x"),
+)
 
 
-def open_content(path: Path) -> IO[bytes]:
+def compression_of(first: bytes) -> Compression | None:
+    """Tell the compression from first bytes; None if there is none."""
+    return next((known for known in _KNOWN if first.startswith(known.magic)), None)
+
+
+def open_content(path: Path) -> io.BufferedReader:
     """Open a file for reading once, from its beginning to its end, decompressed.
 
     Reading raises InputError where the file is damaged, cut off, or holds a line without end.
 
     Raises
     ------
-    InputError : if it cannot be opened, or is an archive.
+    InputError : if it cannot be opened, or is an archive of files.
     """
     try:
         stream = path.open("rb")
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror or error})") from None
-    first = stream.peek(_LONGEST_MAGIC)
-    name = compression_of(first)
-    opener = next((o for magic, (_, o) in _COMPRESSIONS.items() if first.startswith(magic)), None)
-    if name and opener is None:
-        stream.close()
-        raise InputError(path, f"is a {name} archive", "unpack it")
+    known = compression_of(stream.peek(_LONGEST_MAGIC))
     try:
-        content = stream if opener is None else opener(stream)
-    except ImportError:
+        content = _opened(path, stream, known)
+    except InputError:
         stream.close()
+        raise
+    return io.BufferedReader(_Content(path, known, content, stream), 1 << 16)
+
+
+def _opened(path: Path, stream: IO[bytes], known: Compression | None) -> IO[bytes]:
+    if known is None:
+        return stream
+    if known.open is None:
+        raise InputError(path, f"is a {known.name} archive", f"{known.unpack} {path.name}")
+    try:
+        return known.open(stream)
+    except ImportError:
         raise InputError(
             path,
-            "is compressed by zstandard, which needs the package backports.zstd",
-            "pip install 'glasscast[formats]', or unpack it: zstd -d",
+            f"is compressed by {known.name}, which needs the package backports.zstd",
+            f"pip install 'glasscast[formats]', or unpack it: {known.unpack} {path.name}",
         ) from None
-    return io.BufferedReader(_Content(path, name, content, stream), 1 << 16)
 
 
 def refuse_compressed(path: Path) -> None:
@@ -85,24 +108,25 @@ def refuse_compressed(path: Path) -> None:
     """
     try:
         with path.open("rb") as stream:
-            name = compression_of(stream.read(_LONGEST_MAGIC))
+            known = compression_of(stream.read(_LONGEST_MAGIC))
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror or error})") from None
-    command = {"gzip": "gunzip", "zstandard": "zstd -d", "bzip2": "bunzip2", "xz": "unxz"}
-    if name:
+    if known is not None:
         raise InputError(
             path,
-            f"is compressed ({name}); only text files are read so",
-            f"unpack it: {command.get(name, name)} {path.name}",
+            f"is compressed ({known.name}); only text files are read so",
+            f"unpack it: {known.unpack} {path.name}",
         )
 
 
 class _Content(io.RawIOBase):
     """Content of a file; whatever breaks it is said in one line."""
 
-    def __init__(self, path: Path, compression: str, content: IO[bytes], file: IO[bytes]) -> None:
+    def __init__(
+        self, path: Path, compression: Compression | None, content: IO[bytes], file: IO[bytes]
+    ) -> None:
         super().__init__()
-        self._path, self._compression = path, compression
+        self._path, self._name = path, compression.name if compression else ""
         self._content, self._file = content, file
         self._line = 0  # bytes since the last line break
 
@@ -115,25 +139,18 @@ class _Content(io.RawIOBase):
         except EOFError:
             raise InputError(
                 self._path,
-                f"is cut off: its {self._compression} stream has no end",
+                f"is cut off: its {self._name} stream has no end",
                 "copy it again, or let the run finish",
             ) from None
-        except (OSError, zlib.error, lzma.LZMAError, ValueError) as error:
-            raise self._broken(error) from None
-        except Exception as error:
-            if type(error).__name__ != "ZstdError":  # of whichever module there is
-                raise
-            raise self._broken(error) from None
+        except Exception as error:  # every library of compression has its own kinds
+            what = f"decompressed ({self._name}: " if self._name else "read ("
+            raise InputError(self._path, f"cannot be {what}{error})") from None
         buffer[: len(data)] = data
         found = data.rfind(b"\n")
         self._line = self._line + len(data) if found < 0 else len(data) - found
         if self._line > _LONGEST_LINE:
             raise InputError(self._path, f"has a line of more than {_LONGEST_LINE} bytes")
         return len(data)
-
-    def _broken(self, error: Exception) -> InputError:
-        what = f"cannot be decompressed ({self._compression}: {error})"
-        return InputError(self._path, what if self._compression else f"cannot be read ({error})")
 
     def close(self) -> None:
         if not self.closed:

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from glasscast.datasets.formats.format import Head
 
 _ASE = "ase convert -n : {name} {stem}.extxyz"
-_MDTRAJ = "mdconvert {name} -o {stem}.dcd, with the parent beside it as initial.data"
+#: What follows a conversion to DCD, which keeps no steps.
+_AS_DCD = "; put the parent beside it as initial.data, a step is then that from frame to frame"
+_MDTRAJ = "mdconvert {name} -o {stem}.dcd" + _AS_DCD
+
+
+def _by_mdtraj(reader: str) -> str:
+    """Python that keeps lengths as they are; mdconvert makes angstroms of nanometres."""
+    return (
+        f"python -c \"from mdtraj.formats import *; r = {reader}('{{name}}').read(); "
+        "b = r[3].diagonal(0, 1, 2); "
+        "DCDTrajectoryFile('{stem}.dcd', 'w').write(r[0], b, 0 * b + 90)\"" + _AS_DCD
+    )
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,8 @@ class Foreign:
         return self.mend.format(name=head.path.name, stem=head.path.stem)
 
 
+#: Compressed or not, which tar sees by itself.
+TAR = Foreign("a tar archive", "tar xf {name}")
 #: First bytes -> kind. More is needed for XDR, whose magic is a number.
 _MAGIC = {
     b"LammpS RestartT": Foreign("a LAMMPS restart file", "lmp -restart2data {name} {stem}.data"),
@@ -36,8 +49,8 @@ _MAGIC = {
     b"CDF\x02": Foreign("NetCDF", _MDTRAJ),
     b"CDF\x05": Foreign("NetCDF", _MDTRAJ),
     b"\x89HDF": Foreign("HDF5 or H5MD", "write it as GSD or extended XYZ"),
-    b"\0\0\x07\xcb": Foreign("XTC of GROMACS", _MDTRAJ),
-    b"\0\0\x07\xc9": Foreign("TRR of GROMACS", _MDTRAJ),
+    b"\0\0\x07\xcb": Foreign("XTC of GROMACS", _by_mdtraj("XTCTrajectoryFile")),
+    b"\0\0\x07\xc9": Foreign("TRR of GROMACS", _by_mdtraj("TRRTrajectoryFile")),
     b"- of Ulm": Foreign("a trajectory of ASE", _ASE),
     b"PK\x03\x04": Foreign("a zip archive", "unzip {name}"),
     b"%PDF": Foreign("PDF", "give the data"),
@@ -57,7 +70,6 @@ _SUFFIXES = {
     ".poscar": Foreign("POSCAR", _ASE),
     ".vasp": Foreign("POSCAR", _ASE),
     ".bin": Foreign("a binary dump of LAMMPS", "binary2txt {name}"),
-    ".tng": Foreign("TNG of GROMACS", _MDTRAJ),
     ".h5": Foreign("HDF5", "write it as GSD or extended XYZ"),
 }
 
@@ -70,7 +82,7 @@ def recognise(head: Head) -> Foreign | None:
         if head.first.startswith(magic):
             return kind
     if head.first[257:262] == b"ustar":
-        return Foreign("a tar archive", "tar xf {name}")
+        return TAR
     first = head.lines[0].strip() if head.lines else ""
     for pattern, kind in _LINES.items():
         if re.fullmatch(pattern, first):

@@ -17,7 +17,7 @@ from pydantic import Field, PositiveInt
 from glasscast.config import Settings
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import UNREADABLE_ARCHIVE
-from glasscast.datasets.formats.compression import compression_of, open_content
+from glasscast.datasets.formats.compression import Compression, compression_of, open_content
 from glasscast.datasets.formats.text import encoding_of
 from glasscast.datasets.frames import Ensemble, Frame, StoredFrame
 from glasscast.errors import InputError
@@ -80,13 +80,13 @@ class Head:
     path : of the file.
     first : its first bytes, decompressed.
     keys : of its arrays, if it is an npz archive.
-    compression : how it is compressed, '' if it is not.
+    compression : how it is compressed, if it is.
     """
 
     path: Path
     first: bytes
     keys: frozenset[str]
-    compression: str = ""
+    compression: Compression | None = None
 
     @classmethod
     def read(cls, path: Path) -> Head:
@@ -105,7 +105,7 @@ class Head:
         except OSError as error:
             raise InputError(path, f"cannot be read ({error.strerror or error})") from None
         is_archive = path.suffix.lower() == ".npz" or first.startswith(b"PK\x03\x04")
-        keys = _keys(path) if is_archive and not compression else frozenset()
+        keys = _keys(path) if is_archive and compression is None else frozenset()
         return cls(path, first, keys, compression)
 
     @property

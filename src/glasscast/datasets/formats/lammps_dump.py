@@ -29,7 +29,8 @@ from glasscast.datasets.formats.checks import (
     whole_numbers,
 )
 from glasscast.datasets.formats.format import TRAJECTORY_OPTIONS, Format, Head
-from glasscast.datasets.formats.text import Lines, Rows, Table, open_lines, whole_number
+from glasscast.datasets.formats.rows import Rows, Table
+from glasscast.datasets.formats.text import Lines, open_lines, whole_number
 from glasscast.datasets.frames import Frame, StoredFrame
 from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError

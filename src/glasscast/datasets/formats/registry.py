@@ -27,7 +27,7 @@ from glasscast.datasets.formats import (
 )
 from glasscast.datasets.formats.checks import assemble
 from glasscast.datasets.formats.compression import refuse_compressed
-from glasscast.datasets.formats.foreign import recognise
+from glasscast.datasets.formats.foreign import TAR, recognise
 from glasscast.datasets.formats.format import Format, FrameReader, Head, ReadOptions
 from glasscast.datasets.formats.listing import list_files, name_below, parse_name, split_of
 from glasscast.datasets.formats.plausibility import inspect_snapshot
@@ -242,10 +242,12 @@ def _detect(file: Path) -> Format:
     with reading(file):
         for known in FORMATS.values():
             if known.detect(head):
-                if head.compression and known.frames is None:
+                if head.compression is not None and known.frames is None:
                     refuse_compressed(file)
                 return known
     foreign = recognise(head)
+    if head.compression and (foreign is not TAR):
+        refuse_compressed(file)
     if foreign is not None:
         raise InputError(file, f"is {foreign.what}, which is not read", foreign.mend_for(head))
     why = f" from its keys {', '.join(sorted(head.keys))}" if head.keys else ""

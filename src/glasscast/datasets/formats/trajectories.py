@@ -92,8 +92,10 @@ def _read_ensemble(layout: Layout, name: str, format_name: str) -> Ensemble:
             "format": format_name,
             "source": [file.name for file in sources],
             "coordinates": "folded" if folded else "absolute",
+            "clock": found.clock,
         }
         | ({"species": list(parent.frame.species)} if parent.frame.species else {})
+        | ({"times_found": len(found.times)} if len(choice.rows) < len(found.times) else {})
         | ({"units": layout.factors.record()} if layout.factors else {})
         | ({"remarks": remarks} if remarks else {}),
     )
@@ -109,12 +111,14 @@ class _Found:
     absolute : whether all frames are followed across the faces.
     shown : whether there is a frame at time 0.
     began : clock at time 0.
+    clock : what the clock is.
     """
 
     times: list[float]
     absolute: bool
     shown: bool
     began: float
+    clock: str
 
 
 def _read_times(layout: Layout, parent: Frame) -> _Found:
@@ -133,7 +137,8 @@ def _read_times(layout: Layout, parent: Frame) -> _Found:
     if first is not None and timestep is not None:
         refuse_other_timestep(path, first, stored, timestep)
     if times:
-        return _Found(times, absolute, shown, began)
+        clock = f"step x {timestep:g}" if stored.time is None else "times of the files"
+        return _Found(times, absolute, shown, began, clock)
     if len(clocks) > 1 and len(set(clocks)) == 1:
         told = f"step {stored.step}" if stored.time is None else f"time {stored.time:g}"
         raise InputError(

@@ -1,6 +1,9 @@
 """DCD files: positions alone, whose species, order and corner are the parent's."""
 
+import re
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -110,3 +113,24 @@ def test_damaged_and_tilted_files(tmp_path):
     write_dcd(path, [liquid.start], liquid.box, angles=80.0)
     with pytest.raises(InputError, match="triclinic box or none"):
         read_snapshot(path)
+
+
+def test_the_command_that_makes_dcd_of_xtc_does(tmp_path):
+    formats = pytest.importorskip("mdtraj.formats")
+    liquid = make_liquid(runs=1, times=(1.0, 2.0))
+    stored = np.array([liquid.start, *liquid.runs[0]], np.float32)
+    box = np.tile(np.diag(liquid.box).astype(np.float32), (3, 1, 1))
+    path = tmp_path / "run1.xtc"
+    with formats.XTCTrajectoryFile(str(path), "w") as file:
+        file.write(stored, time=np.arange(3, dtype=np.float32), box=box)
+    with pytest.raises(InputError, match="XTC of GROMACS") as told:
+        read_snapshot(path)
+    code = re.search(r'python -c "(.*)"; put the parent', str(told.value))[1]
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+    path.unlink()
+    text = dump_text(0, liquid.start, liquid.types, liquid.box)
+    (tmp_path / "initial.dump").write_text(text)
+    (ensemble,) = read_ensembles(tmp_path, options=ReadOptions(timestep=1.0))
+    assert ensemble.times.tolist() == [1, 2]
+    truth = np.linalg.norm(liquid.runs - liquid.start, axis=-1).mean(axis=0)
+    np.testing.assert_allclose(reduce_ensemble(ensemble).propensity, truth, atol=3e-3)

@@ -3,12 +3,13 @@
 import bz2
 import gzip
 import lzma
+import tarfile
 
 import numpy as np
 import pytest
 from format_writers import dump_text, make_liquid, xyz_text
 
-from glasscast.datasets.formats import text
+from glasscast.datasets.formats import rows
 from glasscast.datasets.formats.lammps_data import FORMAT as DATA
 from glasscast.datasets.formats.lammps_dump import FORMAT as DUMP
 from glasscast.datasets.formats.registry import read_snapshot
@@ -75,7 +76,7 @@ def test_what_is_wrong_with_a_row_is_said_with_line_and_column(tmp_path, kind, c
 @pytest.mark.parametrize("kind", KINDS)
 def test_errors_count_lines_through_the_whole_file(tmp_path, kind, monkeypatch):
     """Rows are taken in blocks; the line of an error is counted from the first line."""
-    monkeypatch.setattr(text, "_BLOCK", 3)
+    monkeypatch.setattr(rows, "_BLOCK", 3)
     path, known, first = write(tmp_path, kind)
     (whole,) = known.read_frames(path)
     np.testing.assert_allclose(whole.positions, make_liquid(size=SIZE).start)
@@ -154,8 +155,16 @@ def test_archives_and_compressed_binary_files_are_refused_with_the_command(tmp_p
     path.write_bytes(gzip.compress(b"\xdf\x65" * 4))
     with pytest.raises(InputError, match=r"only text files are read so; unpack it: gunzip c\.gsd"):
         read_snapshot(path)
+    np.savez(tmp_path / "a.npz", positions=np.zeros((4, 3)))
+    (tmp_path / "a.npz.gz").write_bytes(gzip.compress((tmp_path / "a.npz").read_bytes()))
+    with pytest.raises(InputError, match=r"unpack it: gunzip a\.npz\.gz"):
+        read_snapshot(tmp_path / "a.npz.gz")
+    with tarfile.open(tmp_path / "a.tgz", "w:gz") as archive:
+        archive.add(path)
+    with pytest.raises(InputError, match=r"a tar archive, which is not read; tar xf a\.tgz"):
+        read_snapshot(tmp_path / "a.tgz")
     (tmp_path / "a.dump").write_bytes(b"7z\xbc\xaf\x27\x1c")
-    with pytest.raises(InputError, match="is a 7z archive; unpack it"):
+    with pytest.raises(InputError, match=r"is a 7z archive; 7z x a\.dump"):
         read_snapshot(tmp_path / "a.dump")
 
 

@@ -1,5 +1,6 @@
 """Frames of a trajectory: which are kept, how they lie in files, who they are."""
 
+import gzip
 import logging
 
 import gsd.fl
@@ -16,7 +17,10 @@ from format_writers import (
     write_gsd,
     write_xyz,
 )
+from typer.testing import CliRunner
 
+from glasscast.cli import app
+from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.lammps_dump import FORMAT as DUMP
 from glasscast.datasets.formats.registry import detect, read_ensembles, read_snapshot
@@ -80,6 +84,7 @@ def test_a_trajectory_of_many_equal_spacings_is_thinned_and_that_is_said(tmp_pat
         data = import_data(tmp_path / "in", tmp_path / "out", options={"timestep": 0.01})
     assert "of the times 1 to 100 (100 times) at equal spacing, 20 log" in caplog.text
     assert len(data[0].times) == 20
+    assert data.sources[0].model_dump()["times"] == {"found": 100, "kept": 20}
     rows = data[0].times.astype(int) - 1
     np.testing.assert_allclose(data[0].propensity, np.linalg.norm(step[rows], axis=-1), rtol=1e-5)
     assert dict(describe(tmp_path / "out"))["times"] == "1 to 100 (20 times)"
@@ -87,6 +92,19 @@ def test_a_trajectory_of_many_equal_spacings_is_thinned_and_that_is_said(tmp_pat
         tmp_path / "in", tmp_path / "every", options={"timestep": 0.01, "times": 100}
     )
     assert len(every[0].times) == 100
+
+
+@pytest.mark.parametrize(
+    ("said", "times"), [("2", [1, 100]), ("1,10", [1, 10]), ("10.0", [10]), ("100 1", [1, 100])]
+)
+def test_the_command_takes_times_or_their_number(tmp_path, said, times):
+    write_xyz(tmp_path / "in" / "c", make_liquid(size=30, times=(1.0, 10.0, 100.0)))
+    where = [str(tmp_path / "in"), str(tmp_path / "out")]
+    outcome = CliRunner().invoke(app, ["import", *where, "--times", said])
+    assert outcome.exit_code == 0, outcome.output
+    np.testing.assert_allclose(Dataset.open(tmp_path / "out").times, times)
+    wrong = CliRunner().invoke(app, ["import", *where, "--times", "soon"])
+    assert "'soon' are no times and no number of them" in str(wrong.exception)
 
 
 @pytest.mark.parametrize("initial", [False, True])
@@ -101,6 +119,19 @@ def test_one_frame_a_file_is_told_with_the_command_that_joins_them(tmp_path, ini
         (tmp_path / "initial.dump").write_text(text)
     with pytest.raises(InputError, match=r"one frame a file: \d files, .*cat \$\(ls -v \*\.lammps"):
         read(tmp_path, timestep=0.01)
+
+
+def test_a_compressed_parent_and_compressed_runs_make_one_configuration(tmp_path):
+    liquid = make_liquid()
+    write_dumps(tmp_path, liquid, start=False)
+    text = dump_text(0, liquid.start, liquid.types, liquid.box)
+    (tmp_path / "initial.dump").write_text(text)
+    for path in list(tmp_path.iterdir()):
+        path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    ensemble, frames = read(tmp_path, timestep=0.01)
+    np.testing.assert_allclose(frames, liquid.runs)
+    assert ensemble.sources[0].name == "initial.dump.gz"
 
 
 def test_runs_of_one_time_are_not_one_frame_a_file(tmp_path):

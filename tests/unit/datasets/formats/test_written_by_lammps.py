@@ -69,6 +69,8 @@ TABLE = {
     "time and units": Written(
         "custom", "id type xu yu zu", modify="sort id time yes units yes", options=()
     ),
+    "compressed": Written("custom/gz", "id type xu yu zu", suffix="dump.gz"),
+    "compressed atom": Written("atom/gz", modify="image yes", suffix="lammpstrj.gz"),
     "other suffix": Written("custom", "id type xu yu zu", suffix="lammpstrj"),
     "parent in a data file": Written("custom", "id type xu yu zu", parent="data"),
     "parent in a dump": Written("custom", "id type xu yu zu", parent="dump"),
@@ -94,7 +96,7 @@ TABLE = {
         "custom", "id type xu yu zu", group="second", remark="ids have gaps: 43 particles"
     ),
     "plain XYZ": Written("xyz", suffix="xyz", refused="XYZ without a box"),
-    "xtc": Written("xtc", suffix="dump", refused="XTC of GROMACS, which is not read; mdconvert"),
+    "xtc": Written("xtc", suffix="dump", refused="XTC of GROMACS, which is not read; python -c"),
     "yaml": Written("yaml", "id type xu yu zu", refused="is of no known format"),
     "no id": Written("custom", "type xu yu zu", refused="no column 'id'"),
     "no type": Written("custom", "id xu yu zu", refused="no column 'type'"),
