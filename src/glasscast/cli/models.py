@@ -91,7 +91,8 @@ def predict(
     model: ModelName,
     out: Out = Path("forecast"),
     formats: Annotated[
-        list[str] | None, typer.Option("--format", help="xyz, gsd, csv, parquet, npz, repeatable")
+        list[str] | None,
+        typer.Option("--format", help="xyz, gsd, csv, parquet, npz, json (chemiscope); repeatable"),
     ] = None,
     joined: Annotated[
         bool, typer.Option("--joined", help="all snapshots of a file in one file, a frame each")

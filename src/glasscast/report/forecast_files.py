@@ -9,7 +9,7 @@ to 1, ``sd_propensity_t4120`` its standard deviation where the model was taught 
 stages of relaxation, ``s0p5`` stands for F_s(q, t) = 0.5, ``a0p1`` for t = 0.1 tau_alpha, ``n7``
 for stage 7.
 
-Extended XYZ (``.xyz``), GSD, CSV and parquet take several snapshots, a frame or a group of lines
+Extended XYZ (``.xyz``), GSD, CSV, parquet and JSON for chemiscope (``.json``) take several snapshots, a frame or a group of lines
 each; npz takes one.
 """
 
@@ -34,6 +34,7 @@ from glasscast.models.forecast import ModelForecast
 from glasscast.report.measured import drawn_diameters, measured_values, rank_within_species
 from glasscast.runtime import import_optional
 
+_ENVIRONMENT = 1.5  # radius of what chemiscope shows around a particle: its first shell, in sigma
 #: Header of an npz.
 FORMAT: Final = "glasscast forecast"
 Columns = dict[str, NDArray[np.float32]]
@@ -46,7 +47,8 @@ def write_forecasts(path: Path, forecasts: Sequence[ModelForecast], species: Nam
 
     Parameters
     ----------
-    path : ``.xyz`` or ``.extxyz`` (extended XYZ), ``.gsd``, ``.csv``, ``.parquet``, ``.npz``.
+    path : ``.xyz`` or ``.extxyz`` (extended XYZ), ``.gsd``, ``.csv``, ``.parquet``, ``.npz``,
+        ``.json`` (chemiscope).
     forecasts : their configurations give the positions, and measured values where they have any.
     species : names to write instead of those of the liquid. Extended XYZ then has the column
         ``species``, which ASE and OVITO take for chemical elements; without it ``type``, since
@@ -258,6 +260,44 @@ def _gsd_frame(forecast: ModelForecast, species: Names) -> Any:
     return frame
 
 
+def _write_chemiscope(path: Path, forecasts: Sequence[ModelForecast], species: Names) -> None:
+    """Write JSON that the viewer chemiscope opens: an environment a particle that is forecast."""
+    structures: list[dict[str, Any]] = []
+    environments: list[dict[str, Any]] = []
+    columns = [forecast_columns(forecast) for forecast in forecasts]
+    common = [name for name in columns[0] if all(name in each for each in columns)]
+    values: dict[str, list[float]] = {name: [] for name in common}
+    for number, (forecast, of_one) in enumerate(zip(forecasts, columns, strict=True)):
+        c = forecast.configuration
+        sides = np.append(c.box, 1.0) if c.dimension == 2 else c.box
+        names, points = np.array(species_names(c, species)), _three(c)
+        structures.append(
+            {
+                "size": c.size,
+                "names": names[c.types].tolist(),
+                **{axis: points[:, k].tolist() for k, axis in enumerate("xyz")},
+                "cell": np.diag(sides).ravel().tolist(),
+            }
+        )
+        known = np.isfinite([of_one[name] for name in common]).all(axis=0)  # JSON knows no NaN
+        environments += [
+            {"structure": number, "center": int(k), "cutoff": _ENVIRONMENT}
+            for k in np.flatnonzero(known)
+        ]
+        for name in common:
+            values[name] += [float(f"{v:.9g}") for v in of_one[name][known]]
+    content = {
+        "meta": {"name": f"{forecasts[0].target} forecast by {forecasts[0].model}"},
+        "structures": structures,
+        "properties": {
+            name: {"target": "atom", "values": found, "units": "" if "rank" in name else "sigma"}
+            for name, found in values.items()
+        },
+        "environments": environments,
+    }
+    write_atomically(path, json.dumps(content, allow_nan=False).encode())
+
+
 def _centred(positions: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float32]:
     """Positions in [-L/2, L/2), the same points up to whole boxes: (N, 3) float32."""
     points = minimum_image(positions, box).astype(np.float32)
@@ -274,4 +314,5 @@ _WRITERS: dict[str, Callable[[Path, Sequence[ModelForecast], Names], None]] = {
     ".csv": _write_csv,
     ".parquet": _write_parquet,
     ".npz": _write_npz,
+    ".json": _write_chemiscope,
 }

@@ -52,7 +52,10 @@ def plain_table(
     heads: Sequence[str], lines: Sequence[tuple[str, Sequence[tuple[str, str]]]]
 ) -> Markup:
     """Return a row a line: its name, then a cell each of text and small print."""
-    rows = [_line(name, [_cell(text, [small]) for text, small in cells]) for name, cells in lines]
+    rows = [
+        _line(name, [_cell(text, [small] if small else []) for text, small in cells])
+        for name, cells in lines
+    ]
     return _table(heads, [_group(rows)])
 
 

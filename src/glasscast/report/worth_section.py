@@ -8,11 +8,12 @@ import numpy as np
 from markupsafe import Markup
 
 from glasscast.datasets.state_points import StatePoint
+from glasscast.evaluation.coverage import Coverage
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.liquid.box import FloatArray
 from glasscast.models.forecast import ModelForecast
 from glasscast.report import html, tables
-from glasscast.report.measured import predicted_species
+from glasscast.report.measured import nearest_time, predicted_species
 from glasscast.report.page import Content, Folded, Section
 from glasscast.report.style import format_time, target_words
 
@@ -48,6 +49,41 @@ def worth_section(
         *_scores(scores),
     ]
     return Section("What it is worth", contents)
+
+
+def coverage_section(rows: Sequence[Coverage], tau_alpha: float | None = None) -> Section:
+    """Say how true uncertainties are that are learned from some forecasts, on the others.
+
+    Parameters
+    ----------
+    rows : of models, species and times; the time nearest to tau_alpha is shown.
+    """
+    if not rows:
+        return Section("How sure forecasts can be", [])
+    text = (
+        "A standard deviation of each forecast, learned from the other test configurations. Share "
+        "of errors within 1 and 1.96 of them, over all particles, and the lowest to the highest of "
+        "fifths by stated width (68 and 95 % would be right); rank correlation of width and error."
+    )
+    contents: list[Content] = [html.paragraph(text)]
+    times = sorted({row.time for row in rows})
+    first = nearest_time(times, tau_alpha)
+    for time in [first, *(t for t in times if t != first)]:
+        here = [row for row in rows if row.time == time]
+        lines = [(f"{row.model}, {row.species}", _covered(row)) for row in here]
+        heads = ("model, species", "within 1", "within 1.96", "rank correlation")
+        table = tables.plain_table(heads, lines)
+        title = f"t = {format_time(time)}"
+        contents.append(Folded(title, [table], opened=time == first))
+    return Section("How sure forecasts can be", contents)
+
+
+def _covered(row: Coverage) -> list[tuple[str, str]]:
+    cells = []
+    for shares in (row.within_68, row.within_95):
+        low, high = np.nanmin(shares), np.nanmax(shares)
+        cells.append((f"{np.nanmean(shares):.0%}", f"{low:.0%} – {high:.0%}"))
+    return [*cells, (f"{row.rank_correlation:.2f}", "")]
 
 
 def _alarm(alarms: Alarms | None) -> Markup:

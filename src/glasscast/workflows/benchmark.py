@@ -10,6 +10,7 @@ from typing import Any
 
 from glasscast.evaluation.bonds import BOND_TARGET
 from glasscast.evaluation.comparison import Comparison, compare
+from glasscast.evaluation.coverage import Coverage, write_coverage
 from glasscast.evaluation.published import PublishedScore, published_scores
 from glasscast.evaluation.repeats import combine_repeats, write_repeats
 from glasscast.evaluation.score_table import LearningCurve, ScoreTable, SweptScores, best_model
@@ -35,8 +36,10 @@ from glasscast.report.sections import (
     sweep_section,
     view_section,
 )
+from glasscast.report.worth_section import coverage_section
 from glasscast.runtime import Workspace
 from glasscast.training.history import Epoch
+from glasscast.workflows.calibrate import checked_coverage
 from glasscast.workflows.experiment_folder import ExperimentFolder, place, refuse_absent_files
 from glasscast.workflows.experiments import BenchmarkExperiment, resolved
 from glasscast.workflows.fits import Fit, fits_of, history_of
@@ -60,6 +63,7 @@ class BenchmarkResult:
     comparison: Comparison
     smoothness: SmoothnessEvaluation
     susceptibility: list[SusceptibilityScore]
+    coverage: list[Coverage] = field(default_factory=list)
     learning_curve: LearningCurve = field(default_factory=dict)
     swept: SweptScores = field(default_factory=dict)
 
@@ -84,9 +88,10 @@ def benchmark(
     experiment : what to compare: settings, keys and values, or a YAML file.
     out : folder of the experiment; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``,
         ``.tex``, and ``comparison.csv``, ``.md``, ``.tex`` with susceptibilities, costs and
-        published scores, and ``smoothness.json``, ``.csv``; with ``training_sizes`` also
-        ``learning_curve.csv``, with ``sweep`` ``sweep.csv``, with ``seeds`` ``seeds.csv``, and
-        ``report.html``. Without it nothing is kept.
+        published scores, ``smoothness.json``, ``.csv``, and ``uncertainty.json``, ``.csv``: what
+        uncertainties would cover that are learned from other test configurations; with
+        ``training_sizes`` also ``learning_curve.csv``, with ``sweep`` ``sweep.csv``, with
+        ``seeds`` ``seeds.csv``, and ``report.html``. Without it nothing is kept.
     overrides : ``key=value`` with dotted keys, on top of a file.
     report : whether to write the page.
     title, command : of the page, and what makes it again.
@@ -161,17 +166,29 @@ def _evaluate(
             for forecast in trainings.forecasts(variant, trainings.seeds[0], fit.test):
                 for each in (smoothness, susceptibility):
                     each.add(forecast, forecast.configuration)
+    coverage = [
+        row
+        for variant in trainings.as_they_are()
+        for row in checked_coverage(
+            [
+                forecast
+                for fit in trainings.fits
+                for forecast in trainings.forecasts(variant, trainings.seeds[0], fit.test)
+            ]
+        )
+    ]
     chi4 = susceptibility.scores()
     costs = {variant.label: trainings.cost(variant) for variant in trainings.as_they_are()}
     compared = compare(
         scores, costs, literature, smoothness=smoothness.scores(), susceptibility=chi4
     )
-    return BenchmarkResult(scores, compared, smoothness, chi4)
+    return BenchmarkResult(scores, compared, smoothness, chi4, coverage)
 
 
 def _write(result: BenchmarkResult, experiment: BenchmarkExperiment, out: Path) -> None:
     """Write the tables as files, each whole or not at all."""
     write_smoothness(out, result.smoothness.scores())
+    write_coverage(out, result.coverage)
     if result.learning_curve:
         write_learning_curve(out / "learning_curve.csv", result.learning_curve)
     if experiment.sweep is not None:
@@ -236,6 +253,7 @@ def report_benchmark(
             history_section(_histories(trainings)),
             smoothness_section(result.smoothness, best),
             susceptibility_section(result.susceptibility),
+            coverage_section(result.coverage, tau_alpha),
             limit_section(scores, shown),
             provenance_section(experiment.without_folders().model_dump(mode="json"), command),
         ],

@@ -160,6 +160,7 @@ def checked_coverage(forecasts: Sequence[ModelForecast]) -> list[Coverage]:
     -------
     One row a species and time; none where all configurations are relatives.
     """
+    forecasts = [f for f in forecasts if np.isfinite(f.errors()).any()]
     groups = families([(f.configuration.parent, f.configuration.root) for f in forecasts])
     count = min(_CHECKS, len(set(groups)))
     if count < 2:

@@ -26,7 +26,8 @@ class ForecastFiles:
 
     Parameters
     ----------
-    formats : endings of the files: ``xyz``, ``gsd``, ``csv``, ``parquet``, ``npz``.
+    formats : endings of the files: ``xyz``, ``gsd``, ``csv``, ``parquet``, ``npz``, ``json``
+        (chemiscope).
     joined : write all snapshots of a trajectory or dataset into one file, a frame each.
     species : names to write instead of those of the liquid, such as ``("Ni", "P")``.
     report : write ``report.html`` as well.

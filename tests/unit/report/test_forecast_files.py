@@ -1,6 +1,7 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -289,3 +290,85 @@ def test_names_of_species_are_checked(tmp_path, species, says):
     with pytest.raises(SettingsError, match=says):
         write_forecasts(tmp_path / "f.xyz", [forecast(snapshot())], species)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_chemiscope_gets_what_it_would_write_itself(tmp_path, dimension):
+    chemiscope, ase = pytest.importorskip("chemiscope"), pytest.importorskip("ase")
+    c = snapshot(dimension)
+    f = forecast(c)
+    f.values[:, c.types == 2] = np.nan  # a species that is not forecast
+    write_forecasts(tmp_path / "f.json", [f, f], ("Ni", "P", "S"))
+    written = json.loads((tmp_path / "f.json").read_text())
+    mine = np.flatnonzero(c.types != 2)
+    positions = np.pad(c.positions, ((0, 0), (0, 3 - dimension)))
+    cell = np.append(c.box, 1.0)[:3]
+    names = np.array(["Ni", "P", "S"])[c.types]
+    atoms = ase.Atoms(list(names), positions=positions, cell=cell, pbc=True)
+    theirs = chemiscope.create_input(
+        [atoms, atoms],
+        properties={
+            "propensity_t4120": {"target": "atom", "values": np.tile(f.values[1, mine], 2)}
+        },
+        environments=[(s, int(k), 1.5) for s in (0, 1) for k in mine],
+    )
+    assert written["environments"] == theirs["environments"]
+    for ours, other in zip(written["structures"], theirs["structures"], strict=True):
+        assert ours["names"] == other["names"]
+        for key in ("size", "x", "y", "z", "cell"):
+            np.testing.assert_allclose(ours[key], other[key])
+    values = written["properties"]["propensity_t4120"]
+    assert values["target"] == "atom"
+    np.testing.assert_allclose(
+        values["values"], theirs["properties"]["propensity_t4120"]["values"], rtol=1e-6
+    )
+
+
+@pytest.mark.slow
+def test_ovito_finds_columns_and_radii(tmp_path):
+    """In an environment of its own, made for the test: the package is large and of other terms."""
+    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    made = [uv, "venv", "-q", "-p", sys.executable, str(tmp_path / "env")]
+    fetched = [uv, "pip", "install", "-q", "-p", str(tmp_path / "env"), "ovito"]
+    try:
+        for command in (made, fetched):
+            subprocess.run(command, check=True, capture_output=True, timeout=300)
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f"ovito cannot be installed here: {error}")
+    c = snapshot()
+    f = forecast(c)
+    for name in ("f.xyz", "f.gsd"):
+        write_forecasts(tmp_path / name, [f])
+    code = """
+import json, sys
+import numpy as np
+from ovito.io import import_file
+found = {}
+for name in sys.argv[1:]:
+    data = import_file(name).compute()
+    p = data.particles
+    radii = p["Radius"][...] if "Radius" in p else None
+    if radii is None:
+        types = {t.id: t.radius for t in p["Particle Type"].types}
+        radii = np.array([types[k] for k in p["Particle Type"][...]])
+    found[name] = {
+        "radii": np.asarray(radii).tolist(),
+        "values": p["propensity_t4120"][...].tolist(),
+        "names": [p["Particle Type"].type_by_id(k).name for k in p["Particle Type"][...]],
+        "columns": [str(key) for key in p.keys()],
+    }
+print(json.dumps(found))
+"""
+    paths = [str(tmp_path / name) for name in ("f.xyz", "f.gsd")]
+    ran = subprocess.run(
+        [str(tmp_path / "env" / "bin" / "python"), "-c", code, *paths],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    if "cannot open shared object" in ran.stderr:
+        pytest.skip(f"ovito does not run here: {ran.stderr.strip().splitlines()[-1]}")
+    assert ran.returncode == 0, ran.stderr
+    for found in json.loads(ran.stdout).values():
+        np.testing.assert_allclose(found["radii"], np.array([0.5, 0.44, 0.47])[c.types], rtol=1e-6)
+        np.testing.assert_allclose(found["values"], f.values[1], rtol=1e-6)
+        assert found["names"] == np.array(["A", "B", "C"])[c.types].tolist()
+        assert set(forecast_columns(f)) <= set(found["columns"])

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from glasscast.datasets.state_points import StatePoint
+from glasscast.evaluation.coverage import Coverage
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.report.page import Page
-from glasscast.report.worth_section import worth_section
+from glasscast.report.worth_section import coverage_section, worth_section
 from glasscast.workflows.demo import load_sample
 from glasscast.workflows.forecast_folder import ForecastFiles
 from glasscast.workflows.predict import known_scores, predict
@@ -45,6 +46,22 @@ def test_uncertainties_are_shown_by_species_and_time():
     page = text(forecasts=[replace(made, uncertainty=stated)])
     assert "0.12" in page
     assert "T = 0.44" in page
+
+
+def test_what_uncertainties_cover_is_shown_for_each_model_at_the_relaxation_time_first():
+    rows = [
+        Coverage(
+            model=model, species="A", time=time, within_68=(0.6, 0.64, 0.68, 0.7, 0.78),
+            within_95=(0.94, 0.95, 0.95, 0.95, 0.96), deviation=(0.1,) * 5,
+            rank_correlation=0.25, n_configurations=6, n_particles=100,
+        )
+        for model in ("lr", "gnn") for time in (1.0, 10.0)
+    ]  # fmt: skip
+    page = Page("p", [coverage_section(rows, 9.0)]).as_html()
+    for said in ("lr, A", "gnn, A", "68%", "60% – 78%", "0.25"):
+        assert said in page
+    assert page.index("<details open><summary>t = 10<") < page.index("<summary>t = 1<")
+    assert "How sure" not in Page("p", [coverage_section([])]).as_html()
 
 
 def test_the_page_of_a_ready_model_tells_its_scores(tmp_path):
