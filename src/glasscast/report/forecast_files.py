@@ -9,8 +9,8 @@ to 1, ``sd_propensity_t4120`` its standard deviation where the model was taught 
 stages of relaxation, ``s0p5`` stands for F_s(q, t) = 0.5, ``a0p1`` for t = 0.1 tau_alpha, ``n7``
 for stage 7.
 
-Extended XYZ (``.xyz``), GSD, CSV, parquet and JSON for chemiscope (``.json``) take several snapshots, a frame or a group of lines
-each; npz takes one.
+Extended XYZ (``.xyz``), GSD, CSV, parquet and JSON for chemiscope (``.json``) take several
+snapshots, a frame or a group of lines each; npz takes one.
 """
 
 from __future__ import annotations
