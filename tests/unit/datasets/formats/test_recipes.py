@@ -86,6 +86,7 @@ def test_files_laid_out_as_hoomd_writes_them_import_unchanged(tmp_path):
     np.testing.assert_allclose(data[0].propensity, propensity, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.lammps
 def test_an_ordinary_run_is_imported_and_trained_on_by_two_commands(tmp_path):
     """The run, the import and the example of docs/runs.md, made shorter."""
