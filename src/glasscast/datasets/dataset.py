@@ -18,7 +18,7 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.facts import Facts
 from glasscast.datasets.files import UNREADABLE_ARCHIVE, read_npz, sha256_of_file
-from glasscast.datasets.manifest import EntryRecord, Source, read_manifest
+from glasscast.datasets.manifest import KEPT_RUNS, EntryRecord, Source, read_manifest
 from glasscast.datasets.records import SINGLE_RUNS, Kind
 from glasscast.datasets.splits import families
 from glasscast.datasets.stages import Stages
@@ -42,6 +42,7 @@ class Entry:
     parent : what it was made from, its own name if from none.
     root : of its family, see :class:`~glasscast.datasets.metadata.Origin`; None: not recorded.
     kind : see :data:`~glasscast.datasets.metadata.Kind`.
+    trajectories : file of the runs behind its labels, if they are kept.
     stored : its name in the ``dataset.json`` beside the file; its own where that is empty.
     kept_times : the times, or values of stages, it is read with, labels NaN where it has none;
         None: all.
@@ -55,6 +56,7 @@ class Entry:
     parent: str
     root: str | None = None
     kind: Kind = "start"
+    trajectories: Path | None = None
     stored: str = ""
     kept_times: tuple[float, ...] | None = None
     stages: Stages | None = None
@@ -409,6 +411,7 @@ def _entry(folder: Path, dataset: str, record: EntryRecord) -> Entry:
         parent=parent.removeprefix(f"{dataset}/"),
         root=record.root,
         kind=record.kind,
+        trajectories=folder / KEPT_RUNS / record.trajectories.file if record.trajectories else None,
     )
 
 

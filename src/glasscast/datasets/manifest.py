@@ -51,6 +51,9 @@ FORMAT: Final = "glasscast dataset"
 WRITTEN_BY: Final = f"glasscast {__version__}"
 #: A manifest of more bytes is no manifest: 100 000 configurations take a third of it.
 MOST_BYTES = 100_000_000
+#: Folder of kept trajectories, in that of the dataset.
+KEPT_RUNS: Final = "trajectories"
+RUNS_FORMAT: Final = "glasscast trajectories"
 
 
 #: A configuration's name, eight digits of a checksum, and an ending.

@@ -9,11 +9,15 @@ from dataclasses import fields, replace
 from glob import escape
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from glasscast.datasets.common import Common, common_of, together
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import configuration_bytes, read_configuration
 from glasscast.datasets.dataset import MANIFEST, Dataset
 from glasscast.datasets.files import (
+    npz_bytes,
     remove_partials,
     sha256,
     sha256_of_file,
@@ -21,14 +25,17 @@ from glasscast.datasets.files import (
     write_json,
 )
 from glasscast.datasets.manifest import (
+    KEPT_RUNS,
+    RUNS_FORMAT,
     WRITTEN_BY,
     EntryRecord,
+    KeptRuns,
     Manifest,
     Source,
     manifest_of,
     read_manifest,
 )
-from glasscast.datasets.records import plain_name
+from glasscast.datasets.records import VERSION, plain_name
 from glasscast.errors import InputError, ShapeError
 
 #: Where version 0.1.0 let replacements wait, below the dataset.
@@ -157,9 +164,49 @@ class DatasetWriter:
             ) from None
 
     def _register(self, configuration: Configuration, path: Path) -> None:
-        self._entries[configuration.name] = _record(
-            configuration, path.name, path.stat().st_size, sha256_of_file(path)
-        )
+        size, checksum = path.stat().st_size, sha256_of_file(path)
+        kept = self._kept_runs(configuration.name)
+        self._entries[configuration.name] = _record(configuration, path.name, size, checksum, kept)
+
+    def keep_runs(
+        self, name: str, times: NDArray[np.float64], displacements: NDArray[np.float32]
+    ) -> None:
+        """Write the runs behind the labels of a configuration.
+
+        To be called before the configuration is added.
+
+        Parameters
+        ----------
+        times : (T,) of the frames.
+        displacements : (R, T, N, d) from its positions, followed across the faces, in sigma.
+
+        Raises
+        ------
+        InputError : if the disk is full or the folder cannot be written.
+        """
+        path = self._runs_path(name)
+        path.parent.mkdir(exist_ok=True)
+        arrays = {
+            "format": np.array(RUNS_FORMAT),
+            "version": np.array(VERSION),
+            "name": np.array(name),
+            "times": np.asarray(times, dtype=np.float64),
+            "displacements": np.asarray(displacements, dtype=np.float32),
+        }
+        write_atomically(path, npz_bytes(arrays))
+
+    def keeps_runs(self, name: str) -> bool:
+        """Whether the runs of a configuration are there."""
+        return self._runs_path(name).is_file()
+
+    def _runs_path(self, name: str) -> Path:
+        return self.folder / KEPT_RUNS / f"{name}.npz"
+
+    def _kept_runs(self, name: str) -> KeptRuns | None:
+        path = self._runs_path(name)
+        if not path.is_file():
+            return None
+        return KeptRuns(file=path.name, bytes=path.stat().st_size, sha256=sha256_of_file(path))
 
 
 def with_root(configuration: Configuration, fingerprint: str | None) -> Configuration:
@@ -169,7 +216,9 @@ def with_root(configuration: Configuration, fingerprint: str | None) -> Configur
     return configuration.with_fields(metadata=told.changed(origin=origin, fingerprint=fingerprint))
 
 
-def _record(configuration: Configuration, file: str, size: int, checksum: str) -> EntryRecord:
+def _record(
+    configuration: Configuration, file: str, size: int, checksum: str, kept: KeptRuns | None
+) -> EntryRecord:
     origin = configuration.metadata.origin
     return EntryRecord(
         name=configuration.name,
@@ -179,6 +228,7 @@ def _record(configuration: Configuration, file: str, size: int, checksum: str) -
         root=configuration.root,
         kind=origin.kind,
         parent=origin.parent,
+        trajectories=kept,
     )
 
 
@@ -227,7 +277,9 @@ def replace_configurations(folder: Path, changed: Iterable[Configuration]) -> Da
         checksum = sha256(content)
         file = f"{configuration.name}.{checksum[:_DIGITS]}.npz"
         write_atomically(folder / file, content)
-        records[configuration.name] = _record(configuration, file, len(content), checksum)
+        records[configuration.name] = _record(
+            configuration, file, len(content), checksum, record.trajectories
+        )
     _write(
         folder,
         manifest.model_copy(

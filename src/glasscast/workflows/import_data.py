@@ -17,6 +17,7 @@ from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.listing import list_files, name_below, split_of, survey
 from glasscast.datasets.formats.registry import detect, find_format, read_ensembles
 from glasscast.datasets.frames import Ensemble
+from glasscast.datasets.kept_runs import kept_ensembles
 from glasscast.datasets.metadata import Metadata
 from glasscast.datasets.ownership import owned, place_of
 from glasscast.datasets.reversed_runs import ReversedRuns
@@ -64,7 +65,8 @@ def import_data(
     source : file or folder.
     out : dataset folder.
     reading : ``ensemble``: runs from one configuration are averaged. ``reversed``: the end of each
-        run is a configuration, with the label of that run read backwards; with ``times`` among
+        run is a configuration, with the label of that run read backwards (the source may be a
+        dataset that keeps its runs); with ``times`` among
         the options each of those frames is one. ``chain``: every file is one long run in
         equilibrium, every frame of it a configuration, labelled at the ``times`` of the options
         by the frames so much later and earlier.
@@ -141,11 +143,15 @@ class _Taken:
                     named = replace(run, name=name_below(file, source), metadata=split)
                     yield from self.chains.read(named, self.liquid)
             return
-        for ensemble in read_ensembles(source, format_name, options):
-            if self.backwards is None:
-                yield ensemble
-            else:
-                yield from self.backwards.read(ensemble)
+        if self.backwards is None:
+            yield from read_ensembles(source, format_name, options)
+            return
+        if Dataset.is_one(source):
+            ensembles = kept_ensembles(Dataset.open(source), options.times)
+        else:
+            ensembles = read_ensembles(source, format_name, options)
+        for ensemble in ensembles:
+            yield from self.backwards.read(ensemble)
 
     def record(self) -> dict[str, Any]:
         """Say what was found, once all are read."""

@@ -112,8 +112,11 @@ def collect(plan: Plan) -> Dataset:
     if plan.settings.chain is not None:
         return _collect_chains(plan, writer)
     for c in range(plan.configurations):
-        fingerprint = plan.fingerprint(c)
-        if not writer.has(plan.name(c), fingerprint):
+        name, fingerprint = plan.name(c), plan.fingerprint(c)
+        if plan.settings.keep_trajectories and not writer.keeps_runs(name):
+            arrays = read_kept(plan.result_path(c, "production")).arrays
+            writer.keep_runs(name, arrays["times"], arrays["trajectories"])
+        if not writer.has(name, fingerprint):
             writer.add(assemble(plan, c), fingerprint)
     _remove_runs(plan)
     return writer.finish(plan.splits(), [_source(plan)])

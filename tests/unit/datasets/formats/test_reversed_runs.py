@@ -8,6 +8,7 @@ from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.registry import read_ensembles
 from glasscast.datasets.frames import Ensemble, Frame, RunFrame
 from glasscast.datasets.reversed_runs import ReversedRuns
+from glasscast.datasets.writer import DatasetWriter, replace_configurations
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.box import wrap
 from glasscast.workflows.import_data import import_data
@@ -104,3 +105,30 @@ def test_the_reliability_of_one_run_is_the_share_of_its_variance_that_is_signal(
     backwards = ReversedRuns()
     assert len(list(backwards.read(ensemble))) == runs
     assert backwards.reliability()["A"]["5"] == pytest.approx(0.25, abs=0.02)
+
+
+def test_runs_that_a_dataset_keeps_are_read_backwards(tmp_path, liquid):
+    """As of files; they stay with the dataset when it is changed in place."""
+    write_botan(tmp_path / "in", liquid, 0, tag=2)
+    write_botan(tmp_path / "in", liquid, 1, tag=7)
+    (start,) = import_data(tmp_path / "in", tmp_path / "from-files")
+    from_files = import_data(tmp_path / "in", tmp_path / "a", reading="reversed")
+    own = tmp_path / "own"
+    writer = DatasetWriter(own)
+    assert not writer.keeps_runs(start.name)
+    writer.keep_runs(start.name, start.times, (liquid.runs - liquid.start).astype(np.float32))
+    writer.add(start, "f")
+    writer.finish()
+    replace_configurations(own, [start.with_fields(inherent=start.positions)])
+    made = import_data(own, tmp_path / "b", reading="reversed")
+    assert made.names == from_files.names
+    for one, other in zip(made, from_files, strict=True):
+        np.testing.assert_allclose(one.propensity, other.propensity, rtol=1e-5)
+        assert one.root == start.root
+    both = import_data(own, tmp_path / "c", reading="reversed", options={"times": [1.3, 4120]})
+    assert len(both) == 6
+    bare = DatasetWriter(tmp_path / "bare")
+    bare.add(start, "f")
+    bare.finish()
+    with pytest.raises(InputError, match="keep_trajectories: true"):
+        import_data(tmp_path / "bare", tmp_path / "d", reading="reversed")
