@@ -18,8 +18,6 @@ from glasscast.simulation.settings import SimulationSettings
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SMALL = sorted(EXAMPLES.glob("simulate-*-small.yaml"))
 MADE = [p for p in sorted(EXAMPLES.glob("simulate-*.yaml")) if "starts:" not in p.read_text()]
-#: The one that the fast tests run.
-FASTEST = "simulate-hard-spheres-small.yaml"
 
 
 @pytest.mark.parametrize("path", MADE, ids=lambda path: path.name)
@@ -54,13 +52,8 @@ def test_a_liquid_of_an_example_loads(path):
 
 
 @pytest.mark.lammps
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(p, marks=() if p.name == FASTEST else pytest.mark.slow, id=p.name)
-        for p in SMALL
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SMALL, ids=lambda path: path.name)
 def test_a_small_file_runs_as_it_stands(path, program, tmp_path):
     pytest.importorskip("numba")
     outcome = program("simulate", path, "--out", tmp_path / "made")

@@ -126,8 +126,7 @@ def test_two_changes_of_one_dataset_come_one_after_the_other(tmp_path, liquid, c
         assert (by_first, by_second) in (({True}, {False}), ({False}, {True}))
 
 
-#: The long ones belong to the soak; two of each kind of lock are tried each time.
-FEW = [2, pytest.param(60, marks=pytest.mark.slow)]
+#: These belong to the soak.
 SLOW = [pytest.param(60, marks=pytest.mark.slow)]
 _REFUSED = ("for other work", "is being written by", "was made by", "did not make")
 
@@ -149,7 +148,7 @@ def start(tmp_path):
 
 
 @pytest.mark.lammps
-@pytest.mark.parametrize("count", FEW)
+@pytest.mark.parametrize("count", SLOW)
 def test_of_two_simulations_in_one_folder_one_is_refused(tmp_path, start, count):
     told = race(tmp_path, "simulate", [start, start], count)
     for number, outcomes in enumerate(zip(*told, strict=True)):

@@ -192,12 +192,12 @@ def test_short_runs_and_monte_carlo_agree(time, apart, less):
 @pytest.mark.lammps
 def test_short_runs_are_others_than_those_of_labels_and_state_their_error():
     snapshot, ka = load_sample()[0], load_liquid("ka")
-    settings, engine = RunsCage(runs=4, time=0.5), load_engine()
+    settings, engine = RunsCage(runs=4, time=0.1), load_engine()
     one, two = (cage.find_cage(ka, snapshot, 0.64, [1, k], settings, engine) for k in range(2))
     apart = np.sum((one.displacement - two.displacement) ** 2)
     stated = np.sum(one.standard_error**2 + two.standard_error**2)
     assert apart == pytest.approx(stated, rel=0.05)
-    steps = [100]
+    steps = [20]
     begun = Runs.begin(ka, snapshot, 0.64, range(4), [1, 0])
     labelled = [
         to_the_end(replace_rows(begun, k), ka, snapshot, steps, engine).displacement[0]

@@ -127,7 +127,8 @@ def test_shards_together_make_the_same_bytes(reference, tmp_path):
 
 
 @pytest.mark.lammps
-@pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [2, 4])
 def test_workers_make_the_same_bytes(reference, tmp_path, workers):
     simulate(settings_of(TINY), tmp_path, Scheduler(workers=workers))
     assert contents(tmp_path) == contents(reference)
