@@ -4,16 +4,16 @@
 columns, by default ``species:S:1:pos:R:3``. Positions are taken from the column ``unwrapped`` where
 there is one, else from ``pos``, shifted by ``image`` (whole box sides) where that exists. ``pos``
 alone is taken as written: XYZ does not tell whether it is folded, so a folded trajectory needs
-``wrapped``. Rows are sorted by the column ``id`` where there is one. The clock is ``time=``,
-``step=`` or ``timestep=``; species are letters A, B or numbers, of a column ``type`` where
-``species`` is X. The system is two-dimensional if all particles share one z, or if the caller says
-so.
+``wrapped``. Rows are sorted by the column ``id`` where there is one; other names that programs give
+to these columns are known, too. The clock is ``time=``, ``step=`` or ``timestep=``; species are
+letters A, B or numbers, of a column ``type`` where ``species`` is X. The system is two-dimensional
+if all particles share one z, or if the caller says so.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -37,8 +37,11 @@ from glasscast.datasets.images import apply_images
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray
 
-_PAIR = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(\S+))""")
+_PAIR = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(\[[^\]]*\]|\S+))""")
 _SPECIES = ("species", "type", "types")
+_UNWRAPPED = ("unwrapped", "unwrapped_pos", "pos_unwrapped", "unwrapped_position")
+_IMAGES = ("image", "images", "periodic_image", "travel")
+_IDS = ("id", "ids", "identifier", "particle_identifier", "atom_id", "particle_id", "tag")
 #: Names that tell the species: letters A, B, ... or numbers.
 _NAMED = re.compile(r"[A-Z]|[0-9]+", re.ASCII)
 #: OVITO writes the step of a LAMMPS dump as ``Timestep``.
@@ -100,17 +103,18 @@ def _read_frame(
     clock: tuple[float | None, int | None],
 ) -> Frame:
     path, where = rows.lines.path, rows.where
-    key = "unwrapped" if "unwrapped" in properties else "pos"
-    place = properties.get(key, ())
+    followed = _first(properties, _UNWRAPPED)
+    place = followed or properties.get("pos", ())
     if len(place) not in (2, 3):
         raise InputError(path, f"{where} has no column 'pos' with 2 or 3 numbers")
     sides, corner = _read_lattice(path, pairs)
     width = len(place)
-    flags = properties.get("image", ()) if key == "pos" else ()
+    flags = () if followed else _first(properties, _IMAGES)
     if flags and len(flags) != width:
         raise InputError(path, f"{where}: 'image' must have {width} columns")
     names = [properties[key][0] for key in _SPECIES if properties.get(key)]
-    table = rows.read((*place, *flags, *properties.get("id", ())[:1]), names)
+    named = _first(properties, _IDS)[:1]
+    table = rows.read((*place, *flags, *named), names)
     positions = table.numbers(place) - corner[:width]
     if flags:
         images = whole_numbers(path, where, "image", table.numbers(flags))
@@ -119,8 +123,8 @@ def _read_frame(
     kept = choose_dimension(path, positions, dimension) if width == 3 else 2
     _refuse_open_faces(path, pairs, kept)
     order, ids = np.arange(len(positions)), None
-    if properties.get("id"):
-        order, ids = sort_by_ids(path, where, table.column(properties["id"][0]))
+    if named:
+        order, ids = sort_by_ids(path, where, table.column(named[0]))
     return Frame(
         positions=positions[order, :kept],
         types=_species(path, table, names, where)[order],
@@ -131,6 +135,11 @@ def _read_frame(
         step=clock[1],
         corner=corner[:kept],
     )
+
+
+def _first(properties: dict[str, tuple[str, ...]], names: Sequence[str]) -> tuple[str, ...]:
+    """Columns of the first of some properties that is there; none if none is."""
+    return next((properties[name] for name in names if name in properties), ())
 
 
 def _species(path: Path, table: Table, columns: list[str], where: str) -> NDArray[np.int8]:
@@ -159,7 +168,7 @@ def _refuse_open_faces(path: Path, pairs: dict[str, str], dimension: int) -> Non
     ------
     InputError : for a box that is not periodic.
     """
-    flags = pairs.get("pbc", "").lower().split()
+    flags = re.findall(r"\w+", pairs.get("pbc", "").lower())
     if any(flag in ("f", "false", "0") for flag in flags[:dimension]):
         raise InputError(
             path,

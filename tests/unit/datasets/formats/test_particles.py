@@ -60,6 +60,16 @@ def test_the_order_of_rows_changes_nothing(tmp_path, kind):
     np.testing.assert_array_equal(shuffled.ids, np.arange(60) + (7 if kind == "xyz" else 1))
 
 
+@pytest.mark.parametrize("name", ["id", "ID", "tag", "particle_identifier"])
+def test_ids_of_extended_xyz_have_several_names(tmp_path, name):
+    liquid = make_liquid()
+    text = with_ids(xyz_text(liquid.start, liquid.types, liquid.box), 60 - np.arange(60))
+    (tmp_path / "a.xyz").write_text(text.replace(":id:I:1", f":{name}:I:1"))
+    (read,) = read_snapshot(tmp_path / "a.xyz")
+    np.testing.assert_array_equal(read.ids, np.arange(60) + 1)
+    np.testing.assert_allclose(read.positions, liquid.start[::-1])
+
+
 @pytest.mark.parametrize("where", ["frame", "run", "parent"])
 def test_a_particle_that_was_replaced_is_named(tmp_path, where):
     liquid = make_liquid()
@@ -112,12 +122,12 @@ def test_flat_dumps_need_no_third_coordinate(tmp_path):
     assert read_snapshot(path)[0].positions.shape == (60, 2)
 
 
-@pytest.mark.parametrize("flags", ["F F F", "T F T", "0 1 1"])
+@pytest.mark.parametrize("flags", ["F F F", "T F T", "0 1 1", "[True, False, True]", "[T,T,F]"])
 def test_open_faces_are_refused(tmp_path, flags):
     liquid = make_liquid()
     text = xyz_text(liquid.start, liquid.types, liquid.box)
     path = tmp_path / "a.xyz"
-    path.write_text(text.replace('"T T T"', f'"{flags}"'))
+    path.write_text(text.replace('"T T T"', f'"{flags}"' if flags[0] != "[" else flags))
     with pytest.raises(InputError, match="not periodic"):
         read_snapshot(path)
 
