@@ -77,13 +77,15 @@ class Sheet:
     def add(
         self, panel: str, series: str, *, source: Source = "ours", **columns: ArrayLike
     ) -> None:
-        """Note the numbers of a series; scalars count as one point.
+        """Note the numbers of a series; a scalar holds for all of its points.
 
         Parameters
         ----------
         columns : those of :data:`COLUMNS` that have a meaning, of equal length.
         """
         arrays = {key: np.atleast_1d(np.asarray(value)) for key, value in columns.items()}
+        length = max(len(array) for array in arrays.values())
+        arrays = {k: np.repeat(a, length) if len(a) == 1 else a for k, a in arrays.items()}
         unknown = set(arrays) - set(COLUMNS)
         if unknown or len({len(a) for a in arrays.values()}) > 1:
             raise ShapeError(f"{self.entry.name}, {panel}, {series}: columns do not fit")

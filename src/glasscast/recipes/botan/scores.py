@@ -139,7 +139,7 @@ def draw_rounds(material: Material, sheet: Sheet) -> Figure:
         curve(sheet, axes, "main", series, list(scores), values, k)
     axes.set_xlabel("rounds n")
     axes.set_xticks(list(scores))
-    correlation_axis(axes, "Pearson r of the propensity, species A")
+    correlation_axis(axes, "Pearson r of S, species A")
     legend(figure, [axes])
     if not moments:
         for number in (1, 2):

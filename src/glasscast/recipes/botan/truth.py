@@ -66,7 +66,8 @@ def _before(point: Point) -> tuple[FloatArray, FloatArray] | None:
     for c in [*point.trained, *point.tested]:
         record = c.metadata.records.get("equilibration", {})
         if "lags" in record and "scattering" in record:
-            found.append((record["lags"], record["scattering"]))
+            # The second row is measured from the middle of a stretch, where it is equilibrated.
+            found.append((record["lags"], record["scattering"][1]))
     lengths = {len(lags) for lags, _ in found}
     if not found or len(lengths) > 1:
         return None

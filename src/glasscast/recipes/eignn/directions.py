@@ -110,12 +110,9 @@ def draw_arrows(material: Material, sheet: Sheet) -> Figure:
             sheet.lacks(structure, "arrows", f"the data hold no {structure} positions")
             continue
         fields[structure] = shown.displacement_to(structure)
-    figure, axes = panels(4, columns=2, height=2.9)
-    for each, panel in zip(axes, ("t = 1.3", "t = 130", "inherent", "cage"), strict=True):
-        if panel not in fields:
-            each.set_visible(False)
-            continue
-        arrows(sheet, each, panel, "arrows", shown, inside, fields[panel])
+    figure, axes = panels(len(fields), columns=2 if len(fields) == 4 else 3, height=2.7)
+    for each, (panel, vectors) in zip(axes, fields.items(), strict=True):
+        arrows(sheet, each, panel, "arrows", shown, inside, vectors)
         frame(each, shown)
         each.set_title(panel if panel.startswith("t") else f"to {panel} position")
     _judge_directions(material, sheet)

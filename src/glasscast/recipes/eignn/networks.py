@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from glasscast.liquid.neighbours import find_neighbours
 from glasscast.recipes.curves import panels
@@ -70,11 +71,13 @@ def draw_sizes(material: Material, sheet: Sheet) -> Figure:
     ):
         each.barh(places, list(values.values()), color=PALETTE[5], edgecolor="black", lw=0.5)
         each.set_xscale("log")
+        each.xaxis.set_major_locator(LogLocator(base=10, numticks=6))
+        each.xaxis.set_minor_formatter(NullFormatter())
         for k, (name, value) in enumerate(values.items()):
             each.annotate(f" {value:.3g}", (value, k), va="center", fontsize=7)
             sheet.add(panel, name, x=k, y=value)
         low, high = min(values.values()), max(values.values())
-        each.set_xlim(low / 2, high * 8)
+        each.set_xlim(low / 3, high * 12)
     axes[0].set_yticks(places, list(names))
     axes[0].invert_yaxis()
     axes[0].set_xlabel("numbers learned")

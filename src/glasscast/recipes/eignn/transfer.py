@@ -83,7 +83,7 @@ def _finish(sheet: Sheet, figure: Figure, axes: Sequence[Axes]) -> Figure:
         each.set_title(f"Pcc({panel})")
         each.set_xlim(0.42, 0.66)
         each.set_ylim(0, 1)
-    axes[0].set_ylabel("Pearson r at the relaxation time, species A")
+    axes[0].set_ylabel(r"Pearson r of A at $\tau_\alpha$")
     marks_legend(axes[1], sheet)
     legend(figure, axes)
     return figure

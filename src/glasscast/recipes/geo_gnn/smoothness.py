@@ -168,6 +168,7 @@ def draw_rayleigh(material: Material, sheet: Sheet) -> Figure:
     inset = axes.inset_axes((0.57, 0.6, 0.4, 0.36))
     inset.plot(point.scattering, everything, "o-", color=GREY, ms=3, lw=1)
     inset.set_xlim(1, 0)
+    inset.set_xticks([1.0, 0.5, 0.0])
     inset.tick_params(labelsize=6.5)
     inset.set_title("mean of all", fontsize=7, pad=2)
     sheet.add("inset", "mean", x=point.scattering, y=everything)
@@ -240,6 +241,7 @@ def draw_local_smoothness(material: Material, sheet: Sheet) -> Figure:
     inset = axes.inset_axes((0.6, 0.55, 0.37, 0.38))
     inset.plot(point.scattering, means.mean(axis=1), "o-", color=GREY, ms=3, lw=1)
     inset.set_xlim(1, 0)
+    inset.set_xticks([1.0, 0.5, 0.0])
     inset.set_title(r"mean $\lambda$", fontsize=7, pad=2)
     inset.tick_params(labelsize=6.5)
     sheet.add("inset", "mean", x=point.scattering, y=means.mean(axis=1))
@@ -323,6 +325,7 @@ def draw_unrolled(material: Material, sheet: Sheet) -> Figure:
         each.set_title(f"{panel}, {moment.words}")
         each.set_xticks([])
         each.set_yticks([])
+        each.spines[["left", "bottom"]].set_visible(False)
         each.set_aspect("equal")
         colour_bar(figure, image, [each], PROPENSITY)
     score = correlations(material.forecasts("Geo-GNN"), point).each[moment.row]

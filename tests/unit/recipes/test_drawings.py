@@ -1,0 +1,69 @@
+"""Every figure is drawn, with every panel and series of the catalogue, and every claim judged.
+
+Forecasts are made up, so that nothing is trained; the data are the sample, given out for each of
+the state points of the papers.
+"""
+
+import numpy as np
+import pytest
+
+from glasscast.recipes.drawings import drawing_of
+from glasscast.recipes.registry import entries
+from glasscast.recipes.sheet import ANY, Sheet
+from glasscast.workflows.reproduce import chosen_points
+from tests.unit.recipes.made_up import made_up_points, material_of
+
+ENTRIES = entries()
+#: What the times of the sample cannot give, whatever the temperature: panel -> names.
+LACKING = {
+    "botan/fig6f": set(),
+    "eignn/fig9a": {"t = 1.3", "t = 41200"},
+    "eignn/fig9b": {"t = 1.3"},
+    "geo-gnn/table2": {"distance only"},
+    "boattini/fig3a": {"main"},
+}
+
+
+@pytest.fixture(scope="module")
+def points():
+    return made_up_points()
+
+
+def drawn(name, points):
+    entry = ENTRIES[name]
+    sheet = Sheet(entry)
+    figure = drawing_of(entry)(material_of(chosen_points(entry, points, "sample")), sheet)
+    sheet.check()
+    return figure, sheet
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_all_of_the_catalogue_is_drawn(name, points):
+    figure, sheet = drawn(name, points)
+    assert figure.axes
+    entry = ENTRIES[name]
+    wanted = {(p, s) for p, series in entry.panels.items() for s in series if s != ANY}
+    lacking = {panel for panel, _ in sheet.absent}
+    assert lacking <= LACKING.get(name, set()), sheet.absent
+    assert wanted - set(sheet.absent) <= sheet.drawn()
+    assert set(sheet.verdicts) == set(entry.claims)
+    for series in sheet.series:
+        for column in ("x", "y"):
+            values = series.columns.get(column)
+            if values is not None:
+                assert np.isfinite(values.astype(float)).any(), (series.panel, series.series)
+
+
+@pytest.mark.parametrize("name", ["geo-gnn/fig5a", "eignn/fig4a", "eignn/fig5", "botan/fig8a"])
+def test_numbers_of_others_are_marked_by_their_source(name, points):
+    _, sheet = drawn(name, points)
+    sources = {series.source for series in sheet.series}
+    assert sources == {"ours", "printed" if name.startswith("geo-gnn") else "public"}
+
+
+@pytest.mark.parametrize("name", ["eignn/fig4a", "eignn/fig6", "botan/fig5", "botan/fig2"])
+def test_a_temperature_that_lacks_is_named(name, points):
+    alone = [point for point in points if point.temperature == 0.64]
+    _, sheet = drawn(name, alone)
+    assert sheet.absent
+    assert all("0.64 alone" in why or "do not hold T =" in why for why in sheet.absent.values())
