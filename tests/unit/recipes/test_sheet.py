@@ -68,4 +68,4 @@ def test_what_is_not_drawn_is_refused(sheet):
 
 def test_columns_of_unequal_length_are_refused(sheet):
     with pytest.raises(ShapeError, match="columns do not fit"):
-        sheet.add("main", "Geo-GNN", x=[1.0, 2.0], y=[1.0])
+        sheet.add("main", "Geo-GNN", x=[1.0, 2.0], y=[1.0, 2.0, 3.0])
