@@ -70,6 +70,33 @@ def curve(
     sheet.add(panel, series, x=x, y=mean, low=mean - reach, high=mean + reach)
 
 
+def repeated_curve(
+    sheet: Sheet,
+    axes: Axes,
+    panel: str,
+    series: str,
+    x: ArrayLike,
+    repeats: Sequence[FloatArray],
+    style: int,
+) -> None:
+    """Draw and note the median of several trainings, from the worst to the best.
+
+    Parameters
+    ----------
+    x : (T,)
+    repeats : (T, C) of each training; a single one is drawn as by :func:`curve`.
+    """
+    if len(repeats) == 1:
+        curve(sheet, axes, panel, series, x, repeats[0], style)
+        return
+    means = np.sort([values.mean(axis=1) for values in repeats], axis=0)
+    middle = np.median(means, axis=0)
+    looks = series_style(style) | {"markersize": 4, "lw": 1.3}
+    axes.errorbar(x, middle, yerr=[middle - means[0], means[-1] - middle], label=series, **looks)
+    sheet.add(panel, series, x=x, y=middle, low=means[0], high=means[-1])
+    sheet.remark(f"Median, worst and best of {len(repeats)} trainings.")
+
+
 def others(
     sheet: Sheet,
     axes: Axes,

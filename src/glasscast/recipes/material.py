@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ class Point:
     train, test : with the same times.
     tau_alpha : relaxation time.
     stands_for : the paper's state point that it stands for; empty where it is one of them.
+    folders : of the data sets.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Point:
     test: Dataset
     tau_alpha: float
     stands_for: str = ""
+    folders: tuple[Path, ...] = ()
 
     @cached_property
     def tested(self) -> list[Configuration]:
@@ -171,8 +174,8 @@ class Material:
     Parameters
     ----------
     points : state points, the one that stands for the paper's first.
-    forecast : (training, trained at, tested at) -> forecasts of the test configurations, made when
-        first asked for.
+    repeats : (training, trained at, tested at) -> forecasts of the test configurations, once a
+        seed, made when first asked for.
     trained : (training, trained at) -> what it left.
     selection : (training, trained at, row of a time) -> descriptors chosen one by one.
     settings : training -> settings of its model.
@@ -181,7 +184,7 @@ class Material:
     """
 
     points: Sequence[Point]
-    forecast: Callable[[str, Point, Point], Sequence[ModelForecast]]
+    repeats: Callable[[str, Point, Point], Sequence[Sequence[ModelForecast]]]
     trained: Callable[[str, Point], Trained]
     selection: Callable[[str, Point, int], Sequence[SelectionScores]]
     settings: Callable[[str], Any]
@@ -193,8 +196,12 @@ class Material:
         """The main state point."""
         return self.points[0]
 
+    def forecast(self, training: str, at: Point, on: Point) -> Sequence[ModelForecast]:
+        """Forecasts of one state point by a training at another; the first of several."""
+        return self.repeats(training, at, on)[0]
+
     def forecasts(self, training: str, point: Point | None = None) -> Sequence[ModelForecast]:
-        """Forecasts of a training at its own state point."""
+        """Forecasts of a training at its own state point; the first of several."""
         at = self.point if point is None else point
         return self.forecast(training, at, at)
 
@@ -212,7 +219,8 @@ class Material:
         parts = [p.at_relaxation() for p in held]
         train = Dataset.join([p.train for p in parts])
         test = Dataset.join([p.test for p in parts])
-        return Point("all T", held[0].liquid, None, train, test, 1.0), parts
+        folders = tuple(folder for p in held for folder in p.folders)
+        return Point("all T", held[0].liquid, None, train, test, 1.0, "", folders), parts
 
     def at_temperature(self, temperature: float) -> Point | None:
         """State point of a temperature, if the data hold it."""

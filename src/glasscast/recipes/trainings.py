@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -18,13 +18,37 @@ from glasscast.models.settings import ModelSettings
 Scale = Literal["sample", "paper"]
 
 
+class Start(Settings):
+    """A training whose weights others start from."""
+
+    time: float = Field(gt=0, description="that it learns, in LJ units at T = 0.44")
+    model: dict[str, Any]
+
+
+class ScaleSettings(Settings):
+    """What all trainings of a scale have in common."""
+
+    models: dict[str, dict[str, Any]] = Field(description="model -> settings of its trainings")
+    per_time: tuple[str, ...] = Field((), description="models of which one is trained a time")
+    seeds: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        {}, description="model -> how often each of its trainings is repeated"
+    )
+    pretraining: Start | None = Field(None, description="what `pretrained` trainings start from")
+
+
+class TrainingSettings(Settings):
+    """One training of the catalogue."""
+
+    model: dict[str, Any] = Field(description="name, and settings that differ from the scale's")
+    paper: dict[str, Any] = Field({}, description="settings at the scale of the paper alone")
+    pretrained: bool = Field(False, description="starts from the scale's pretraining")
+
+
 class Trainings(Settings):
     """``trainings.yaml``."""
 
-    scales: dict[Scale, dict[str, dict[str, Any]]] = Field(
-        description="scale -> model -> settings of all its trainings"
-    )
-    trainings: dict[str, dict[str, Any]] = Field(description="key -> what differs from these")
+    scales: dict[Scale, ScaleSettings]
+    trainings: dict[str, TrainingSettings]
     watched: tuple[str, ...] = Field(
         (), description="keys of those whose test scores are noted at every epoch"
     )
@@ -53,9 +77,12 @@ def model_settings(training: str, scale: Scale) -> ModelSettings:
     if training not in known.trainings:
         raise SettingsError(f"there is no training '{training}' in the catalogue")
     named = known.trainings[training]
-    common = known.scales.get(scale, {}).get(named["name"], {})
+    name = str(named.model.get("name"))
+    chosen = _laid_over(known.scales[scale].models.get(name, {}), named.model)
+    if scale == "paper":
+        chosen = _laid_over(chosen, named.paper)
     try:
-        return checked(settings_class(named["name"]), _laid_over(common, named))
+        return checked(settings_class(name), chosen)
     except SettingsError as error:
         raise error.of(f"training '{training}' at {scale} scale") from None
 

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
 from glasscast.datasets.dataset import SAMPLE, Dataset
-from glasscast.datasets.files import sha256, write_atomically, write_json
+from glasscast.datasets.files import write_atomically, write_json
 from glasscast.datasets.ownership import owned
 from glasscast.datasets.splits import fold_indices
 from glasscast.errors import GlasscastError, SettingsError
-from glasscast.models.forecast import ModelForecast
-from glasscast.models.registry import build
-from glasscast.models.selection import SelectionScores
-from glasscast.models.settings import ModelSettings
 from glasscast.progress import log, track
 from glasscast.recipes.caption import caption_of, overview_of
 from glasscast.recipes.drawings import drawing_of
-from glasscast.recipes.material import Material, Point, Trained
+from glasscast.recipes.material import Material, Point
 from glasscast.recipes.recipe import PaperData
 from glasscast.recipes.registry import Entry, find, paper_data
 from glasscast.recipes.sheet import Sheet, Verdict
-from glasscast.recipes.trainings import Scale, all_trainings, model_settings
+from glasscast.recipes.trainings import Scale
 from glasscast.report.illustration import Illustration
 from glasscast.runtime import Workspace
-from glasscast.workflows.experiment_folder import refuse_absent_files
-from glasscast.workflows.fits import Fit, carry_out, cost_of, history_of, read_forecasts
+from glasscast.workflows.figure_trainings import Bench
 
 TRAININGS = "trainings"
 #: Folds of a data set that names no test split: one of them is tested on.
@@ -108,7 +102,7 @@ def reproduce(
     results: list[Reproduced] = []
     work = {"data": [p.name for p in map(Path, data)] or [SAMPLE], "scale": scale}
     with owned(folder, "reproduce", work):
-        bench = _Bench(folder / TRAININGS, scale, space)
+        bench = Bench(folder / TRAININGS, scale, space)
         for entry in track(space.progress, "reproduce", wanted, len(wanted)):
             results.append(_one(entry, points, bench, folder))
         drawn = [r for r in results if r.folder is not None]
@@ -129,27 +123,34 @@ def points_of(data: Sequence[Path | str]) -> list[Point]:
     ------
     InputError : if a folder is no data set, or those of a state point cannot be joined.
     """
-    groups: dict[tuple[str | None, float | None], list[Dataset]] = {}
+    groups: dict[tuple[str | None, float | None], list[tuple[Path, Dataset]]] = {}
     for folder in data or (SAMPLE,):
         opened = Dataset.open(folder)
         told = opened.state_point
         key = (told.liquid, told.temperature)
-        groups.setdefault(key, []).append(opened)
+        groups.setdefault(key, []).append((Path(folder), opened))
     return [_point(*key, opened) for key, opened in groups.items()]
 
 
-def _point(liquid: str | None, temperature: float | None, opened: list[Dataset]) -> Point:
-    halves = [_halves(dataset) for dataset in opened]
-    train = Dataset.join([train for train, _ in halves])
-    test = Dataset.join([test for _, test in halves])
-    known = [d.stages.tau_alpha for d in opened if d.stages.tau_alpha is not None]
-    name = opened[0].name if temperature is None else f"T = {temperature:g}"
-    point = Point(name, liquid, temperature, train, test, known[0] if known else np.nan)
+def _point(
+    liquid: str | None, temperature: float | None, opened: list[tuple[Path, Dataset]]
+) -> Point:
+    folders, datasets = zip(*opened, strict=True)
+    halves = [_halves(dataset) for dataset in datasets]
+    known = [d.stages.tau_alpha for d in datasets if d.stages.tau_alpha is not None]
+    point = Point(
+        name=datasets[0].name if temperature is None else f"T = {temperature:g}",
+        liquid=liquid,
+        temperature=temperature,
+        train=Dataset.join([train for train, _ in halves]),
+        test=Dataset.join([test for _, test in halves]),
+        tau_alpha=known[0] if known else np.nan,
+        folders=folders,
+    )
     if known or not len(point.times):
         return point
     found = point.crossing
-    tau = found if np.isfinite(found) else float(point.times[-1])
-    return Point(name, liquid, temperature, train, test, tau)
+    return replace(point, tau_alpha=found if np.isfinite(found) else float(point.times[-1]))
 
 
 def _halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
@@ -191,10 +192,7 @@ def chosen_points(entry: Entry, points: Sequence[Point], scale: Scale) -> list[P
         if same and main.temperature is not None:
             target = main.temperature
             near = min(same, key=lambda p: abs((p.temperature or np.inf) - target))
-            stand_in = Point(
-                *(near.name, near.liquid, near.temperature, near.train, near.test, near.tau_alpha),
-                stands_for=main.words,
-            )
+            stand_in = replace(near, stands_for=main.words)
             chosen = [stand_in, *(p for p in chosen if p is not near)]
     if not chosen:
         needed = "; or ".join(each.words for each in wanted)
@@ -203,77 +201,26 @@ def chosen_points(entry: Entry, points: Sequence[Point], scale: Scale) -> list[P
     return list(dict.fromkeys(chosen))
 
 
-@dataclass(eq=False)
-class _Bench:
-    """Makes forecasts when they are first asked for, and keeps them for the other figures."""
-
-    out: Path
-    scale: Scale
-    workspace: Workspace
-    _forecasts: dict[tuple[str, str, str], list[ModelForecast]] = field(default_factory=dict)
-
-    def settings(self, training: str) -> ModelSettings:
-        return model_settings(training, self.scale)
-
-    def label(self, training: str, at: Point) -> str:
-        """Folder of a training: of what decides it, so that equal ones are shared."""
-        chosen = self.settings(training)
-        settings = chosen.model_dump(mode="json", exclude_defaults=True)
-        content = json.dumps([settings, at.train.name, at.train.names, at.train.times])
-        return f"{chosen.name}-{sha256(content.encode())[:12]}"
-
-    def forecast(self, training: str, at: Point, on: Point) -> list[ModelForecast]:
-        """Forecasts of the test configurations of one state point by a training at another."""
-        label = self.label(training, at)
-        key = (label, at.name, on.name)
-        if key not in self._forecasts:
-            settings = self.settings(training)
-            refuse_absent_files(settings)
-            fit = Fit(0, at.train, on.test)
-            self.out.mkdir(parents=True, exist_ok=True)
-            log.info("training %s at %s", training, at.name)
-            watch = training in all_trainings().watched
-            carry_out(fit, label, settings, _SEED, self.out, self.workspace, watch)
-            self._forecasts[key] = list(read_forecasts(self.out, label, on.test))
-        return self._forecasts[key]
-
-    def trained(self, training: str, at: Point) -> Trained:
-        """Cost and history of a training."""
-        self.forecast(training, at, at)
-        fit = Fit(0, at.train, at.test)
-        label = self.label(training, at)
-        return Trained(cost_of(self.out, label, [fit]), tuple(history_of(self.out, label, fit)))
-
-    def selection(self, training: str, at: Point, row: int) -> list[SelectionScores]:
-        """Descriptors chosen one by one at one time, with the scores of the first few."""
-        time = [float(at.times[row])]
-        model = build(self.settings(training), self.workspace)
-        model.fit(at.train.at_times(time), seed=_SEED)
-        return model.selected(at.test.at_times(time))
-
-
-def _one(entry: Entry, points: Sequence[Point], bench: _Bench, folder: Path) -> Reproduced:
-    """Draw one figure and write what belongs to it."""
+def _one(entry: Entry, points: Sequence[Point], bench: Bench, folder: Path) -> Reproduced:
+    """Draw one figure and write what belongs to it; say why not where that cannot be."""
     started = perf_counter()
-    try:
-        chosen = chosen_points(entry, points, bench.scale)
-    except SettingsError as error:
-        return Reproduced(entry.name, entry.recipe.title, None, lacking=(str(error),))
-    material = Material(
-        points=chosen,
-        forecast=bench.forecast,
-        trained=bench.trained,
-        selection=bench.selection,
-        settings=bench.settings,
-        scale=bench.scale,
-        threads=bench.workspace.threads,
-    )
     sheet = Sheet(entry)
     try:
+        chosen = chosen_points(entry, points, bench.scale)
+        material = Material(
+            points=chosen,
+            repeats=bench.repeats,
+            trained=bench.trained,
+            selection=bench.selection,
+            settings=bench.settings,
+            scale=bench.scale,
+            threads=bench.workspace.threads,
+        )
         figure = drawing_of(entry)(material, sheet)
-        sheet.check()
     except GlasscastError as error:
-        raise error.of(entry.name) from None
+        log.warning("%s: %s", entry.name, error)
+        return Reproduced(entry.name, entry.recipe.title, None, lacking=(str(error),))
+    sheet.check()
     place = folder / entry.paper / entry.figure
     title = entry.recipe.title
     caption = caption_of(sheet, material, title)

@@ -82,9 +82,7 @@ def selection(training: str, at: Point, row: int) -> list[SelectionScores]:
     names = tuple(f"X{k % 3}:G(r={k / 20:.2f},s=A)" for k in range(100))
     score, training_score = 0.6 - 0.2 / counts, 0.7 - 0.3 / np.arange(1, 101)
     return [
-        SelectionScores(
-            s, float(at.times[row]), names, 0.7 - 0.3 / np.arange(1, 101), counts, score
-        )
+        SelectionScores(s, float(at.times[row]), names, training_score, counts, score)
         for s in (0, 1)
     ]
 
@@ -93,7 +91,7 @@ def material_of(points: list[Point]) -> Material:
     """Put it together."""
     return Material(
         points=points,
-        forecast=forecast,
+        repeats=lambda training, at, on: [forecast(training, at, on)],
         trained=trained,
         selection=selection,
         settings=lambda training: model_settings(training, "sample"),

@@ -1,6 +1,8 @@
 """Every name of the papers has a recipe whose settings check and whose drawing exists."""
 
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,8 @@ from glasscast.recipes.drawings import drawing_of
 from glasscast.recipes.recipe import Recipe
 from glasscast.recipes.registry import entries, find, paper_data
 from glasscast.recipes.trainings import all_trainings, model_settings
+from glasscast.runtime import Workspace
+from glasscast.workflows.figure_trainings import Bench
 from glasscast.workflows.reproduce import chosen_points, points_of
 
 ENTRIES = entries()
@@ -96,3 +100,47 @@ def test_a_variant_cannot_judge_a_claim_that_is_not_there():
             panels={"main": ("x",)},
             claims=("one",),
         )
+
+
+def test_at_paper_scale_networks_are_one_a_time_repeated_and_pretrained():
+    """As the papers have it, by the benchmark engine; times are those at equal t / tau_alpha."""
+    point = replace(points_of([])[0], tau_alpha=16.5)
+    bench = Bench(Path("nowhere"), "paper", Workspace(1))
+    work, variant = bench.trainings("Geo-GNN", point, point)
+    assert [t.time for t in work.of(variant, 0)] == point.times.tolist()
+    assert work.seeds == (0,)
+    work, variant = bench.trainings("BOTAN", replace(point, tau_alpha=320.0), point)
+    assert work.seeds == (0, 1, 2, 3, 4)
+    start = work.experiment.pretraining
+    assert start.models == (variant.label,)
+    assert start.times == (1.65,)  # at 320 / 4120 of the paper's t = 13
+    assert start.model.node_weight == 0
+    assert bench.trainings("scan p = 0.4", point, point)[0].experiment.pretraining is None
+    with pytest.raises(SettingsError, match=r"pretraining learns t = 13; T = 0.64 has no such"):
+        bench.trainings("BOTAN", replace(point, tau_alpha=1e5), point)
+
+
+def test_equal_trainings_are_shared():
+    point = points_of([])[0]
+    bench = Bench(Path("nowhere"), "sample", Workspace(1))
+    assert bench.label("Geo-GNN", point) == bench.label("Geo-GNN threshold 1.5", point)
+    assert bench.label("BOTAN", point) == bench.label("scan p = 0.4", point)
+    labels = {bench.label(key, point) for key in all_trainings().trainings}
+    assert len(labels) < len(all_trainings().trainings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("training", all_trainings().trainings)
+def test_a_training_starts_at_paper_scale(training):
+    """One pass over two configurations, at the relaxation time."""
+    settings = model_settings(training, "paper")
+    if hasattr(settings, "phases"):
+        once = tuple(phase.model_copy(update={"epochs": 1}) for phase in settings.phases)
+        settings = settings.model_copy(update={"phases": once})
+    if hasattr(settings, "training"):
+        few = settings.training.model_copy(update={"epochs": 1})
+        settings = settings.model_copy(update={"training": few})
+    if getattr(settings, "select", None):
+        settings = settings.model_copy(update={"select": 3})
+    data = points_of([])[0].train[:2].at_times([16.5])
+    assert build(settings, Workspace(1)).fit(data).predict(data[0]).times == [16.5]

@@ -16,6 +16,7 @@ from glasscast.recipes.curves import (
     others,
     panels,
     public_scores,
+    repeated_curve,
 )
 from glasscast.recipes.material import Material, Moment, Point
 from glasscast.recipes.regimes import TIME_LABEL, rows_within
@@ -38,9 +39,12 @@ def draw_pair_scores(material: Material, sheet: Sheet) -> Figure:
         if point is None:
             sheet.lacks("main", series, f"the data do not hold {series}")
             continue
-        score = pair_correlations(material.forecasts("BOTAN p = 0", point), point)
-        found[series] = score.each
-        curve(sheet, axes, "main", series, point.times, score.each, k)
+        repeats = [
+            pair_correlations(forecasts, point).each
+            for forecasts in material.repeats("BOTAN p = 0", point, point)
+        ]
+        found[series] = repeats[0]
+        repeated_curve(sheet, axes, "main", series, point.times, repeats, k)
         axes.axvline(point.tau_alpha, color=GREY, lw=0.8, ls=":")
     by_time(axes)
     correlation_axis(axes, r"Pearson r of $\mathcal{E}_{ij}$, A-A")
@@ -73,8 +77,12 @@ def draw_targets(material: Material, sheet: Sheet) -> Figure:
     }
     found = {}
     for k, (series, training) in enumerate(trainings.items()):
-        found[series] = correlations(material.forecasts(training), point).each
-        curve(sheet, axes, "main", series, x, found[series], k)
+        repeats = [
+            correlations(forecasts, point).each
+            for forecasts in material.repeats(training, point, point)
+        ]
+        found[series] = repeats[0]
+        repeated_curve(sheet, axes, "main", series, x, repeats, k)
     time, value = public_scores(wanted, "pcc_mean_md_A", "BOTAN")
     others(sheet, axes, "main", "BOTAN S", time / RELAXATION[wanted], value, 0, "public")
     marks_legend(axes, sheet)
@@ -158,14 +166,7 @@ def draw_rounds(material: Material, sheet: Sheet) -> Figure:
 def draw_weights(material: Material, sheet: Sheet) -> Figure:
     """Figure 10."""
     point = material.point
-    trainings = {
-        0.0: "BOTAN p = 0",
-        0.2: "BOTAN p = 0.2",
-        0.4: "BOTAN",
-        0.6: "BOTAN p = 0.6",
-        0.8: "BOTAN p = 0.8",
-        1.0: "BOTAN p = 1",
-    }
+    trainings = {p: f"scan p = {p:g}" for p in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)}
     moment = point.at(130.0, _RELAXATION)
     figure, (axes,) = panels(1, height=2.8)
     if moment is None:
