@@ -29,7 +29,9 @@ def test_an_experiment_begins_in_no_folder_of_other_things(
     assert list(contents(taken)) == ["thesis.tex"]
 
 
-@pytest.mark.parametrize("command", ["import", "analyse", "evaluate", "predict", "demo", "copies"])
+@pytest.mark.parametrize(
+    "command", ["import", "analyse", "evaluate", "predict", "demo", "copies", "reproduce"]
+)
 def test_no_command_writes_beside_other_things(refused, tmp_path, liquid, trained, taken, command):
     calls = {
         "import": ("import", botan_folder(tmp_path / "in"), taken),
@@ -38,6 +40,7 @@ def test_no_command_writes_beside_other_things(refused, tmp_path, liquid, traine
         "predict": ("predict", liquid, "-m", trained, "-o", taken),
         "demo": ("demo", "-o", taken),
         "copies": ("thermal-copies", liquid, taken, "--time", "0.01"),
+        "reproduce": ("reproduce", "geo-gnn/supptable1", "-o", taken),
     }
     refused(*calls[command], says=[taken, "holds 'thesis.tex', "])
     assert list(contents(taken)) == ["thesis.tex"]

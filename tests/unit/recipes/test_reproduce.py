@@ -5,8 +5,10 @@ import json
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import glasscast as gc
+from glasscast.cli import app
 from glasscast.errors import SettingsError
 from glasscast.evaluation.correlation import pearson
 from glasscast.models.forecast import ModelForecast
@@ -135,6 +137,20 @@ def test_printed_and_public_numbers_are_found():
     assert len(stages) == 9
     times, values = public_scores(0.44, "pcc_mean_md_A", "BOTAN")
     assert dict(zip(times, values, strict=True))[4120.0] == pytest.approx(0.752, abs=5e-4)
+
+
+def test_the_list_names_every_figure():
+    shown = CliRunner().invoke(app, ["reproduce", "--list"], env={"COLUMNS": "160"})
+    assert shown.exit_code == 0
+    assert "79 names" in shown.output
+    for name in entries():
+        assert f" {name} " in shown.output
+
+
+def test_a_scale_that_is_not_there_is_refused():
+    found = CliRunner().invoke(app, ["reproduce", "geo-gnn/fig1a", "--scale", "letter"])
+    assert "there is no scale 'letter'" in str(found.exception)
+    assert found.exception.parameter == "scale"
 
 
 @pytest.mark.slow
