@@ -29,7 +29,7 @@ def caption_of(sheet: Sheet, material: Material, title: str) -> str:
         ("Settings of the paper", recipe.settings),
         ("Noise ceiling", sheet.ceiling),
         ("Laid over ours", recipe.printed),
-        ("What differs", " ".join(filter(None, [_stand_in_words(sheet, material)]))),
+        ("What differs", _stand_in_words(sheet, material)),
         ("Open in the text", recipe.doubts),
         ("Remarks", " ".join(sheet.remarks)),
     ):
@@ -67,7 +67,7 @@ def _stand_in_words(sheet: Sheet, material: Material) -> str:
         texts.append("small data show trends, not the published level")
     if sheet.entry.recipe.differs:
         texts.append(sheet.entry.recipe.differs)
-    return ". ".join(t.rstrip(".") for t in texts)
+    return " ".join(map(_sentence, texts))
 
 
 def _sentence(text: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from glasscast.datasets.dataset import Dataset
 from glasscast.evaluation.correlation import PairMoments
 from glasscast.liquid.box import FloatArray
 from glasscast.recipes.curves import legend, marks_legend, others, panels, public_scores
@@ -21,17 +23,36 @@ Table = dict[tuple[str, float, float], tuple[FloatArray, float]]
 
 
 def _scores_at_relaxation(
-    material: Material, training: str, at: Point, on: Point
-) -> tuple[FloatArray, float]:
-    """Correlation at the relaxation times of both points: (C,) within, and pooled."""
-    row, true_row = at.nearest(at.tau_alpha), on.nearest(on.tau_alpha)
-    moments = []
-    for forecast, truth in zip(material.forecast(training, at, on), on.tested, strict=True):
-        mine = truth.types == 0
-        assert truth.propensity is not None
-        moments.append(PairMoments.of(forecast.values[row, mine], truth.propensity[true_row, mine]))
-    joined = PairMoments.join(moments)
-    return joined.pearson(), float(joined.pearson_pooled()[0])
+    material: Material, training: str, at: Point, tested: Sequence[Point]
+) -> list[tuple[FloatArray, float]]:
+    """Correlation at the relaxation times of both points: (C,) within, and pooled.
+
+    Parameters
+    ----------
+    at : trained at.
+    tested : points tested at, all in one go, so that there is one training.
+    """
+    row, found, begin = at.nearest(at.tau_alpha), [], 0
+    made = material.forecast(training, at, _joined(tested))
+    for on in tested:
+        true_row, moments = on.nearest(on.tau_alpha), []
+        for forecast, truth in zip(made[begin:], on.tested, strict=False):
+            mine = truth.types == 0
+            assert truth.propensity is not None
+            values = forecast.values[row, mine]
+            moments.append(PairMoments.of(values, truth.propensity[true_row, mine]))
+        begin += len(on.tested)
+        joined = PairMoments.join(moments)
+        found.append((joined.pearson(), float(joined.pearson_pooled()[0])))
+    return found
+
+
+def _joined(points: Sequence[Point]) -> Point:
+    """Return a point with the test data of several."""
+    if len(points) == 1:
+        return points[0]
+    test = Dataset.join([point.test for point in points])
+    return replace(points[0], name="+".join(p.name for p in points), test=test)
 
 
 def _points(material: Material) -> list[Point]:
@@ -43,11 +64,9 @@ def _table(material: Material, sheet: Sheet, models: Sequence[str]) -> Table:
     points, found = _points(material), {}
     for name in models:
         for at in points:
-            for on in points:
-                assert at.temperature is not None
-                assert on.temperature is not None
-                scores = _scores_at_relaxation(material, name, at, on)
-                found[name, at.temperature, on.temperature] = scores
+            scores = _scores_at_relaxation(material, name, at, points)
+            for on, score in zip(points, scores, strict=True):
+                found[name, float(at.temperature or 0), float(on.temperature or 0)] = score
     missing = sorted({0.44, 0.50, 0.56, 0.64} - {p.temperature for p in points})
     if missing:
         sheet.remark(
@@ -182,7 +201,7 @@ def draw_together(material: Material, sheet: Sheet) -> Figure:
     point, parts = together
     joint: dict[tuple[str, float], FloatArray] = {}
     for k, name in enumerate(("EIGNN-Inh", "EIGNN-Cage"), len(models)):
-        scores = [_scores_at_relaxation(material, name, point, on) for on in parts]
+        scores = _scores_at_relaxation(material, name, point, parts)
         x = [float(on.temperature or np.nan) for on in parts]
         for panel, each, values in (
             ("mean", axes[0], [s[0].mean() for s in scores]),
