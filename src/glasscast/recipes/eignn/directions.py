@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from importlib.resources import as_file, files
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
+from numpy.typing import NDArray
 
 from glasscast.datasets.files import read_npz
+from glasscast.errors import InputError
 from glasscast.evaluation.directions import alignment
 from glasscast.liquid.box import FloatArray
 from glasscast.recipes.curves import panels
@@ -25,8 +28,13 @@ _RELAXATION = 4120.0
 @styled
 def draw_directions(material: Material, sheet: Sheet) -> Figure:
     """Figure 9a: single runs come with the library, since data sets hold means of runs."""
-    with as_file(files("glasscast.recipes") / "catalogue" / "single-runs.npz") as path:
-        runs = read_npz(path, required=("times", "displacements", "tau_alpha"))
+    runs = _single_runs()
+    if runs is None:
+        raise InputError(
+            "single-runs.npz",
+            "does not come with this installation",
+            "make it with scripts/single_runs.py",
+        )
     times, moved, tau = runs["times"], runs["displacements"], float(runs["tau_alpha"][0])
     unit = moved / np.linalg.norm(moved, axis=-1, keepdims=True)  # (R, T, n, 3)
     strength = np.linalg.norm(unit.mean(axis=0), axis=-1)  # (T, n)
@@ -68,6 +76,13 @@ def draw_directions(material: Material, sheet: Sheet) -> Figure:
                 f"twice {chance:.3f} less |mean unit vector|, over {moved.shape[2]} particles",
             )
     return figure
+
+
+def _single_runs() -> dict[str, NDArray[Any]] | None:
+    with as_file(files("glasscast.recipes") / "catalogue" / "single-runs.npz") as path:
+        if not path.is_file():
+            return None
+        return read_npz(path, required=("times", "displacements", "tau_alpha"))
 
 
 def _row(times: FloatArray, time: float, tau_alpha: float) -> int:
