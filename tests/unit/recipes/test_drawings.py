@@ -53,7 +53,7 @@ def names():
         yield pytest.param(name, marks=marks)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", list(names()))
 def test_all_of_the_catalogue_is_drawn(name, points):
     figure, sheet = drawn(name, points)
     assert figure.axes
