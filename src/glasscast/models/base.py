@@ -29,6 +29,7 @@ from glasscast.models.selection import SelectionScores
 from glasscast.models.settings import ModelSettings
 from glasscast.models.uncertainty import Uncertainty
 from glasscast.runtime import Workspace, check_device
+from glasscast.training.label_weights import UNKNOWN, runs_of
 
 
 class Model(ABC):
@@ -52,6 +53,8 @@ class Model(ABC):
         was recorded; set by ``fit``.
     trained_on_ : name and SHA-256 of all that was read, and the hash of what the fit depended on;
         set by ``fit``, empty where it was not recorded.
+    labels_ : by kind of configuration, how many were learned from, and the fewest and most runs
+        behind their labels; set by ``fit``.
     set_aside_ : names of configurations that the fit kept for validation; set by ``fit``.
     uncertainty_ : how far forecasts err, learned from configurations not fitted on; see
         :func:`glasscast.workflows.calibrate.calibrate`. None where nothing was learned.
@@ -68,6 +71,7 @@ class Model(ABC):
     state_points_: tuple[StatePoint, ...] = ()
     equilibrium_: Mapping[EquilibriumField, Equilibrium] = {}
     trained_on_: Mapping[str, Any] = {}
+    labels_: Mapping[str, Mapping[str, Any]] = {}
     set_aside_: tuple[str, ...] = ()
     uncertainty_: Uncertainty | None = None
     limits_: Limits | None = None
@@ -143,7 +147,7 @@ class Model(ABC):
     ) -> Identity:
         """Say what a fit depends on, and note it for the record of the model; see :meth:`fit`."""
         identity = fit_identity(self.settings, seed, train, validation)
-        self.trained_on_ = identity.record()
+        self.trained_on_, self.labels_ = identity.record(), {}
         return identity
 
     def predict_mean(self, snapshots: Iterable[Configuration], since: float = 0.0) -> ModelForecast:
@@ -261,7 +265,10 @@ class Model(ABC):
             "stages": self.stages_.model_dump(mode="json", exclude_none=True),
             "state_points": [point.record() for point in self.state_points_],
             "reads": self._reads(),
-            "trained_on": dict(self.trained_on_),
+            "trained_on": {
+                **self.trained_on_,
+                **({"labels": self.labels_} if self.labels_ else {}),
+            },
             **self.worth(),
         }
 
@@ -333,7 +340,18 @@ class Model(ABC):
         point = replace(configuration.state_point, times=times)
         self.state_points_ = merged([*self.state_points_, point])
         self._note_equilibrium(configuration)
+        self._note_runs(configuration)
         return labels
+
+    def _note_runs(self, configuration: Configuration) -> None:
+        """Count configurations by kind, and note the fewest and most runs behind their labels."""
+        runs = [r for r in runs_of(configuration, self.settings.target) if r not in (0, UNKNOWN)]
+        kind = configuration.metadata.origin.kind
+        told = self.labels_.get(kind, {"configurations": 0})
+        many = [n for n in (*runs, *told.get("runs", ())) if n]
+        found = {"configurations": told["configurations"] + 1}
+        found |= {"runs": (min(many), max(many))} if many else {}
+        self.labels_ = {**self.labels_, kind: found}
 
     def _note_equilibrium(self, configuration: Configuration) -> None:
         """Remember how equilibrium positions were made; numbers that differ are not known.

@@ -56,8 +56,10 @@ def _make(
     times = pretraining.times or experiment.data.times
     data = experiment.data.model_copy(update={"times": times}).open().subset(fit.train.names)
     wanted = fit_identity(pretraining.model, seed, data).record()
-    if (folder / RECORD).exists() and dict(trained_on(read_record(folder))) == wanted:
-        return
+    if (folder / RECORD).exists():
+        made = trained_on(read_record(folder))
+        if made.get("identity") == wanted["identity"]:
+            return
     log.info("pretraining for fit %d on %d configurations", fit.number, len(data))
     folder.mkdir(parents=True, exist_ok=True)
     model = build(pretraining.model, workspace)

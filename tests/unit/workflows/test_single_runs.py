@@ -69,6 +69,13 @@ def test_scores_of_single_runs_alone_are_marked(world, caplog):
     assert {row.dataset for row in evaluate(model, Dataset.open(world.data))} == {"data"}
 
 
+def test_a_model_says_of_how_many_runs_its_labels_were(world):
+    model = train({"train": {"datasets": [world.data, world.folder / "runs"]}, "model": DENSITY})
+    told = model.common_record()["trained_on"]["labels"]
+    assert told["start"] == {"configurations": 5}  # whose runs nobody told
+    assert told["reversed"] == {"configurations": 10, "runs": (1, 1)}
+
+
 def test_the_benchmark_goes_through(world, tmp_path):
     found = benchmark(experiment(world, folds=2), tmp_path / "run", report=False)
     assert {row.model for row in found.scores} == {"ensembles", "both", "reversed"}
