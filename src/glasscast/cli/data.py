@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich import box
@@ -31,6 +31,9 @@ from glasscast.cli.options import (
     workspace_for,
 )
 from glasscast.errors import SettingsError
+
+if TYPE_CHECKING:
+    from glasscast.datasets.scattering import AskedWave
 
 
 def import_(
@@ -71,6 +74,14 @@ def import_(
         float | None,
         typer.Option(help="where the files do not tell; in LJ units, or in those that are scaled"),
     ] = None,
+    wave_number: Annotated[
+        str,
+        typer.Option(
+            "--wave-number",
+            help="q of the scattering function: diameter (2 pi / sigma_AA), peak (first of S(q)), "
+            "or a number",
+        ),
+    ] = "diameter",
     option: Annotated[
         list[str] | None,
         typer.Option(
@@ -98,6 +109,7 @@ def import_(
             name=name,
             liquid=liquid,
             temperature=temperature,
+            wave_number=_wave_number(wave_number),
             workspace=workspace,
         )
     console.print(f"{len(dataset)} configurations in {out}", highlight=False, soft_wrap=True)
@@ -113,6 +125,17 @@ def _times_of(text: str | None) -> dict[str, object]:
         return {"times": tuple(float(time) for time in text.replace(",", " ").split())}
     except ValueError:
         raise SettingsError(f"'{text}' are no times and no number of them", "times") from None
+
+
+def _wave_number(text: str) -> AskedWave:
+    if text in ("diameter", "peak"):
+        return "diameter" if text == "diameter" else "peak"
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingsError(
+            f"'{text}' is none of diameter, peak, or a number", "wave_number"
+        ) from None
 
 
 def join(

@@ -95,15 +95,21 @@ def together(a: Common, b: Common, whose: tuple[str, str]) -> Common:
         low, high = found.density
         if high > low * (1 + _SPREAD):
             _same("density", one.density_text, other.density_text, whose)
-    mine, theirs = (c.stages.model_copy(update={"times": None}) for c in (a, b))
+    mine, theirs = (_same_for_all(c.stages) for c in (a, b))
     _same("times", mine.values, theirs.values, whose)
     _same("stages", mine, theirs, whose)
     spans: tuple[Range | None, ...] | None = None
     if a.stages.times is not None and b.stages.times is not None:
         rows = zip(a.stages.times, b.stages.times, strict=True)
         spans = tuple(_span(mine, theirs) for mine, theirs in rows)
-    stages = mine.model_copy(update={"times": spans})
+    stages = a.stages.model_copy(update={"times": spans})
     return replace(joined(a, b, whose), stages=stages)
+
+
+def _same_for_all(stages: Stages) -> Stages:
+    """Return what of its stages each configuration must say alike; its own 1/e time need not be."""
+    own = {"tau_alpha": None} if stages.tau_from == "1/e" else {}
+    return stages.model_copy(update={"times": None, **own})
 
 
 def _span(a: Range | None, b: Range | None) -> Range | None:

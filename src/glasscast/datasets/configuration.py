@@ -512,6 +512,34 @@ class Configuration(Facts):
         held, size = taken.added.items(), (len(here), self.size)
         return replace(taken, added={k: v for k, v in held if v.shape[:2] != size}, **changes)
 
+    def by_stages(self, stages: Stages, rows: Sequence[int | None]) -> Configuration:
+        """Return a copy whose rows are stages of relaxation.
+
+        Parameters
+        ----------
+        stages : in order of time.
+        rows : of now, which each stage is taken at; None: not reached, labels are NaN.
+        """
+        reached = [k for k, row in enumerate(rows) if row is not None]
+        changes: dict[str, Any] = {"metadata": self.metadata.changed(stages=stages)}
+        for key, spec in FIELDS.items():
+            value = getattr(self, key)
+            if value is None or not spec.in_rows:
+                continue
+            axis = spec.shape.index("T")
+            shape = (*value.shape[:axis], len(rows), *value.shape[axis + 1 :])
+            whole = np.full(shape, 0 if key == "runs" else np.nan, dtype=value.dtype)
+            taken = np.take(value, [row for row in rows if row is not None], axis=axis)
+            np.moveaxis(whole, axis, 0)[reached] = np.moveaxis(taken, axis, 0)
+            changes[key] = whole
+            if key in LABELS and not finite_rows(key, whole).any():
+                changes[key] = None
+        if changes.get("bond_change", self) is None:
+            changes["bonds"] = None
+        by_row = (len(self.times), self.size)
+        added = {k: v for k, v in self.added.items() if v.shape[:2] != by_row}
+        return replace(self, added=added, **changes)
+
     def reordered(self, order: NDArray[np.intp]) -> Configuration:
         """Return a copy with the particles in another order: i is the ``order[i]`` of now.
 

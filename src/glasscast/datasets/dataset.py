@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from glasscast.datasets.facts import Facts
 from glasscast.datasets.files import UNREADABLE_ARCHIVE, read_npz, sha256_of_file
 from glasscast.datasets.manifest import KEPT_RUNS, EntryRecord, Source, read_manifest
 from glasscast.datasets.records import SINGLE_RUNS, Kind
+from glasscast.datasets.scattering import by_scattering
 from glasscast.datasets.splits import families
 from glasscast.datasets.stages import Stages
 from glasscast.datasets.times import listed
@@ -46,6 +47,7 @@ class Entry:
     stored : its name in the ``dataset.json`` beside the file; its own where that is empty.
     kept_times : the times, or values of stages, it is read with, labels NaN where it has none;
         None: all.
+    scattering : values of F_s(q, t) that its rows are to be taken at; None: no such.
     stages : that its rows are taken for; None: those of its file.
     """
 
@@ -59,6 +61,7 @@ class Entry:
     trajectories: Path | None = None
     stored: str = ""
     kept_times: tuple[float, ...] | None = None
+    scattering: tuple[float, ...] | None = None
     stages: Stages | None = None
 
     def read(self) -> Configuration:
@@ -150,6 +153,8 @@ class Dataset(Facts, Common, Sequence[Configuration]):
     name : shown in tables.
     entries : what it holds, in order.
     splits : name of a split -> names of its configurations.
+    liquid : content of the file of a liquid of one's own, with its tables; None: built in, or not
+        told.
     sources : what was understood of where it comes from; ``stages.source`` points here.
     Other parameters are those of :class:`~glasscast.datasets.common.Common`.
     """
@@ -157,6 +162,7 @@ class Dataset(Facts, Common, Sequence[Configuration]):
     name: str
     entries: tuple[Entry, ...]
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    liquid: Mapping[str, Any] | None = None
     sources: tuple[Source, ...] = ()
 
     @staticmethod
@@ -191,6 +197,7 @@ class Dataset(Facts, Common, Sequence[Configuration]):
             name=manifest.name,
             entries=entries,
             splits=manifest.splits,
+            liquid=manifest.liquid,
             sources=manifest.sources,
             **{f.name: getattr(manifest, f.name) for f in fields(Common)},
         )
@@ -222,6 +229,8 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         self._check_stages(configuration, entry)
         if entry.kept_times is not None:
             configuration = configuration.with_times(entry.kept_times)
+        if entry.scattering is not None:
+            configuration = by_scattering(configuration, entry.scattering)
         if entry.stages is not None:
             metadata = configuration.metadata.changed(stages=entry.stages)
             configuration = configuration.with_fields(metadata=metadata)
@@ -230,7 +239,7 @@ class Dataset(Facts, Common, Sequence[Configuration]):
     def _check_stages(self, configuration: Configuration, entry: Entry) -> None:
         """Refuse a file whose rows are not what ``dataset.json`` says of them."""
         by = configuration.stages.by
-        if self.times and entry.stages is None and by != self.stages.by:
+        if self.times and (entry.stages or entry.scattering) is None and by != self.stages.by:
             raise InputError(
                 entry.path, f"has rows by {by}, {MANIFEST} says by {self.stages.by}", _ALTERED
             )
@@ -273,6 +282,21 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         if missing:
             raise InputError(self.name, f"holds no configuration '{missing[0]}'")
         return replace(self, entries=tuple(by_name[name] for name in names), splits={})
+
+    def drawn(self, number: int, seed: int | Sequence[int] = 0) -> Dataset:
+        """Return a view on so many configurations at random, in the order they have here.
+
+        With one seed smaller choices are contained in larger ones.
+
+        Raises
+        ------
+        InputError : if there are not so many.
+        """
+        if number > len(self):
+            raise InputError(self.name, f"has {len(self)} configurations, {number} are asked for")
+        order = np.random.default_rng(seed).permutation(len(self))
+        chosen = sorted(order[:number].tolist())
+        return self.subset([self.entries[k].name for k in chosen])
 
     def ensembles(self) -> Dataset:
         """Return a view without configurations whose labels are of one run or two."""
@@ -317,8 +341,10 @@ class Dataset(Facts, Common, Sequence[Configuration]):
             return self.stages.model_copy(update={"values": tuple(times)} if of_time else {})
         return self.stages.taken([int(np.argmin(np.abs(known - time))) for time in times])
 
-    def at_stages(self, stages: Sequence[float]) -> Dataset:
-        """Return a view whose times go by other numbers.
+    def at_stages(
+        self, stages: Sequence[float], by: Literal["number", "tau_alpha"] = "number"
+    ) -> Dataset:
+        """Return a view whose times go by other numbers, or by multiples of tau_alpha.
 
         State points relax at rates of their own; datasets whose times are numbered alike, from
         the ballistic regime to the relaxation time, can be joined and compared.
@@ -331,11 +357,50 @@ class Dataset(Facts, Common, Sequence[Configuration]):
             raise InputError(
                 self.name, f"has {len(self.times)} times for {len(stages)} stages of relaxation"
             )
-        numbered = Stages(by="number", values=tuple(stages))
+        numbered = Stages(by=by, values=tuple(stages))
         entries = tuple(replace(entry, stages=numbered) for entry in self.entries)
         return replace(
             self, entries=entries, stages=numbered.model_copy(update={"times": self.stages.spans})
         )
+
+    def in_tau_alpha(self) -> Dataset:
+        """Return a view whose times go by multiples of the relaxation time.
+
+        Raises
+        ------
+        InputError : if the rows are no times, or the relaxation time is not known.
+        """
+        tau = self.stages.tau_alpha
+        if self.stages.by != "time" or tau is None:
+            raise InputError(
+                self.name,
+                "has no relaxation time to count times by"
+                if self.stages.by == "time"
+                else f"has rows by {self.stages.by} already",
+            )
+        return self.at_stages([time / tau for time in self.times], "tau_alpha")
+
+    def at_scattering(self, values: Sequence[float]) -> Dataset:
+        """Return a view whose rows are stages: where F_s(q, t) of each configuration has fallen.
+
+        Of the times that there are the nearest is taken on a log scale; a stage is not reached,
+        its labels NaN, where F_s there is off by more than 0.05.
+
+        Parameters
+        ----------
+        values : of F_s(q, t), between 0 and 1.
+
+        Raises
+        ------
+        InputError : if the rows are no times.
+        """
+        if self.stages.by != "time":
+            raise InputError(self.name, f"has rows by {self.stages.by} already")
+        if not values or not all(0 < value < 1 for value in values):
+            raise InputError(self.name, f"values of F_s(q, t) lie between 0 and 1, got {values}")
+        falling = tuple(sorted(values, reverse=True))
+        entries = tuple(replace(entry, scattering=falling) for entry in self.entries)
+        return replace(self, entries=entries, stages=Stages(by="scattering", values=falling))
 
     def split(self, name: str) -> Dataset:
         """Return the configurations of a named split.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.fields import EQUILIBRIUM_POSITIONS
 from glasscast.datasets.metadata import Metadata
+from glasscast.datasets.stages import Stages
 from glasscast.errors import InputError, ShapeError
 from glasscast.liquid.box import FloatArray, wrap
 
@@ -111,6 +112,19 @@ class RunFrame(NamedTuple):
     source: Path
 
 
+class StageRows(NamedTuple):
+    """Stages of relaxation, and which time each of them is taken at.
+
+    Parameters
+    ----------
+    stages : in order of time.
+    rows : of the times of the ensemble, one a stage; several stages may share one.
+    """
+
+    stages: Stages
+    rows: tuple[int, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ensemble:
     """A parent and a way to stream its isoconfigurational trajectories, not yet reduced.
@@ -129,6 +143,7 @@ class Ensemble:
         image, which is right only while no particle moves half a box side.
     partial : whether a time may be without trajectories; its labels are NaN then.
     labels : fields of Configuration that the file already holds.
+    stages : that the rows of the configuration are to be; None: they are the times.
     metadata : JSON values for the configuration.
     """
 
@@ -140,6 +155,7 @@ class Ensemble:
     wrapped: bool = False
     partial: bool = False
     labels: dict[str, NDArray[Any]] = field(default_factory=dict)
+    stages: StageRows | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def remarked(self, remarks: Sequence[str]) -> Ensemble:
@@ -150,7 +166,7 @@ class Ensemble:
         return replace(self, metadata=self.metadata | {"remarks": told})
 
     def at(self, rows: Sequence[int]) -> Ensemble:
-        """Return the ensemble at some of its times."""
+        """Return the ensemble at some of its times; they are then no stages any more."""
         if len(rows) == len(self.times):
             return self
         kept = {row: k for k, row in enumerate(rows)}
@@ -164,7 +180,8 @@ class Ensemble:
             key: value if key in EQUILIBRIUM_POSITIONS else value[list(rows)]
             for key, value in self.labels.items()
         }
-        return replace(self, times=self.times[list(rows)], frames=frames, labels=labels)
+        times = self.times[list(rows)]
+        return replace(self, times=times, frames=frames, labels=labels, stages=None)
 
     def snapshot(self) -> Configuration:
         """Return the parent, folded into its box, with its equilibrium positions.

@@ -74,7 +74,7 @@ def inputs_of(data: Sequence[Configuration], use: str) -> tuple[Input, ...]:
 
 
 def _values(entry: Entry) -> tuple[float, ...] | None:
-    return None if entry.stages is None else entry.stages.values
+    return entry.scattering if entry.stages is None else entry.stages.values
 
 
 @dataclass(frozen=True)

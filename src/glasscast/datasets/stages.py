@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple, Self
 
@@ -129,11 +129,31 @@ class Stages(Record):
         )
 
     def text(self, row: int) -> str:
-        """Say in words which row this is: ``t = 4120``, ``F_s(q, t) = 0.5``, ``stage 7``."""
-        value = f"{self.values[row]:.6g}"
-        return f"stage {value}" if self.by == "number" else f"{self.quantity} = {value}"
+        """Say in words which row this is; see :func:`row_text`."""
+        return row_text(self.by, self.values[row])
 
     def row_of(self, value: float) -> int | None:
         """Row of a value, to one part in a thousand; None if it is not here."""
         close = np.flatnonzero(np.isclose(self.values, value, rtol=1e-3, atol=0))
         return int(close[0]) if len(close) else None
+
+
+def row_text(by: By, value: float) -> str:
+    """Say in words which row a value stands for: ``t = 4120``, ``F_s(q, t) = 0.5``, ``stage 7``."""
+    return rows_text(by, [value])
+
+
+def rows_text(by: By, values: Iterable[float]) -> str:
+    """Say which rows values stand for, as ``t = 1, 10``."""
+    listed = ", ".join(f"{value:.6g}" for value in values)
+    return f"stage {listed}" if by == "number" else f"{_WORDING[by].quantity} = {listed}"
+
+
+def quantity_of(by: By) -> str:
+    """Name what values of rows are values of, in words."""
+    return "time" if by == "time" else _WORDING[by].quantity
+
+
+def in_time(by: By, values: Iterable[float]) -> list[float]:
+    """Return values of stages in order of time: F_s falls, all else rises."""
+    return sorted(values, reverse=by == "scattering")

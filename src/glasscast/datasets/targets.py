@@ -30,7 +30,14 @@ from scipy.sparse import csr_array
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.frames import Ensemble, RunFrame
-from glasscast.datasets.metadata import Definitions
+from glasscast.datasets.metadata import (
+    Definitions,
+    MeasuredRelaxation,
+    Metadata,
+    species_names,
+)
+from glasscast.datasets.records import TauFrom
+from glasscast.datasets.scattering import RelaxationAccumulator, Wave
 from glasscast.liquid.box import FloatArray, minimum_image, wrap
 from glasscast.liquid.neighbours import Neighbours, find_neighbours, nearest_pairs
 
@@ -270,7 +277,10 @@ class _StrainGeometry:
 
 
 def reduce_ensemble(
-    ensemble: Ensemble, sigma: FloatArray | None = None, threads: int = 1
+    ensemble: Ensemble,
+    sigma: FloatArray | None = None,
+    threads: int = 1,
+    wave: Wave | None = None,
 ) -> Configuration:
     """Average an ensemble's trajectories into a configuration with all its targets.
 
@@ -279,6 +289,7 @@ def reduce_ensemble(
     ensemble : from any reader; a bare snapshot gives a configuration without dynamics.
     sigma : (S, S) pair diameters for bond breaking.
     threads : trajectories evaluated side by side; the result does not depend on it.
+    wave : wave number at which the scattering function of species A is measured as well.
 
     Raises
     ------
@@ -296,8 +307,35 @@ def reduce_ensemble(
     if len(ensemble.times) and "propensity" not in ensemble.labels:
         start = wrap(parent.positions, box)
         accumulator = TargetAccumulator(start, parent.types, box, ensemble.times, sigma)
-        accumulator.add_frames(displacements(), threads)
+        relaxation = None if wave is None else _relaxation_of(ensemble, wave)
+
+        def frames() -> Iterator[RunFrame]:
+            for frame in displacements():
+                if relaxation is not None:
+                    relaxation.add(frame.row, frame.positions)
+                yield frame
+
+        accumulator.add_frames(frames(), threads)
         fields = accumulator.result(ensemble.partial)
+        if relaxation is not None:
+            measured = relaxation.result(ensemble.times, *_told(ensemble))
+            metadata["relaxation"] = None if measured is None else measured.model_dump()
         metadata["definitions"] = definitions(len(box)).model_dump()
     fields |= {"times": ensemble.times} | ensemble.labels
-    return replace(ensemble, metadata=metadata).configuration(fields)
+    made = replace(ensemble, metadata=metadata).configuration(fields)
+    return made if ensemble.stages is None else made.by_stages(*ensemble.stages)
+
+
+def _relaxation_of(ensemble: Ensemble, wave: Wave) -> RelaxationAccumulator:
+    """Return what measures how species A of an ensemble relaxes."""
+    types = ensemble.parent.types
+    return RelaxationAccumulator(types == types.min(), wave, len(ensemble.times))
+
+
+def _told(ensemble: Ensemble) -> tuple[str, float | None, TauFrom | None]:
+    """Name of species A, and the relaxation time that the files tell."""
+    told = Metadata.of(ensemble.metadata)
+    known = told.relaxation or MeasuredRelaxation()
+    first = int(ensemble.parent.types.min())
+    names = told.species or species_names(first + 1, told.state_point.liquid)
+    return names[first], known.tau_alpha, known.tau_from

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import fields, replace
 from glob import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ from glasscast.datasets.manifest import (
 )
 from glasscast.datasets.records import VERSION, plain_name
 from glasscast.errors import InputError, ShapeError
+from glasscast.liquid.definition import BUILT_IN, LiquidSettings
 
 #: Where version 0.1.0 let replacements wait, below the dataset.
 _BESIDE = ".amended"
@@ -68,6 +70,7 @@ class DatasetWriter:
         self._finished = _files(folder)
         self._entries: dict[str, EntryRecord] = {}
         self._common: Common | None = None
+        self._taus: list[float] = []
         self._first = ""
 
     def finished(self, name: str, fingerprint: str) -> Configuration | None:
@@ -111,6 +114,7 @@ class DatasetWriter:
         splits: Mapping[str, Sequence[str]] | None = None,
         sources: Sequence[Source] = (),
         source_of_rows: Sequence[int] | None = None,
+        liquid: LiquidSettings | None = None,
     ) -> Dataset:
         """Write ``dataset.json`` and open the dataset.
 
@@ -119,6 +123,7 @@ class DatasetWriter:
         splits : name -> names of configurations.
         sources : what was understood of where these come from.
         source_of_rows : which of them gives the labels of each row; absent if it is the first.
+        liquid : of one's own, kept with its tables.
 
         Raises
         ------
@@ -129,6 +134,9 @@ class DatasetWriter:
             raise InputError(self.folder, "would be a dataset without configurations")
         rows = None if source_of_rows is None else tuple(source_of_rows)
         stages = self._common.stages.model_copy(update={"source": rows})
+        if stages.tau_from == "1/e" and self._taus:  # each configuration has its own
+            mean = sum(self._taus) / len(self._taus)
+            stages = stages.model_copy(update={"tau_alpha": float(f"{mean:.8g}")})
         manifest = manifest_of(
             self.folder / MANIFEST,
             {f.name: getattr(self._common, f.name) for f in fields(Common)}
@@ -137,6 +145,7 @@ class DatasetWriter:
                 "name": self.name,
                 "splits": {key: tuple(names) for key, names in (splits or {}).items()},
                 "sources": tuple(sources),
+                "liquid": _content(liquid),
                 "configurations": tuple(self._entries.values()),
             },
         )
@@ -156,6 +165,8 @@ class DatasetWriter:
             if self._common is None:
                 self._common, self._first = mine, configuration.name
             self._common = together(self._common, mine, (self._first, configuration.name))
+            if mine.stages.tau_alpha is not None:
+                self._taus.append(mine.stages.tau_alpha)
         except ShapeError as error:
             raise InputError(
                 self.folder,
@@ -207,6 +218,13 @@ class DatasetWriter:
         if not path.is_file():
             return None
         return KeptRuns(file=path.name, bytes=path.stat().st_size, sha256=sha256_of_file(path))
+
+
+def _content(liquid: LiquidSettings | None) -> dict[str, Any] | None:
+    """Content of the file of a liquid, unless it is built in."""
+    if liquid is None or liquid.name in BUILT_IN:
+        return None
+    return liquid.model_dump(mode="json", exclude_none=True)
 
 
 def with_root(configuration: Configuration, fingerprint: str | None) -> Configuration:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from glasscast.datasets.stages import By, in_time
 from glasscast.evaluation.bonds import BOND_TARGET
 from glasscast.evaluation.published import METRICS, SIMULATION, PublishedScore
 from glasscast.evaluation.score_table import ScoreTable
@@ -89,9 +90,20 @@ COLUMNS = tuple(f.name for f in fields(Compared))
 
 @dataclass(frozen=True)
 class Comparison:
-    """Rows ordered by target, pairs last, species and time; ours first, then the published."""
+    """Rows ordered by target, pairs last, species and time; ours first, then the published.
+
+    Parameters
+    ----------
+    by : what the times are values of; see :class:`~glasscast.datasets.stages.Stages`.
+    """
 
     rows: tuple[Compared, ...]
+    by: By = "time"
+
+    @property
+    def times(self) -> list[float]:
+        """Times of its rows, or values of stages, in order of time."""
+        return in_time(self.by, {row.time for row in self.rows})
 
     def to_csv(self) -> str:
         """All columns at full precision; see :func:`csv_text`."""
@@ -156,7 +168,7 @@ def compare(
             rows.append(_measured(here.select(model=model), known))
         if target == "propensity" and species == "A":
             rows += _published(published, time)
-    return Comparison(tuple(rows))
+    return Comparison(tuple(rows), scores.by)
 
 
 def _measured(scores: ScoreTable, known: Mapping[str, float]) -> Compared:

@@ -10,6 +10,7 @@ from scipy.optimize import curve_fit
 
 from glasscast.errors import ShapeError
 from glasscast.liquid.box import FloatArray
+from glasscast.liquid.correlations import crossing_time
 
 
 def standard_error(samples: FloatArray) -> FloatArray:
@@ -107,13 +108,3 @@ def fit_relaxation(times: FloatArray, scattering: FloatArray) -> Relaxation:
         crossing=crossing,
         residual=float(residual),
     )
-
-
-def crossing_time(times: FloatArray, values: FloatArray, level: float = np.exp(-1)) -> float:
-    """First time where a decaying function falls to a level, linear in log t; NaN if never."""
-    below = np.flatnonzero(np.asarray(values) <= level)
-    if len(below) == 0 or below[0] == 0:
-        return float("nan")
-    k = int(below[0])
-    share = (values[k - 1] - level) / (values[k - 1] - values[k])
-    return float(np.exp(np.log(times[k - 1]) + share * np.log(times[k] / times[k - 1])))

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from glasscast.datasets.stages import By, in_time, row_text
 from glasscast.errors import InputError, SettingsError
 from glasscast.evaluation.table_text import (
     csv_text,
@@ -34,7 +35,7 @@ class Score:
     model, dataset : names.
     target : field of Configuration that was forecast.
     species : A, B, C, ...; of pairs A-A, A-B, ...
-    time : in LJ units.
+    time : in LJ units, or the value of a stage.
     metric : ``pearson_mean``, ``pearson_pooled`` or ``rmse`` (in units of the target).
     value : the score.
     low, high : bootstrap interval over configurations; NaN for a single configuration.
@@ -45,6 +46,7 @@ class Score:
         configurations.
     trainings : that differ in their seed alone; of several the median is shown.
     worst, best, spread : of the values of several trainings, and their standard deviation.
+    by : what ``time`` is a value of; see :class:`~glasscast.datasets.stages.Stages`.
     """
 
     model: str
@@ -64,11 +66,12 @@ class Score:
     worst: float = math.nan
     best: float = math.nan
     spread: float = math.nan
+    by: By = "time"
 
 
 COLUMNS = tuple(f.name for f in fields(Score))
-#: Columns that tables written before there were repeats lack.
-_LATER = {"trainings", "worst", "best", "spread"}
+#: Columns that tables written before there were repeats or stages lack.
+_LATER = {"trainings", "worst", "best", "spread", "by"}
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,15 @@ class ScoreTable:
         return ScoreTable(
             tuple(r for r in self.rows if all(getattr(r, k) == v for k, v in where.items()))
         )
+
+    @property
+    def by(self) -> By:
+        """What the times of its rows are values of."""
+        return self.rows[0].by if self.rows else "time"
+
+    def times(self) -> list[float]:
+        """Return the times of its rows, or values of stages, in order of time."""
+        return in_time(self.by, self.values_of("time"))
 
     def values_of(self, column: str) -> list[Any]:
         """Values of a column without repeats, in order of appearance."""
@@ -224,7 +236,9 @@ def _row(path: Path, index: int, row: Any) -> Score:
         value = row[column]
         if wanted is float:
             value = math.nan if value is None else float(value) if _is_number(value) else value
-        if not isinstance(value, wanted) or isinstance(value, bool) or get_args(wanted):
+        choices = get_args(wanted)
+        unfit = value not in choices if choices else not isinstance(value, wanted)
+        if unfit or isinstance(value, bool):
             raise InputError(path, f"score {index}: '{column}' cannot be {value!r}")
         values[column] = value
     return Score(**values)
@@ -252,7 +266,7 @@ def _cells(row: Score, escape: Callable[[str], str]) -> list[str]:
     names = (row.model, row.dataset, row.target, row.species)
     return [
         *(escape(name) for name in names),
-        f"{row.time:g}",
+        _time(row),
         escape(row.metric),
         numbers[0],
         interval,
@@ -261,6 +275,10 @@ def _cells(row: Score, escape: Callable[[str], str]) -> list[str]:
         _repeats(row),
         str(row.n_configurations),
     ]
+
+
+def _time(row: Score) -> str:
+    return f"{row.time:g}" if row.by == "time" else row_text(row.by, row.time)
 
 
 def _repeats(row: Score) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.fields import TARGETS
 from glasscast.datasets.records import SINGLE_RUNS
+from glasscast.datasets.stages import By
 from glasscast.datasets.times import listed
 from glasscast.errors import ShapeError
 from glasscast.evaluation.bonds import BOND_TARGET, JudgedPairs, forecast_of
@@ -77,6 +78,7 @@ class Evaluation:
         }
         self.pairs = pairs or JudgedPairs()
         self.dataset, self.resamples, self.level, self.seed = dataset, resamples, level, seed
+        self._by: By = "time"
         self._collected: dict[Key, _Collected] = {}
         self._drawn: dict[int, FloatArray] = {}
 
@@ -92,6 +94,7 @@ class Evaluation:
             every time of the model, or the configuration was added before.
         """
         _refuse_strangers(forecast, truth)
+        self._by = forecast.stages.by
         if forecast.predicts_particles:
             self._add_particles(forecast, truth)
         if forecast.bond_change is not None and truth.bond_change is not None:
@@ -164,7 +167,8 @@ class Evaluation:
         # A model that predicts nothing of a target has failed; its NaN rows must stay visible.
         alive = {key[:2] for key in predicted}
         kept = [k for k in self._collected if k[:3] in predicted or k[:2] not in alive]
-        keys = sorted(kept, key=lambda k: (order[k[:2]], k[2], k[3]))
+        falls = -1 if self._by == "scattering" else 1
+        keys = sorted(kept, key=lambda k: (order[k[:2]], k[2], falls * k[3]))
         return ScoreTable(tuple(row for key in keys for row in self._score(key)))
 
     def _weights(self, configurations: int) -> FloatArray:
@@ -204,6 +208,7 @@ class Evaluation:
                 share=value / best[metric] if correlation else np.nan,
                 n_configurations=len(moments),
                 n_particles=int(moments.count.sum()),
+                by=self._by,
             )
 
 

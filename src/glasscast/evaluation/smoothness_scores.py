@@ -10,6 +10,7 @@ import numpy as np
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.files import write_atomically, write_json
+from glasscast.datasets.stages import By
 from glasscast.evaluation.smoothness import compare_smoothness
 from glasscast.evaluation.table_text import csv_text, unknown
 from glasscast.liquid.box import FloatArray
@@ -66,6 +67,7 @@ class SmoothnessEvaluation:
     """
 
     def __init__(self) -> None:
+        self.by: By = "time"
         self.series: dict[tuple[str, float], SmoothnessSeries] = {}
 
     def add(self, forecast: ModelForecast, truth: Configuration) -> None:
@@ -84,6 +86,7 @@ class SmoothnessEvaluation:
             stages=forecast.stages.taken(rows),
             values=forecast.values[rows],
         )
+        self.by = forecast.stages.by
         found = compare_smoothness(shown, truth)
         for row, time in enumerate(found.times):
             series = self.series.setdefault((forecast.model, float(time)), SmoothnessSeries())

@@ -49,6 +49,16 @@ def mean_squared_displacement(displacements: FloatArray) -> FloatArray:
     return np.asarray(np.mean(np.sum(displacements**2, axis=-1), axis=-1))
 
 
+def crossing_time(times: FloatArray, values: FloatArray, level: float = np.exp(-1)) -> float:
+    """First time where a decaying function falls to a level, linear in log t; NaN if never."""
+    below = np.flatnonzero(np.asarray(values) <= level)
+    if len(below) == 0 or below[0] == 0:
+        return float("nan")
+    k = int(below[0])
+    share = (values[k - 1] - level) / (values[k - 1] - values[k])
+    return float(np.exp(np.log(times[k - 1]) + share * np.log(times[k] / times[k - 1])))
+
+
 def bond_order(
     positions: FloatArray, box: FloatArray, order: int = 6, radius: float = 1.4
 ) -> float:

@@ -48,6 +48,8 @@ class ModelForecast:
         shape = (len(self.times), self.configuration.size)
         if self.values.shape != shape:
             raise ShapeError(f"forecast values must have shape {shape}, got {self.values.shape}")
+        if self.stages.values and len(self.stages.values) != len(self.times):
+            raise ShapeError(f"{len(self.stages.values)} stages for {len(self.times)} times")
         if not self.stages.values:
             object.__setattr__(self, "stages", Stages(values=tuple(map(float, self.times))))
 

@@ -14,8 +14,8 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.dataset import Dataset
 from glasscast.errors import InputError
 from glasscast.evaluation.comparison import Cost
-from glasscast.evaluation.relaxation import crossing_time
 from glasscast.liquid.box import FloatArray
+from glasscast.liquid.correlations import crossing_time
 from glasscast.models.forecast import ModelForecast
 from glasscast.models.selection import SelectionScores
 from glasscast.training.history import Epoch

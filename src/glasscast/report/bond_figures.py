@@ -11,6 +11,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.stages import row_text
 from glasscast.evaluation.bonds import (
     BOND_TARGET,
     JointDistribution,
@@ -70,7 +71,7 @@ def bond_map_figure(forecast: ModelForecast, time: float) -> Illustration:
     figure.colorbar(
         image, ax=figure.axes, label=words, location="bottom", aspect=60, pad=0.02, extend="both"
     )
-    where = f"{forecast.model}, {configuration.name}, t = {format_time(time)}"
+    where = f"{forecast.model}, {configuration.name}, {row_text(forecast.stages.by, time)}"
     depth = f"a slice {_THICKNESS:g} σ thick" if configuration.dimension == 3 else "the plane"
     return Illustration(
         name="bonds",

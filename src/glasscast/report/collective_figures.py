@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
+from glasscast.datasets.stages import By, in_time, row_text, rows_text
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation, SmoothnessSeries
 from glasscast.evaluation.susceptibility import SusceptibilityScore
 from glasscast.liquid.box import FloatArray
@@ -18,9 +19,9 @@ from glasscast.report.score_figures import panels_of
 from glasscast.report.style import (
     GREY,
     PALETTE,
-    TIME_LABEL,
+    ROW_LABELS,
     escape_mathtext,
-    finish_log_axis,
+    finish_row_axis,
     format_time,
     legend_below,
     new_figure,
@@ -37,23 +38,27 @@ def smoothness_figures(smoothness: SmoothnessEvaluation, model: str) -> list[Ill
     series = {time: found for (name, time), found in smoothness.series.items() if name == model}
     if not series:
         return []
-    return [rayleigh_figure(series, model), local_smoothness_figure(series, model)]
+    by = smoothness.by
+    return [rayleigh_figure(series, model, by), local_smoothness_figure(series, model, by)]
 
 
 @styled
-def rayleigh_figure(series: Mapping[float, SmoothnessSeries], model: str) -> Illustration:
+def rayleigh_figure(
+    series: Mapping[float, SmoothnessSeries], model: str, by: By = "time"
+) -> Illustration:
     """Violins of the Rayleigh quotient over configurations, true and predicted at each time.
 
     Parameters
     ----------
-    series : time -> what was found.
+    series : time, or value of a stage, -> what was found.
     model : that made the forecasts.
+    by : what these are values of.
 
     References
     ----------
     Figures 2(a) and 8 of Jiang et al., J. Chem. Phys. 159 (14) (2023).
     """
-    times = sorted(series)
+    times = in_time(by, series)
     figure = new_figure(max(4.6, 0.8 * len(times) + 1.6), 3.2)
     axes = figure.subplots()
     true = [np.array(series[t].rayleigh_true) for t in times]
@@ -63,7 +68,7 @@ def rayleigh_figure(series: Mapping[float, SmoothnessSeries], model: str) -> Ill
     axes.set_xticks(range(len(times)), [format_time(t) for t in times])
     axes.set_xlim(-0.6, len(times) - 0.4)
     axes.set_ylim(bottom=0.0)
-    axes.set_xlabel(TIME_LABEL)
+    axes.set_xlabel(ROW_LABELS[by])
     axes.set_ylabel("Rayleigh quotient")
     handles = [
         Patch(color=color, alpha=0.5, label=name)
@@ -78,7 +83,7 @@ def rayleigh_figure(series: Mapping[float, SmoothnessSeries], model: str) -> Ill
         "their cages; low: mobile and immobile regions. A forecast is a conditional mean, so it "
         "may be smoother than the truth.",
         alternative=f"Violins of the Rayleigh quotient, true and predicted side by side, at "
-        f"t = {listed([format_time(t) for t in times])}. Means lie between {min(means):.3f} and "
+        f"{rows_text(by, times)}. Means lie between {min(means):.3f} and "
         f"{max(means):.3f}.",
         figure=figure,
     )
@@ -101,18 +106,20 @@ def _violins(axes: Axes, columns: list[FloatArray], shift: float, color: str) ->
 
 
 @styled
-def local_smoothness_figure(series: Mapping[float, SmoothnessSeries], model: str) -> Illustration:
+def local_smoothness_figure(
+    series: Mapping[float, SmoothnessSeries], model: str, by: By = "time"
+) -> Illustration:
     """Distribution of local smoothness, true and predicted, a panel a time.
 
     Parameters
     ----------
-    series, model : as of :func:`rayleigh_figure`.
+    series, model, by : as of :func:`rayleigh_figure`.
 
     References
     ----------
     Figures 2(b) and 10 of Jiang et al., J. Chem. Phys. 159 (14) (2023).
     """
-    known = sorted(series)
+    known = in_time(by, series)
     places = np.linspace(0, len(known) - 1, min(len(known), MOST_TIMES)).round().astype(int)
     times = [known[k] for k in sorted(set(places.tolist()))]
     figure = new_figure(max(4.6, 2.5 * len(times) + 0.8), 3.0)
@@ -135,7 +142,7 @@ def local_smoothness_figure(series: Mapping[float, SmoothnessSeries], model: str
                 alpha=0.5 if style == "stepfilled" else 1.0,
                 label=name,
             )
-        axes.set_title(f"t = {format_time(time)}, r = {np.mean(found.local_pearson):.3f}")
+        axes.set_title(f"{row_text(by, time)}, r = {np.mean(found.local_pearson):.3f}")
         axes.set_xlabel("local smoothness λ")
     panels[0].set_ylabel("probability density")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -146,21 +153,23 @@ def local_smoothness_figure(series: Mapping[float, SmoothnessSeries], model: str
         "correlation of predicted and true values.",
         alternative="Probability density of the local smoothness of A particles, filled for the "
         "truth, a line for the forecast; a panel each for "
-        f"t = {listed([format_time(t) for t in times])}.",
+        f"{rows_text(by, times)}.",
         figure=figure,
     )
 
 
-def susceptibility_figures(scores: Sequence[SusceptibilityScore]) -> list[Illustration]:
+def susceptibility_figures(
+    scores: Sequence[SusceptibilityScore], by: By = "time"
+) -> list[Illustration]:
     """Susceptibility against time, where there are times to draw it against."""
     known = [r for r in scores if r.time > 0 and (r.true >= 0 or r.predicted >= 0)]
     positive = any(value > 0 for r in known for value in (r.true, r.predicted))
     several = len({row.time for row in known}) > 1
-    return [susceptibility_figure(known)] if several and positive else []
+    return [susceptibility_figure(known, by)] if several and positive else []
 
 
 @styled
-def susceptibility_figure(scores: Sequence[SusceptibilityScore]) -> Illustration:
+def susceptibility_figure(scores: Sequence[SusceptibilityScore], by: By = "time") -> Illustration:
     """Susceptibility against time, a panel a species, a line a model, the truth dashed.
 
     Both axes are logarithmic: what is zero, or less than the axis shows, is a triangle at its end.
@@ -191,10 +200,10 @@ def susceptibility_figure(scores: Sequence[SusceptibilityScore]) -> Illustration
             style = {**series_style(k), "label": escape_mathtext(model)}
             values = [row.predicted for row in mine]
             _line_from(axes, [row.time for row in mine], values, least, style)
-        axes.set_xlabel(TIME_LABEL)
         axes.set_title(f"{letter} particles")
     known = [row.time for row in scores]
-    finish_log_axis(panels[0], min(known), max(known))
+    for axes in panels:
+        finish_row_axis(axes, by, min(known), max(known))
     panels[0].set_yscale("log")
     panels[0].set_ylim(least, 2 * peak)
     panels[0].set_ylabel("susceptibility $\\chi_4$")

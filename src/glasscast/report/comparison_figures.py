@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
+from glasscast.datasets.stages import By, row_text
 from glasscast.evaluation.score_table import METRICS, LearningCurve, ScoreTable, SweptScores
 from glasscast.report.illustration import Illustration, listed
 from glasscast.report.score_figures import (
@@ -22,7 +24,6 @@ from glasscast.report.score_figures import (
 from glasscast.report.style import (
     GREY,
     escape_mathtext,
-    format_time,
     group_words,
     legend_below,
     new_figure,
@@ -51,7 +52,7 @@ def learning_curve_figure(curve: LearningCurve, time: float) -> Illustration:
         axes.set_xlabel("training configurations")
     return Illustration(
         name="learning_curve",
-        title=f"Score against training configurations, t = {format_time(time)}",
+        title=f"Score against training configurations, {row_text(_by(curve), time)}",
         caption="Each model was trained on ever more of the same configurations and scored on the "
         "same unseen ones. A curve that still rises would gain from more data.",
         alternative=f"{METRIC_LABELS['pearson_mean']}, against {sizes[0]} to {sizes[-1]} training "
@@ -88,13 +89,17 @@ def sweep_figure(scores: SweptScores, setting: str, time: float) -> Illustration
         axes.set_xlabel(escape_mathtext(words))
     return Illustration(
         name="sweep",
-        title=f"Score against {words}, t = {format_time(time)}",
+        title=f"Score against {words}, {row_text(_by(scores), time)}",
         caption="Each model was trained with each value of this one setting, all else equal. "
         "Differences within the bars are not worth a choice.",
         alternative=f"{METRIC_LABELS['pearson_mean']}, against {words}: {listed(texts)}; of "
         f"{listed(models)}; {panels_of(species)}.",
         figure=figure,
     )
+
+
+def _by(tables: Mapping[Any, ScoreTable]) -> By:
+    return next(iter(tables.values())).by
 
 
 def _places(texts: Sequence[str]) -> tuple[list[float], bool]:
@@ -179,7 +184,7 @@ def transfer_figure(
     Figures 5 and 6 of the EIGNN paper.
     """
     scores = scores.select(metric=metric, species=species)
-    stages = sorted(scores.values_of("time"))
+    stages = scores.times()
     columns, rows = len(order.trainings), max(1, len(stages))
     width = max(1.5, 0.55 * len(order.state_points) + 0.6)
     figure = new_figure(max(4.8, width * columns + 0.8), 1.9 * rows + 0.9)
@@ -187,7 +192,7 @@ def transfer_figure(
     for line, stage in zip(panels, stages, strict=False):
         for axes, training in zip(line, order.trainings, strict=True):
             _draw(axes, scores.select(time=stage), order, training)
-        line[0].set_ylabel(f"stage {format_time(stage)}")
+        line[0].set_ylabel(escape_mathtext(row_text(scores.by, stage)))
     for axes, training in zip(panels[0], order.trainings, strict=True):
         axes.set_title(f"trained on {escape_mathtext(training)}")
     panels[0, 0].set_ylim(correlation_limits(scores))
@@ -204,8 +209,8 @@ def transfer_figure(
         "home.",
         alternative=f"{METRIC_LABELS[metric]}, of {group_words(species)}, tested on "
         f"{listed(order.state_points)}, of {listed(order.models)}; {columns} columns for training "
-        f"on {listed(order.trainings)}, {len(stages)} rows for the stages "
-        f"{listed([format_time(stage) for stage in stages])}.",
+        f"on {listed(order.trainings)}, {len(stages)} rows for "
+        f"{listed([row_text(scores.by, stage) for stage in stages])}.",
         figure=figure,
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.stages import By
 from glasscast.errors import GlasscastError
 from glasscast.liquid.box import FloatArray
 from glasscast.liquid.definition import diameters
@@ -38,12 +39,21 @@ def shown_times(forecast: ModelForecast, most: int = MOST_TIMES) -> list[int]:
     return sorted({round(k) for k in np.linspace(0, count - 1, min(count, most))})
 
 
-def nearest_time(times: Sequence[float] | FloatArray, tau_alpha: float | None) -> float:
-    """Time closest to tau_alpha on a log scale; the last where tau_alpha is not known."""
+def nearest_time(
+    times: Sequence[float] | FloatArray, tau_alpha: float | None, by: By = "time"
+) -> float:
+    """Time closest to tau_alpha on a log scale; the last where that is not known.
+
+    Parameters
+    ----------
+    by : what the times are values of; where they are stages, the one that means tau_alpha is
+        known: F_s = 1/e.
+    """
+    wanted = {"time": tau_alpha, "scattering": np.exp(-1), "tau_alpha": 1.0}.get(by)
     positive = [float(t) for t in times if t > 0]
-    if tau_alpha is None or not positive:
+    if wanted is None or not positive:
         return float(times[-1])
-    return min(positive, key=lambda t: abs(np.log(t / tau_alpha)))
+    return min(positive, key=lambda t: abs(np.log(t / wanted)))
 
 
 def predicted_species(forecasts: Sequence[ModelForecast]) -> list[int]:

@@ -29,7 +29,6 @@ from glasscast.report.style import (
     GREY,
     MOBILITY_MAP,
     PALETTE,
-    format_time,
     new_figure,
     styled,
     target_label,
@@ -51,7 +50,9 @@ def particle_figures(
         return []
     measured = [forecast for forecast in forecasts if is_measured(forecast)]
     return [
-        slice_figure(forecasts[0], nearest_time(forecasts[0].times, tau_alpha)),
+        slice_figure(
+            forecasts[0], nearest_time(forecasts[0].times, tau_alpha, forecasts[0].stages.by)
+        ),
         *([density_figure(measured)] if measured else []),
         distribution_figure(forecasts),
     ]
@@ -83,7 +84,7 @@ def density_figure(forecasts: Sequence[ModelForecast]) -> Illustration:
             axes = panels[i, j]
             x, y = paired_values(forecasts, row, kind)
             image = _draw_density(axes, x, y)
-            name = f"{species_name(kind)}, t = {format_time(forecast.times[row])}"
+            name = f"{species_name(kind)}, {forecast.stages.text(row)}"
             axes.set_title(f"{name}, r = {pearson(y, x):.3f}")
             if i == len(species) - 1:
                 axes.set_xlabel(f"true {target_label(forecast.target)}")
@@ -109,7 +110,7 @@ def _count(forecasts: Sequence[ModelForecast]) -> str:
 
 
 def _times(forecast: ModelForecast, rows: Sequence[int]) -> str:
-    return f"t = {listed([format_time(forecast.times[row]) for row in rows])}"
+    return listed([forecast.stages.text(row) for row in rows])
 
 
 def _draw_density(axes: Axes, true: FloatArray, predicted: FloatArray) -> Any:
@@ -184,7 +185,7 @@ def distribution_figure(forecasts: Sequence[ModelForecast]) -> Illustration:
                 lw=1.5,
                 label=f"{name} predicted",
             )
-        axes.set_title(f"t = {format_time(forecast.times[row])}")
+        axes.set_title(forecast.stages.text(row))
         axes.set_xlabel(target_label(forecast.target))
         axes.xaxis.set_major_locator(MaxNLocator(4))
     panels[0].set_ylabel("probability density")

@@ -9,16 +9,15 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.axes import Axes
 
+from glasscast.datasets.stages import quantity_of, row_text
 from glasscast.evaluation.score_table import METRICS, Score, ScoreTable
 from glasscast.liquid.interactions import species_name
 from glasscast.models.selection import SelectionScores
 from glasscast.report.illustration import Illustration, listed
 from glasscast.report.style import (
     GREY,
-    TIME_LABEL,
     escape_mathtext,
-    finish_log_axis,
-    format_time,
+    finish_row_axis,
     group_words,
     legend_below,
     new_figure,
@@ -95,10 +94,9 @@ def score_figure(
         if single:
             _draw_models(axes, rows, models)
             axes.set_xlabel(metric_label(scores, metric))
-            axes.set_title(f"{group_words(letter)}, t = {format_time(rows.rows[0].time)}")
+            axes.set_title(f"{group_words(letter)}, {row_text(rows.by, rows.rows[0].time)}")
         else:
             _draw_times(axes, rows, models, tau_alpha)
-            axes.set_xlabel(TIME_LABEL)
             axes.set_title(group_words(letter))
     if not single and len(panels):
         panels[0].set_ylabel(metric_label(scores, metric))
@@ -106,7 +104,7 @@ def score_figure(
     legend_below(figure, panels[0])
     first = scores.rows[0]
     where = f" on {first.dataset}" if first.dataset else ""
-    against = "by model" if single else "against time"
+    against = "by model" if single else f"against {quantity_of(first.by)}"
     return Illustration(
         name=f"scores_{metric}",
         title=f"{METRIC_TITLES[metric]}: {target_words(first.target)}{where}",
@@ -147,7 +145,7 @@ def _score_caption(scores: ScoreTable, metric: str, tau_alpha: float | None) -> 
             else " Dashed line: the error of a predictor that knows the exact mean; it cannot be "
             "beaten on average."
         )
-    if tau_alpha is not None and len(scores.values_of("time")) > 1:
+    if tau_alpha is not None and scores.by == "time" and len(scores.times()) > 1:
         text += " Dotted: the alpha relaxation time."
     return text
 
@@ -179,7 +177,7 @@ def _draw_times(
             zorder=1,
         )
         axes.fill_between(known, best, 0.0 if is_floor else 1.0, color=GREY, alpha=0.13, lw=0)
-    if tau_alpha is not None:
+    if tau_alpha is not None and rows.by == "time":
         axes.axvline(tau_alpha, color=GREY, lw=0.8, ls=":", zorder=0)
         axes.annotate(
             r"$\tau_\alpha$",
@@ -204,7 +202,8 @@ def _draw_times(
             label=escape_mathtext(model),
             zorder=3,
         )
-    finish_log_axis(axes, min([*times, tau_alpha or math.inf]), max([*times, tau_alpha or 0.0]))
+    known = [*times, tau_alpha] if tau_alpha is not None and rows.by == "time" else times
+    finish_row_axis(axes, rows.by, min(known), max(known))
 
 
 def _draw_models(axes: Axes, rows: ScoreTable, models: Sequence[str]) -> None:

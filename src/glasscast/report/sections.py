@@ -15,6 +15,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.stages import By, row_text, rows_text
 from glasscast.evaluation.bonds import BOND_TARGET, joint_distribution
 from glasscast.evaluation.comparison import Comparison
 from glasscast.evaluation.score_table import (
@@ -51,13 +52,13 @@ def headline(scores: ScoreTable, tau_alpha: float | None = None) -> str:
     rows = rows.select(model=best_model(scores))
     first = rows.rows[0]
     rows = rows.select(species=first.species, dataset=first.dataset, target=first.target)
-    time = nearest_time(sorted(rows.values_of("time")), tau_alpha)
+    time = nearest_time(rows.times(), tau_alpha, rows.by)
     (best,) = rows.select(time=time)
     if not math.isfinite(best.value):
         return ""
     where = f" on {best.dataset}" if len(scores.values_of("dataset")) > 1 else ""
     text = (
-        f"At t = {format_time(time)}, {best.model} predicts the {target_words(best.target)} of "
+        f"At {row_text(best.by, time)}, {best.model} predicts the {target_words(best.target)} of "
         f"{group_words(best.species)}{where} with a correlation of {best.value:.2f}"
     )
     if math.isfinite(best.low):
@@ -80,11 +81,12 @@ def summary_section(
     """
     contents = [html.paragraph(summary)]
     if forecasts:
-        times = ", ".join(format_time(t) for t in forecasts[0].times)
+        stages = forecasts[0].stages
+        unit = " (LJ units)" if stages.by == "time" else ""
         contents.append(
             html.paragraph(
                 f"From one snapshot, the {target_words(forecasts[0].target)} of every particle was "
-                f"forecast for t = {times} (LJ units)."
+                f"forecast for {rows_text(stages.by, stages.values)}{unit}."
             )
         )
     if scores:
@@ -108,10 +110,11 @@ def comparison_section(
     ----------
     threshold : of the susceptibilities, in sigma; they are explained where it is known.
     """
-    times = sorted({row.time for row in comparison.rows})
+    times = comparison.times
     contents: list[Content] = []
     if times:
-        shown = tables.comparison_table(comparison, nearest_time(times, tau_alpha))
+        time = nearest_time(times, tau_alpha, comparison.by)
+        shown = tables.comparison_table(comparison, time)
         contents += [html.paragraph(_comparison_words(threshold)), shown]
     if len(times) > 1:
         contents.append(Folded("At all times", [tables.comparison_table(comparison)]))
@@ -199,14 +202,15 @@ def score_section(scores: ScoreTable, figures: Sequence[Illustration]) -> Sectio
 
 def learning_curve_section(curve: LearningCurve, tau_alpha: float | None = None) -> Section:
     """Show what more data would bring, at the time nearest to tau_alpha."""
-    times = sorted({time for table in curve.values() for time in table.values_of("time")})
-    figures = [learning_curve_figure(curve, nearest_time(times, tau_alpha))] if times else []
+    together = ScoreTable(tuple(row for table in curve.values() for row in table))
+    times, by = together.times(), together.by
+    figures = [learning_curve_figure(curve, nearest_time(times, tau_alpha, by))] if times else []
     return Section("What more data would bring", figures)
 
 
 def sweep_section(scores: SweptScores, setting: str) -> Section:
     """Show what one setting decides, a figure a time; all but the first folded away."""
-    times = sorted({time for table in scores.values() for time in table.values_of("time")})
+    times = ScoreTable(tuple(row for table in scores.values() for row in table)).times()
     figures = [
         replace(figure, name=f"{figure.name}_{number}")
         for number, figure in enumerate((sweep_figure(scores, setting, t) for t in times), 1)
@@ -272,6 +276,7 @@ def _view(forecast: ModelForecast) -> Markup:
         {
             "about": f"{forecast.model}, {forecast.configuration.name}.",
             "target": target_words(forecast.target),
+            "quantity": forecast.stages.quantity,
             "times": [format_time(t) for t in forecast.times],
             "kinds": view_kinds(forecast),
             "species": [
@@ -294,13 +299,18 @@ def smoothness_section(smoothness: SmoothnessEvaluation, model: str) -> Section:
         "A particles on the graph of cutoff 2. Large: correlation of predicted and true local "
         "smoothness, mean over configurations. Small: Rayleigh quotient, predicted (true)."
     )
-    table = tables.smoothness_table(scores)
+    table = tables.smoothness_table(scores, smoothness.by)
     return Section("Smoothness", [note, table, *smoothness_figures(smoothness, model)])
 
 
-def susceptibility_section(scores: Sequence[SusceptibilityScore]) -> Section:
-    """Show how much whole configurations differ, as forecast and as measured."""
-    return Section("Collective motion", susceptibility_figures(scores))
+def susceptibility_section(scores: Sequence[SusceptibilityScore], by: By = "time") -> Section:
+    """Show how much whole configurations differ, as forecast and as measured.
+
+    Parameters
+    ----------
+    by : what the times of the scores are values of.
+    """
+    return Section("Collective motion", susceptibility_figures(scores, by))
 
 
 def limit_section(

@@ -26,7 +26,6 @@ from glasscast.report.measured import (
 from glasscast.report.style import (
     ERROR_MAP,
     MOBILITY_MAP,
-    format_time,
     new_figure,
     styled,
     target_words,
@@ -75,7 +74,7 @@ def slice_figure(forecast: ModelForecast, time: float) -> Illustration:
             pad=0.02,
             extend="both" if is_error else "neither",
         )
-    where = f"{forecast.model}, {configuration.name}, t = {format_time(time)}"
+    where = f"{forecast.model}, {configuration.name}, {forecast.stages.text(row)}"
     return Illustration(
         name="slice",
         title=f"A look into the box: {where}",

@@ -16,6 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from glasscast.datasets.stages import By
+
 #: Okabe and Ito's colours that stay apart for every common form of colour blindness.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
@@ -58,6 +60,13 @@ LABELS = {
     "nonaffine": "non-affine displacement (σ)",
 }
 TIME_LABEL = "t (LJ units)"
+#: Axis of times, or of the values of stages.
+ROW_LABELS: dict[By, str] = {
+    "time": TIME_LABEL,
+    "scattering": "$F_s(q, t)$",
+    "tau_alpha": r"$t / \tau_\alpha$",
+    "number": "stage",
+}
 _WORDS = {"bond_change": "pair-distance change"}
 
 
@@ -140,3 +149,14 @@ def finish_log_axis(axes: Axes, low: float, high: float) -> None:
     axes.set_xlim(low / margin / 1.1, high * margin * 1.1)
     axes.xaxis.set_major_locator(LogLocator(base=10, numticks=8))
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def finish_row_axis(axes: Axes, by: By, low: float, high: float) -> None:
+    """Axis of times, or of the values of stages, from left to right in order of time."""
+    axes.set_xlabel(ROW_LABELS[by])
+    if by in ("time", "tau_alpha"):
+        finish_log_axis(axes, low, high)
+    else:
+        room = 0.06 * (high - low) or 0.5
+        ends = low - room, high + room
+        axes.set_xlim(*(ends[::-1] if by == "scattering" else ends))

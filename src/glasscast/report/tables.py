@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from markupsafe import Markup
 
+from glasscast.datasets.stages import By, in_time, row_text
 from glasscast.evaluation.comparison import MEASURED, Compared, Comparison
 from glasscast.evaluation.score_table import Score, ScoreTable
 from glasscast.evaluation.smoothness_scores import SmoothnessScore
 from glasscast.report import html
-from glasscast.report.style import format_time, group_words, target_words
+from glasscast.report.style import group_words, target_words
 
 _DASH = Markup("<td>–</td>")
 _COMPARED = ("model", "Pearson r, mean", "pooled", "share of ceiling", "smoothness r", "χ₄ ratio")
@@ -64,18 +65,15 @@ def score_table(scores: ScoreTable) -> Markup:
 
     Each cell has the score (best in bold), its interval, and its share of the ceiling.
     """
-    times = sorted(scores.values_of("time"))
+    times = scores.times()
     bodies = []
     for species in scores.values_of("species"):
         rows = scores.select(species=species)
         lines = [_model_line(rows, model, times) for model in rows.values_of("model")]
         lines += _ceiling_line(rows, times)
         bodies.append(_group(lines, group_words(species), len(times) + 1))
-    return _table(["model", *_time_heads(times)], bodies)
-
-
-def _time_heads(times: Sequence[float]) -> list[str]:
-    return [f"t = {format_time(time)}" for time in times]
+    heads = [row_text(scores.by, time) for time in times]
+    return _table(["model", *heads], bodies)
 
 
 def _model_line(rows: ScoreTable, model: str, times: Sequence[float]) -> Markup:
@@ -111,14 +109,15 @@ def _ceiling_line(rows: ScoreTable, times: Sequence[float]) -> list[Markup]:
     return [_line(name, [_cell(f"{best.get(t, math.nan):.3f}") for t in times], "ceiling")]
 
 
-def smoothness_table(scores: Sequence[SmoothnessScore]) -> Markup:
+def smoothness_table(scores: Sequence[SmoothnessScore], by: By = "time") -> Markup:
     """Return a row a model, a column a time: local correlation, then Rayleigh quotients."""
-    times = sorted({row.time for row in scores})
+    times = in_time(by, {row.time for row in scores})
     lines = []
     for model in dict.fromkeys(row.model for row in scores):
         found = {row.time: row for row in scores if row.model == model}
         lines.append(_line(model, [_smoothness_cell(found.get(time)) for time in times]))
-    return _table(["model", *_time_heads(times)], [_group(lines)])
+    heads = [row_text(by, time) for time in times]
+    return _table(["model", *heads], [_group(lines)])
 
 
 def _smoothness_cell(row: SmoothnessScore | None) -> Markup:
@@ -149,10 +148,11 @@ def comparison_table(comparison: Comparison, time: float | None = None) -> Marku
         groups.setdefault((row.target, row.species, row.time), []).append(row)
     bodies = []
     for (target, species, t), members in groups.items():
-        title = f"{target_words(target)} of {group_words(species)}, t = {format_time(t)}"
+        here = row_text(comparison.by, t)
+        title = f"{target_words(target)} of {group_words(species)}, {here}"
         peak = peaks.get((target, species), t)
         if peak != t:
-            title += f"; χ₄ at t = {format_time(peak)}, where it is largest"
+            title += f"; χ₄ at {row_text(comparison.by, peak)}, where it is largest"
         lines = [_compared_line(row, members, origins) for row in members]
         lines += _highest_ceiling_line(members)
         bodies.append(_group(lines, title, len(_COMPARED)))

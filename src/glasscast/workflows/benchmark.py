@@ -252,7 +252,7 @@ def report_benchmark(
             view_section(shown),
             history_section(_histories(trainings)),
             smoothness_section(result.smoothness, best),
-            susceptibility_section(result.susceptibility),
+            susceptibility_section(result.susceptibility, scores.by),
             coverage_section(result.coverage, tau_alpha),
             limit_section(scores, shown),
             provenance_section(experiment.without_folders().model_dump(mode="json"), command),

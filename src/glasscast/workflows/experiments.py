@@ -51,14 +51,26 @@ Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._()^+=-]*$")]
 
 
 class Data(Settings):
-    """Which configurations: dataset folders, joined; a split or some by name; some times."""
+    """Which configurations: dataset folders, joined; a split, some by name or by chance; times."""
 
     datasets: tuple[Path, ...] = Field(min_length=1, description="dataset folders, joined")
     split: str | None = Field(None, description="named split to take; all when absent")
     configurations: tuple[str, ...] | None = Field(
         None, min_length=1, description="names of those to take; all when absent"
     )
+    number: int | None = Field(
+        None,
+        ge=1,
+        description="random configurations to take of each dataset, or of its split; with one "
+        "seed fewer are among more",
+    )
+    seed: int = Field(0, ge=0, description="of that choice")
     times: tuple[float, ...] | None = Field(None, description="times to keep; all when absent")
+    stages: Literal["tau_alpha"] | tuple[float, ...] | None = Field(
+        None,
+        description="rows by stages of relaxation instead of times: `tau_alpha`, multiples of it, "
+        "or values of F_s(q, t) to take them at",
+    )
 
     def with_paths(self, change: Callable[[Path], Path]) -> Self:
         """Return the settings with the dataset folders changed.
@@ -78,10 +90,19 @@ class Data(Settings):
         opened = [Dataset.open(folder) for folder in self.datasets]
         if self.split is not None:
             opened = [dataset.split(self.split) for dataset in opened]
+        if self.number is not None:
+            opened = [dataset.drawn(self.number, self.seed) for dataset in opened]
         joined = Dataset.join(opened)
         if self.configurations is not None:
             joined = joined.subset(self.configurations)
-        return joined if self.times is None else joined.at_times(self.times)
+        joined = joined if self.times is None else joined.at_times(self.times)
+        if self.stages is None:
+            return joined
+        return (
+            joined.in_tau_alpha()
+            if self.stages == "tau_alpha"
+            else joined.at_scattering(self.stages)
+        )
 
 
 def _is_sample(dataset: Path, seen: Path) -> bool:
@@ -226,6 +247,11 @@ class BenchmarkExperiment(Settings):
         5, description="cross-validation folds; 'each' leaves out one configuration at a time"
     )
     models: dict[Label, ChosenModel] = Field(min_length=1, description="label -> model")
+    trained_on: dict[Label, Annotated[int, Field(ge=1)]] = Field(
+        {},
+        description="label -> random number of configurations of each fit that it is trained on, "
+        "fewer among more; all of them when absent",
+    )
     training_sizes: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(
         None,
         min_length=1,
@@ -268,6 +294,7 @@ class BenchmarkExperiment(Settings):
             "single_runs": () if runs is None else (*(runs.models or ()), *runs.alone),
             "sweep": () if self.sweep is None else self.sweep.models or (),
             "pretraining": () if self.pretraining is None else self.pretraining.models,
+            "trained_on": tuple(self.trained_on),
             "per_time": () if isinstance(self.per_time, bool) else self.per_time,
         }
         for key, labels in named.items():
@@ -280,6 +307,8 @@ class BenchmarkExperiment(Settings):
         marked = [label for label in self.models if MARK in label]
         if marked:
             raise ValueError(f"models: the label '{marked[0]}' holds '{MARK}'; choose another")
+        if self.trained_on and self.training_sizes is not None:
+            raise ValueError("trained_on and training_sizes: a model has one or the other")
         if self.seeds is not None and len(set(self.seeds)) < len(self.seeds):
             raise ValueError("seeds: each once")
         if self.sweep is not None:
@@ -312,7 +341,8 @@ class TransferPoint(Settings):
 class TransferExperiment(Settings):
     """Train at some state points, score at all, to see how far what was learnt carries.
 
-    The times of the state points are matched by their order, so each must have the same number.
+    Rows are matched by the stages of relaxation that they are, where all data go by the same;
+    times by their order, so each state point must have as many.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {"states": "state_points"}
@@ -325,6 +355,11 @@ class TransferExperiment(Settings):
         None, description="numbers for the matched times, such as t / tau_alpha; default 1, 2, .."
     )
     models: dict[Label, ChosenModel] = Field(min_length=1, description="label -> model")
+    trained_on: dict[Label, Annotated[int, Field(ge=1)]] = Field(
+        {},
+        description="label -> random number of configurations of each state point that it is "
+        "trained on, fewer among more; all of them when absent",
+    )
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
@@ -335,6 +370,8 @@ class TransferExperiment(Settings):
             raise ValueError(f"trainings names '{min(unknown)}', not among the state points")
         if any(not group for group in self.trainings or ()):
             raise ValueError("trainings: each must name at least one state point")
+        if strange := set(self.trained_on) - set(self.models):
+            raise ValueError(f"trained_on names '{min(strange)}', which is not among the models")
         return self
 
 

@@ -21,6 +21,7 @@ from glasscast.datasets.kept_runs import kept_ensembles
 from glasscast.datasets.metadata import Metadata
 from glasscast.datasets.ownership import owned, place_of
 from glasscast.datasets.reversed_runs import ReversedRuns
+from glasscast.datasets.scattering import AskedWave, Wave, wave_of
 from glasscast.datasets.state_points import StatePoint, resolve
 from glasscast.datasets.targets import reduce_ensemble
 from glasscast.datasets.understood import Understood
@@ -33,7 +34,7 @@ from glasscast.progress import log, track
 from glasscast.runtime import Workspace
 
 #: Raised when the meaning of an imported field changes, so that old imports are made again.
-TARGETS_VERSION = 2
+TARGETS_VERSION = 3
 #: What trajectories are taken for: runs from one configuration, these read from their ends, or
 #: long runs whose every frame is a configuration.
 Reading = Literal["ensemble", "reversed", "chain"]
@@ -52,6 +53,7 @@ def import_data(
     name: str | None = None,
     liquid: str | None = None,
     temperature: float | None = None,
+    wave_number: AskedWave = "diameter",
     workspace: Workspace | None = None,
 ) -> Dataset:
     """Read every configuration under ``source``, compute all targets, write a dataset.
@@ -77,6 +79,9 @@ def import_data(
     liquid, temperature : of files that do not tell, as trajectories of one's own; a built-in name
         or the path of a YAML file, and the temperature in LJ units, or in the units of the files
         where ``options`` scale these.
+    wave_number : q of the scattering function F_s(q, t) of species A that is measured:
+        ``diameter``, 2 pi / sigma_AA; ``peak``, the first of S(q) of the first configuration; or a
+        number.
 
     Raises
     ------
@@ -95,6 +100,9 @@ def import_data(
     if reading != "ensemble":
         work["as"] = reading
         identity |= {"as": reading, "stride": stride}
+    else:
+        taken = replace(taken, wave_number=wave_number)
+        identity |= {} if wave_number == "diameter" else {"wave_number": wave_number}
     workspace = workspace or Workspace()
     with owned(out, "import", work, is_unfinished):
         ensembles = taken.read(source, format_name, options)
@@ -112,6 +120,7 @@ class _Taken:
     liquid: str | None
     backwards: ReversedRuns | None = None
     chains: Chains | None = None
+    wave_number: AskedWave | None = None
 
     @classmethod
     def by(cls, reading: Reading, options: ReadOptions, stride: int, liquid: str | None) -> Self:
@@ -153,6 +162,14 @@ class _Taken:
         for ensemble in ensembles:
             yield from self.backwards.read(ensemble)
 
+    def wave(self, ensemble: Ensemble, sigma: FloatArray | None) -> Wave | None:
+        """Settle the wave number by one ensemble; None where no runs are averaged."""
+        if self.wave_number is None or not len(ensemble.times):
+            return None
+        parent = ensemble.parent
+        diameter = 1.0 if sigma is None else float(sigma[0, 0])
+        return wave_of(self.wave_number, parent.positions, parent.types, parent.box, diameter)
+
     def record(self) -> dict[str, Any]:
         """Say what was found, once all are read."""
         if self.chains is not None:
@@ -186,6 +203,7 @@ def _write(
     understood: Understood,
 ) -> Dataset:
     """Reduce and write each ensemble that is not there yet, then the manifest."""
+    wave: Wave | None = None
     splits: dict[str, list[str]] = {}
     files: dict[Path, str] = {}
     told = set[tuple[Path, str]]()
@@ -201,11 +219,14 @@ def _write(
         fingerprint = _fingerprint(ensemble, [files[path] for path in ensemble.sources], identity)
         configuration = writer.finished(ensemble.name, fingerprint)
         if configuration is None:
-            configuration = _reduced(ensemble, stated, workspace)
+            wave = wave or taken.wave(ensemble, _sigma(ensemble, stated))
+            configuration = _reduced(ensemble, stated, workspace, wave)
             writer.add(configuration, fingerprint)
             log.info("imported %s", _understood(configuration))
         understood.add(ensemble, configuration)
-    dataset = writer.finish(splits, [understood.source(taken.record())])
+    liquid = None if stated.liquid is None else load_liquid_settings(stated.liquid)
+    source = understood.source(taken.record())
+    dataset = writer.finish(splits, [source], liquid=liquid)
     summary, *left = understood.lines()
     log.info("%s", summary)
     for line in (*taken.remarks(), *left):
@@ -213,10 +234,12 @@ def _write(
     return dataset
 
 
-def _reduced(ensemble: Ensemble, stated: StatePoint, workspace: Workspace) -> Configuration:
+def _reduced(
+    ensemble: Ensemble, stated: StatePoint, workspace: Workspace, wave: Wave | None
+) -> Configuration:
     with file_reading(ensemble.sources[0]):
         try:
-            return reduce_ensemble(ensemble, _sigma(ensemble, stated), workspace.threads)
+            return reduce_ensemble(ensemble, _sigma(ensemble, stated), workspace.threads, wave)
         except ShapeError as error:
             raise InputError(ensemble.sources[0], str(error)) from None
 

@@ -119,7 +119,7 @@ def collect(plan: Plan) -> Dataset:
         if not writer.has(name, fingerprint):
             writer.add(assemble(plan, c), fingerprint)
     _remove_runs(plan)
-    return writer.finish(plan.splits(), [_source(plan)])
+    return writer.finish(plan.splits(), [_source(plan)], liquid=plan.liquid_settings)
 
 
 def _source(plan: Plan) -> Source:
@@ -153,7 +153,7 @@ def _collect_chains(plan: Plan, writer: DatasetWriter) -> Dataset:
         split: [name for start in starts for name in names[start]]
         for split, starts in plan.splits().items()
     }
-    return writer.finish(splits, [source])
+    return writer.finish(splits, [source], liquid=plan.liquid_settings)
 
 
 def _long_run(plan: Plan, configuration: int) -> Ensemble:

@@ -84,7 +84,8 @@ def _transfer(experiment: TransferExperiment, out: Path, workspace: Workspace) -
             with task(workspace.progress, f"transfer {label}", len(trainings)) as progress:
                 for training in trainings:
                     name = f"{label}--{training.name}"
-                    carry_out(training.fit, name, settings, experiment.seed, out, workspace)
+                    fit = _fit_of(label, training, points, experiment)
+                    carry_out(fit, name, settings, experiment.seed, out, workspace)
                     progress.advance(label)
         table = _score(experiment, trainings, tests, out)
         for suffix in ("json", "csv", "md", "tex"):
@@ -94,12 +95,38 @@ def _transfer(experiment: TransferExperiment, out: Path, workspace: Workspace) -
     return table
 
 
+def _fit_of(
+    label: str,
+    training: Training,
+    points: Mapping[str, tuple[Dataset, Dataset]],
+    experiment: TransferExperiment,
+) -> Fit:
+    """Return the fit of a training with as many configurations as a model is to have."""
+    number = experiment.trained_on.get(label)
+    if number is None:
+        return training.fit
+    drawn = [points[name][0].drawn(number, experiment.seed) for name in training.state_points]
+    return replace(training.fit, train=Dataset.join(drawn))
+
+
 def _state_points(experiment: TransferExperiment) -> dict[str, tuple[Dataset, Dataset]]:
-    """Training and test data of each state point, their times numbered alike."""
+    """Training and test data of each state point, their rows the same stages.
+
+    They are those of the data, where all go by the same; times are numbered alike.
+    """
     opened = {
         name: (point.train.open(), point.test.open())
         for name, point in experiment.state_points.items()
     }
+    first = next(iter(opened.values()))[0].stages
+    alike = all(data.stages.same_rows(first) for sides in opened.values() for data in sides)
+    if experiment.stages is None and first.by != "time" and alike:
+        for train, test in opened.values():
+            refuse_overlap(train, test)
+        return {
+            name: (replace(train, name=name), replace(test, name=name))
+            for name, (train, test) in opened.items()
+        }
     counts = {name: len(train.times) for name, (train, _) in opened.items()}
     wanted = len(experiment.stages) if experiment.stages else next(iter(counts.values()))
     for name, count in counts.items():

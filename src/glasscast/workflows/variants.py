@@ -77,7 +77,9 @@ class Trainings:
 
     def as_they_are(self) -> list[Variant]:
         """Return the models of the experiment, unchanged."""
-        return [Variant(label, settings) for label, settings in self.experiment.models.items()]
+        sizes = self.experiment.trained_on
+        models = self.experiment.models.items()
+        return [Variant(label, settings, size=sizes.get(label)) for label, settings in models]
 
     def of(self, variant: Variant, seed: int) -> list[Training]:
         """List the trainings of a variant with one seed: one, or one a time."""
@@ -170,11 +172,13 @@ class Trainings:
 
 
 def smaller(fit: Fit, size: int, seed: int) -> Fit:
-    """Train on ``size`` configurations only; smaller sets are contained in larger ones."""
-    order = np.random.default_rng([seed, fit.number]).permutation(len(fit.train))
-    chosen = set(order[:size].tolist())
-    names = [name for k, name in enumerate(fit.train.names) if k in chosen]
-    return replace(fit, train=fit.train.subset(names))
+    """Train on ``size`` configurations only; smaller sets are contained in larger ones.
+
+    Raises
+    ------
+    InputError : if there are not so many.
+    """
+    return replace(fit, train=fit.train.drawn(size, [seed, fit.number]))
 
 
 def join_times(parts: Sequence[ModelForecast]) -> ModelForecast:
@@ -182,10 +186,12 @@ def join_times(parts: Sequence[ModelForecast]) -> ModelForecast:
     if len(parts) == 1:
         return parts[0]
     first = parts[0]
+    values = tuple(value for part in parts for value in part.stages.values)
     changes = [part.bond_change for part in parts if part.bond_change is not None]
     return replace(
         first,
-        times=np.concatenate([part.times for part in parts]),
+        times=np.array(values),
+        stages=first.stages.model_copy(update={"values": values}),
         values=np.concatenate([part.values for part in parts]),
         bond_change=np.concatenate(changes) if changes else None,
     )

@@ -5,11 +5,10 @@ import pytest
 
 from glasscast.errors import ShapeError
 from glasscast.evaluation.relaxation import (
-    crossing_time,
     fit_relaxation,
     standard_error,
 )
-from glasscast.liquid.correlations import mean_squared_displacement
+from glasscast.liquid.correlations import crossing_time, mean_squared_displacement
 
 
 def test_ideal_gas_moves_ballistically(rng):

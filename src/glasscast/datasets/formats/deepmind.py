@@ -3,13 +3,15 @@
 Keys: ``positions`` (N, 3), ``types`` (N,) 0 = A, 1 = B, ``box`` (3,), ``time`` (log-spaced),
 ``time_indices`` (10) into it, ``trajectory_target_positions`` [10][30] of (N, 3) followed across
 the faces, ``metadata``. The ten times are where the scattering function of this configuration
-falls through 0.9 ... 0.1 and, last, 1/e: they differ between configurations and are not in order.
+falls through ``is_values``, 0.9 ... 0.1 and, last, 1/e: they differ between configurations and are
+not in order. So rows go by these values, each configuration with its own times; two may share one.
 Bapst et al., Nat. Phys. 16, 448 (2020).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,10 @@ from glasscast.datasets.formats.checks import assemble, checked_frame
 from glasscast.datasets.formats.format import Format, ReadOptions
 from glasscast.datasets.formats.listing import list_files, name_below
 from glasscast.datasets.formats.pickles import as_array, read_pickle
-from glasscast.datasets.frames import Ensemble, RunFrame
+from glasscast.datasets.frames import Ensemble, RunFrame, StageRows
+from glasscast.datasets.stages import Stages
 from glasscast.errors import InputError
+from glasscast.liquid.box import FloatArray
 
 _KEYS = ("positions", "types", "box", "time", "time_indices", "trajectory_target_positions")
 _SUFFIXES = (".pickle", ".pkl")
@@ -52,7 +56,7 @@ def read_one(file: Path, name: str, wrapped: bool = False) -> Ensemble:
     """
     record = _read_record(file)
     times, rows = _crossing_times(file, record)
-    return assemble(
+    made = assemble(
         name=name,
         sources=[file],
         parent=checked_frame(
@@ -67,6 +71,8 @@ def read_one(file: Path, name: str, wrapped: bool = False) -> Ensemble:
         wrapped=wrapped,
         metadata={"liquid": "ka-cut", "format": "deepmind", "source": [file.name]} | _state(record),
     )
+    stages = _stages(file, record, np.array(times))
+    return made if stages is None else replace(made, stages=stages)
 
 
 class _FrameStream:
@@ -140,6 +146,32 @@ def _crossing_times(file: Path, record: dict[str, Any]) -> tuple[list[float], di
         )
     times, first = np.unique(clock[indices], return_index=True)
     return times.tolist(), {row: int(k) for row, k in enumerate(first)}
+
+
+def _stages(file: Path, record: dict[str, Any], times: FloatArray) -> StageRows | None:
+    """Rows by the values of the scattering function, where the file has these."""
+    if "is_values" not in record:
+        return None
+    values = _array(file, record, "is_values")
+    clock, indices = _array(file, record, "time"), _array(file, record, "time_indices")
+    if values.shape != indices.shape or values.dtype.kind != "f":
+        raise InputError(
+            file, f"'is_values' must be {len(indices)} numbers, one for each of 'time_indices'"
+        )
+    own = clock[indices]
+    falling = np.argsort(-values, kind="stable")
+    if np.any(np.diff(values[falling]) >= 0) or np.any(np.diff(own[falling]) < 0):
+        raise InputError(file, "'is_values' must differ, and fall with time")
+    at_tau = np.isclose(values, np.exp(-1), rtol=1e-3)
+    tau = float(own[at_tau][0]) if at_tau.any() else None
+    stages = Stages(
+        by="scattering",
+        values=tuple(values[falling].tolist()),
+        q_from="first peak of S(q)",
+        tau_alpha=tau,
+        tau_from=None if tau is None else "1/e",
+    )
+    return StageRows(stages, tuple(int(k) for k in np.searchsorted(times, own[falling])))
 
 
 def _state(record: dict[str, Any]) -> dict[str, float]:
