@@ -166,7 +166,7 @@ def test_pretraining_sees_the_training_configurations_alone(world, tmp_path, eac
         fold = int(folder.name.split("-")[1])
         seen = {entry["name"].split(".")[0] for entry in record["trained_on"]["inputs"]}
         assert seen == {"c0", "c1", "scored"} - {held[fold]}
-        assert record["times"] == [1.0]
+        assert record["stages"]["values"] == [1.0]
     started, bare = (forecasts(tmp_path / "run", f"{label}--seed-1") for label in ("m", "bare"))
     assert all(not np.array_equal(started[name], bare[name]) for name in bare)
     done = len(steps.taken)
