@@ -43,7 +43,17 @@ def test_a_training_learns_how_far_forecasts_err(done, tmp_path, liquid, widths)
     assert "learned from 1 configurations" in card
     assert load_model(tmp_path / "ready").uncertainty_.on == ("ka-03",)
 
-    done("predict", liquid, "-m", run, "-o", tmp_path / "f", "--format", "npz", "--no-report")
+    done(
+        "predict",
+        liquid / "ka-04.npz",
+        "-m",
+        run,
+        "-o",
+        tmp_path / "f",
+        "--format",
+        "npz",
+        "--no-report",
+    )
     with np.load(tmp_path / "f" / "ka-04.npz") as arrays:
         stated = arrays["sd_propensity_t16p5"]
         error = arrays["propensity_t16p5"] - arrays["true_propensity_t16p5"]

@@ -23,10 +23,17 @@ from glasscast.evaluation.correlation import PairMoments
 from glasscast.evaluation.directions import alignment, directedness
 from glasscast.evaluation.relaxation import MeanCurve, Relaxation, fit_relaxation, standard_error
 from glasscast.evaluation.structure import Structure, StructureMeans
+from glasscast.evaluation.true_fields import (
+    GraphSizes,
+    TrueSmoothness,
+    graph_sizes,
+    true_smoothness,
+)
 from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import species_name
 
 _STATE = ("energy", "pressure", "temperature")
+_COUNTED = 4  # configurations whose edges are counted, which hardly differ
 _PAIRED = 16  # configurations whose pairs are counted: a million pairs tell the distribution
 
 
@@ -168,12 +175,16 @@ class Analysis:
     labels: Labels | None
     tendency: Tendency | None
     neighbours: JointDistribution | None
+    smoothness: TrueSmoothness | None = None
+    graph: GraphSizes | None = None
 
     def record(self) -> dict[str, Any]:
         """Return JSON values."""
         record = {} if self.structure is None else {"structure": self.structure.record()}
         for found in (self.equilibration, self.dynamics, self.labels, self.tendency):
             record |= {} if found is None else found.record()
+        for key, told in (("smoothness", self.smoothness), ("graph", self.graph)):
+            record |= {} if told is None else {key: told.record()}
         if self.neighbours is not None:
             record["distance_change_correlation"] = self.neighbours.correlation.tolist()
         return record
@@ -201,6 +212,8 @@ def analyse_configurations(
         labels=gathered.labels(np.array(times)),
         tendency=gathered.tendency(),
         neighbours=joint_distribution(gathered.paired),
+        smoothness=true_smoothness(gathered.seen),
+        graph=graph_sizes(gathered.seen[:_COUNTED]),
     )
 
 
@@ -218,6 +231,7 @@ class _Gathered:
     stretches: list[dict[str, Any]] = field(default_factory=list)
     inherent_energy: list[float] = field(default_factory=list)
     paired: list[Configuration] = field(default_factory=list)
+    seen: list[Configuration] = field(default_factory=list)
 
     def add(self, c: Configuration) -> None:
         """Take what a configuration carries of its motion and its making."""
@@ -228,6 +242,8 @@ class _Gathered:
             if c.propensity_halves is not None:
                 even, odd = c.propensity_halves[:, :, mine].astype(np.float64)
                 self.halves[species].append(PairMoments.of(even, odd))
+        if len(self.seen) < _PAIRED:
+            self.seen.append(c)
         if c.bond_change is not None and len(self.paired) < _PAIRED:
             self.paired.append(c)
         if c.tendency is not None:

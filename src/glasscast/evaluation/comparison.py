@@ -9,7 +9,7 @@ from pathlib import Path
 
 from glasscast.datasets.stages import By, in_time
 from glasscast.evaluation.bonds import BOND_TARGET
-from glasscast.evaluation.published import METRICS, SIMULATION, PublishedScore
+from glasscast.evaluation.published import SIMULATION, PublishedScore
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.smoothness_scores import SmoothnessScore
 from glasscast.evaluation.susceptibility import SusceptibilityScore
@@ -137,10 +137,10 @@ def compare(
     smoothness: Sequence[SmoothnessScore] = (),
     susceptibility: Sequence[SusceptibilityScore] = (),
 ) -> Comparison:
-    """Put models beside one another and, where times agree, beside published scores.
+    """Put models beside one another and, where times or stages agree, beside published scores.
 
-    Published scores are of the propensity of A particles, on test sets and training sets of
-    their own: they are context, not opponents on equal terms.
+    Published scores are of A particles, on test sets and training sets of their own: they are
+    context, not opponents on equal terms.
 
     Parameters
     ----------
@@ -166,8 +166,8 @@ def compare(
         for model in here.values_of("model"):
             known = asdict(costs.get(model, Cost())) | more.get((model, target, species, time), {})
             rows.append(_measured(here.select(model=model), known))
-        if target == "propensity" and species == "A":
-            rows += _published(published, time)
+        if species == "A":
+            rows += _published(published, target, time, scores.by)
     return Comparison(tuple(rows), scores.by)
 
 
@@ -193,15 +193,18 @@ def _measured(scores: ScoreTable, known: Mapping[str, float]) -> Compared:
     )
 
 
-def _published(published: Sequence[PublishedScore], time: float) -> list[Compared]:
-    """Rows of the published models that have a score at this time."""
+def _published(
+    published: Sequence[PublishedScore], target: str, time: float, by: str
+) -> list[Compared]:
+    """Rows of the published models that have a score of this target at this time or stage."""
     found: dict[str, dict[str, float]] = {}
     sources: dict[str, dict[str, None]] = {}
     for score in published:
-        ours = next((m for m, theirs in METRICS.items() if theirs == score.metric), None)
-        if ours is not None and _is_time(score.time, time):
-            found.setdefault(score.model, {})[ours] = score.value
-            sources.setdefault(score.model, {})[score.citation] = None
+        metric, of = score.measures or ("", "")
+        if of == target and score.is_at(time, by):
+            found.setdefault(score.label, {}).setdefault(metric, score.value)
+            origin = f"{score.citation} ({score.conditions})"
+            sources.setdefault(score.label, {})[origin] = None
     simulated = found.pop(SIMULATION, {}).get("chi4_predicted", math.nan)
     rows = []
     for model, values in found.items():
@@ -213,20 +216,13 @@ def _published(published: Sequence[PublishedScore], time: float) -> list[Compare
             Compared(
                 model=model,
                 origin=f"published: {'; '.join(sources[model])}",
-                target="propensity",
+                target=target,
                 species="A",
                 time=time,
                 **values,
             )
         )
     return rows
-
-
-def _is_time(text: str, time: float) -> bool:
-    try:
-        return math.isclose(float(text), time, rel_tol=1e-3)
-    except ValueError:  # a value of the scattering function
-        return False
 
 
 _HEADS = (

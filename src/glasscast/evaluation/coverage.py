@@ -32,7 +32,8 @@ class Coverage:
     within_68, within_95 : share of the errors within 1 and 1.96 standard deviations, for each
         fifth of the particles by their stated uncertainty, the surest first.
     deviation : mean stated standard deviation of each fifth, in units of the target.
-    rank_correlation : Spearman's, of stated standard deviation and size of the error.
+    rank_correlation : Spearman's, of stated standard deviation and size of the error, within each
+        configuration; mean over them.
     n_configurations, n_particles : what it rests on.
     """
 
@@ -73,22 +74,20 @@ class CoverageEvaluation:
 
     def rows(self) -> list[Coverage]:
         """Say for each model, species and time what was found."""
-        return [
-            _coverage(key, np.concatenate(pairs, axis=1), len(pairs))
-            for key, pairs in sorted(self._found.items())
-        ]
+        return [_coverage(key, pairs) for key, pairs in sorted(self._found.items())]
 
 
-def _coverage(key: tuple[str, int, float], pairs: FloatArray, configurations: int) -> Coverage:
+def _coverage(key: tuple[str, int, float], of_each: Sequence[FloatArray]) -> Coverage:
     model, kind, time = key
+    pairs = np.concatenate(of_each, axis=1)
     deviation, error = pairs[:, np.argsort(pairs[0], kind="stable")]
     parts = np.array_split(np.arange(len(deviation)), _PARTS)
 
     def each(values: FloatArray) -> tuple[float, ...]:
         return tuple(float(values[part].mean()) if len(part) else np.nan for part in parts)
 
-    ranks = rankdata(deviation), rankdata(error)
-    varied = all(np.ptp(r) > 0 for r in ranks)
+    ranks = [_rank_correlation(*pair) for pair in of_each]
+    known = [rank for rank in ranks if np.isfinite(rank)]
     return Coverage(
         model=model,
         species=species_name(kind),
@@ -96,10 +95,16 @@ def _coverage(key: tuple[str, int, float], pairs: FloatArray, configurations: in
         within_68=each(error <= deviation),
         within_95=each(error <= TWO_SIGMA * deviation),
         deviation=each(deviation),
-        rank_correlation=float(np.corrcoef(*ranks)[0, 1]) if varied else np.nan,
-        n_configurations=configurations,
+        rank_correlation=float(np.mean(known)) if known else np.nan,
+        n_configurations=len(of_each),
         n_particles=len(error),
     )
+
+
+def _rank_correlation(a: FloatArray, b: FloatArray) -> float:
+    ranks = rankdata(a), rankdata(b)
+    varied = all(np.ptp(r) > 0 for r in ranks)
+    return float(np.corrcoef(*ranks)[0, 1]) if varied else float("nan")
 
 
 def write_coverage(folder: Path, rows: Sequence[Coverage]) -> None:

@@ -1,14 +1,17 @@
 r"""How far forecasts are from what is measured: a standard deviation for every particle.
 
-Learned from forecasts of configurations that the model was not fitted on. The variance of the
-error :math:`r_i` of a particle is
+Learned from forecasts of configurations that the model was not fitted on. The size of the error
+:math:`r_i` of a particle is
 
-.. math:: \ln E[r_i^2] = w_0 + \sum_k w_k x_{ik},
+.. math:: \ln E|r_i| = w_0 + \sum_k w_k x_{ik},
 
-for each species and time on its own, fitted by the likelihood of squares that are gamma
-distributed (McCullagh and Nelder, Generalized Linear Models, 1989, chapter 8). The descriptors
-:math:`x` are those of any forecast: its value and the square of it, mean and spread of the
-forecasts of the neighbours, and how crowded the particle is. A factor then makes 68.27 % of the
+for each species and time on its own, fitted by the likelihood of sizes that are gamma distributed
+(McCullagh and Nelder, Generalized Linear Models, 1989, chapter 8); squares would let the few
+largest errors decide. The standard deviation is :math:`\sqrt{\pi/2}` of it, as for a normal
+distribution. The descriptors
+:math:`x` are those of any forecast, as deviations from the mean of its configuration: its value and
+the square of it, mean and spread of the forecasts of the neighbours, and how crowded the particle
+is. A factor then makes 68.27 % of the
 errors of configurations that the weights were not fitted on smaller than the standard deviation.
 
 What is called an error holds the noise of the labels too: a mean over R trajectories differs from
@@ -46,7 +49,8 @@ _FAR = 4.0  # descriptors are taken as no farther from their mean, in standard d
 _FOLDS = 3
 _STRENGTH = 1.0  # of the ridge penalty on standardised descriptors
 _STEPS = 50
-_LEAST = 1e-24  # variance of a forecast without any error
+_LEAST = 1e-12  # size of the errors of a forecast without any
+_NORMAL = np.sqrt(np.pi / 2)  # standard deviation of a normal distribution, over its mean size
 _SPAN = 5.0  # factor that a width may differ by from the typical error
 _MOST = 300.0  # of a logarithm, well within double precision
 
@@ -66,10 +70,11 @@ class Uncertainty:
     Parameters
     ----------
     species : S species, as numbers.
-    centre, scale : (S, T + 1) mean and standard deviation of the forecasts it was learned from,
-        and last of the crowding. What lies farther than four of these counts as if it lay there.
+    scale : (S, T + 1) standard deviation of the forecasts it was learned from, and last of the
+        crowding, within configurations. What lies farther than four of these from the mean of its
+        configuration and species counts as if it lay there.
     weights : (S, T, 1 + F) of the constant and of the descriptors; NaN where no error was known.
-    typical : (S, T) root mean square of the errors; widths are within a factor of five of it.
+    typical : (S, T) mean size of the errors times that; widths are within a factor of five of it.
     factor : (S, T) on the standard deviation, from configurations that the weights were not
         fitted on; 1 would say that these do as well on them.
     on : names of the configurations it was learned from.
@@ -77,7 +82,6 @@ class Uncertainty:
     """
 
     species: tuple[int, ...]
-    centre: FloatArray
     scale: FloatArray
     weights: FloatArray
     typical: FloatArray
@@ -95,9 +99,9 @@ class Uncertainty:
         """
         species = tuple(sorted({s for f in forecasts for s in f.configuration.species}))
         measured = [_measures(forecast) for forecast in forecasts]
-        centre, scale = _levels(measured, species)
+        scale = _scales(measured, species)
         samples = [
-            _Sample(f.configuration.types, _features(m, species, centre, scale), f.errors())
+            _Sample(f.configuration.types, _features(m, species, scale), f.errors())
             for f, m in zip(forecasts, measured, strict=True)
         ]
         if not any(np.isfinite(sample.errors).any() for sample in samples):
@@ -116,7 +120,6 @@ class Uncertainty:
         names = tuple(f.configuration.name for f in forecasts)
         return cls(
             species=species,
-            centre=centre,
             scale=scale,
             weights=widths.weights,
             typical=widths.typical,
@@ -130,7 +133,7 @@ class Uncertainty:
         NaN where the forecast is, and where the errors of a species and time were not known.
         """
         types = forecast.configuration.types
-        features = _features(_measures(forecast), self.species, self.centre, self.scale)
+        features = _features(_measures(forecast), self.species, self.scale)
         sample = _Sample(types, features, np.empty((0, 0)))
         widths = _Widths(self.species, self.weights, self.typical).of(sample)
         for s, kind in enumerate(self.species):
@@ -153,7 +156,7 @@ class Uncertainty:
         if tuple(record["features"]) != FEATURES:
             raise ValueError(f"uncertainty by {record['features']}")
         arrays = {key: np.array(record[key], dtype=np.float64) for key in _ARRAYS}
-        kinds, columns = arrays["centre"].shape
+        kinds, columns = arrays["scale"].shape
         if arrays["weights"].shape != (kinds, columns - 1, 1 + len(FEATURES)):
             raise ValueError(f"weights of uncertainty have shape {arrays['weights'].shape}")
         return cls(
@@ -164,7 +167,7 @@ class Uncertainty:
         )
 
 
-_ARRAYS = ("centre", "scale", "weights", "typical", "factor")
+_ARRAYS = ("scale", "weights", "typical", "factor")
 
 
 def _listed(values: FloatArray) -> Any:
@@ -191,29 +194,31 @@ def _measures(forecast: ModelForecast) -> _Measures:
     )
 
 
-def _levels(measured: Sequence[_Measures], species: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-    """Mean and standard deviation of all values, (S, T + 1) each; 0 and 1 where there are none."""
-    shape = (len(species), len(measured[0].values))
-    centre, scale = np.zeros(shape), np.ones(shape)
+def _scales(measured: Sequence[_Measures], species: Sequence[int]) -> FloatArray:
+    """Spread of all values about the means of their configurations, (S, T + 1); 1 for none."""
+    scale = np.ones((len(species), len(measured[0].values)))
     for s, kind in enumerate(species):
-        values = np.concatenate([m.values[:, m.types == kind] for m in measured], axis=1)
-        for row, of_row in enumerate(values):
-            known = of_row[np.isfinite(of_row)]
-            if len(known):
-                centre[s, row] = known.mean()
-                scale[s, row] = known.std() or 1.0
-    return centre, scale
+        about = [_about_mean(m.values[:, m.types == kind]) for m in measured]
+        for row, values in enumerate(np.concatenate(about, axis=1)):
+            known = values[np.isfinite(values)]
+            scale[s, row] = (float(known.std()) if len(known) else 0.0) or 1.0
+    return scale
 
 
-def _features(
-    measured: _Measures, species: Sequence[int], centre: FloatArray, scale: FloatArray
-) -> FloatArray:
+def _about_mean(values: FloatArray) -> FloatArray:
+    """Deviation of each value from the mean of those known in its row: (T, n)."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=1, keepdims=True)
+    return np.asarray(values - total / np.maximum(known.sum(axis=1, keepdims=True), 1))
+
+
+def _features(measured: _Measures, species: Sequence[int], scale: FloatArray) -> FloatArray:
     """Descriptors of a width: (T, N, F); a species that is not forecast counts as average."""
     types, near, values = measured
     standard = np.zeros(values.shape)
     for s, kind in enumerate(species):
         mine = types == kind
-        standard[:, mine] = (values[:, mine] - centre[s][:, None]) / scale[s][:, None]
+        standard[:, mine] = _about_mean(values[:, mine]) / scale[s][:, None]
     standard = np.clip(np.nan_to_num(standard), -_FAR, _FAR)
     count = np.maximum(np.diff(near.offsets), 1)
     found = np.empty((len(values) - 1, len(types), len(FEATURES)))
@@ -253,15 +258,15 @@ class _Widths(NamedTuple):
         typical = np.full((len(species), times), np.nan)
         for s, kind in enumerate(species):
             for row in range(times):
-                features, squares = [], []
+                features, sizes = [], []
                 for sample in samples:
                     known = (sample.types == kind) & np.isfinite(sample.errors[row])
                     features.append(sample.features[row, known])
-                    squares.append(sample.errors[row, known] ** 2)
-                if any(map(len, squares)):
-                    together = np.concatenate(squares)
-                    weights[s, row] = log_variance(np.concatenate(features), together)
-                    typical[s, row] = np.sqrt(max(together.mean(), _LEAST))
+                    sizes.append(np.abs(sample.errors[row, known]))
+                if any(map(len, sizes)):
+                    together = np.concatenate(sizes)
+                    weights[s, row] = log_mean(np.concatenate(features), together)
+                    typical[s, row] = _NORMAL * max(together.mean(), _LEAST)
         return cls(species, weights, typical)
 
     def of(self, sample: _Sample) -> FloatArray:
@@ -271,27 +276,28 @@ class _Widths(NamedTuple):
             mine = sample.types == kind
             weights, typical = self.weights[s], self.typical[s][:, None]
             logarithm = np.einsum("tnf,tf->tn", sample.features[:, mine], weights[:, 1:])
-            logarithm = np.clip(0.5 * (logarithm + weights[:, :1]), -_MOST, _MOST)
-            found[:, mine] = np.clip(np.exp(logarithm), typical / _SPAN, typical * _SPAN)
+            logarithm = np.clip(logarithm + weights[:, :1], -_MOST, _MOST)
+            widths = _NORMAL * np.exp(logarithm)
+            found[:, mine] = np.clip(widths, typical / _SPAN, typical * _SPAN)
         return found
 
 
-def log_variance(features: FloatArray, squares: FloatArray) -> FloatArray:
-    """Weights of the logarithm of a variance, by Newton's method: the constant's, then (F,).
+def log_mean(features: FloatArray, sizes: FloatArray) -> FloatArray:
+    """Weights of the logarithm of a mean, by Newton's method: the constant's, then (F,).
 
     Parameters
     ----------
     features : (n, F).
-    squares : (n,) squared deviations, whose mean is the variance.
+    sizes : (n,) not negative, gamma distributed about their mean.
     """
     mean, spread = features.mean(axis=0), features.std(axis=0)
     spread = np.where(spread > 1e-9 * (1 + np.abs(mean)), spread, np.inf)  # constants say nothing
     x = np.column_stack([np.ones(len(features)), (features - mean) / spread])
     penalty = np.diag([0.0, *[_STRENGTH] * features.shape[1]])
     weights = np.zeros(x.shape[1])
-    weights[0] = np.log(max(squares.mean(), _LEAST))
+    weights[0] = np.log(max(sizes.mean(), _LEAST))
     for _ in range(_STEPS):
-        ratio = np.maximum(squares, _LEAST) * np.exp(-x @ weights)
+        ratio = np.maximum(sizes, _LEAST) * np.exp(-x @ weights)
         slope = x.T @ (ratio - 1) - penalty @ weights
         step = np.linalg.solve((x * ratio[:, None]).T @ x + penalty, slope)
         weights += np.clip(step, -1, 1)

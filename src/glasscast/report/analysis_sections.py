@@ -12,6 +12,7 @@ from glasscast.evaluation.analysis import (
 )
 from glasscast.evaluation.bonds import JointDistribution
 from glasscast.evaluation.structure import Structure, first_peak
+from glasscast.evaluation.true_fields import GraphSizes, TrueSmoothness
 from glasscast.report import html
 from glasscast.report.analysis_figures import (
     alignment_figure,
@@ -23,6 +24,7 @@ from glasscast.report.analysis_figures import (
 )
 from glasscast.report.bond_figures import joint_figure
 from glasscast.report.page import Content, Section
+from glasscast.report.truth_figures import graph_figure, true_smoothness_figure
 
 
 def structure_section(found: Structure | None) -> Section:
@@ -80,6 +82,16 @@ def label_section(found: Labels | None) -> Section:
 def neighbour_section(found: JointDistribution | None) -> Section:
     """Show how the change of the distance of neighbours goes with the distance."""
     return Section("How neighbours part", [] if found is None else [joint_figure(found)])
+
+
+def smoothness_truth_section(found: TrueSmoothness | None) -> Section:
+    """Show how smooth the measured propensity is, globally and around each particle."""
+    return Section("How smooth it is", [] if found is None else [true_smoothness_figure(found)])
+
+
+def graph_section(found: GraphSizes | None) -> Section:
+    """Show how large graphs of the particles are, by their threshold."""
+    return Section("How large graphs are", [] if found is None else [graph_figure(found)])
 
 
 def tendency_section(found: Tendency | None) -> Section:

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from glasscast.datasets.stages import quantity_of, row_text
+from glasscast.evaluation.comparison import MEASURED, Comparison
 from glasscast.evaluation.score_table import METRICS, Score, ScoreTable
 from glasscast.liquid.interactions import species_name
 from glasscast.models.selection import SelectionScores
@@ -49,11 +50,23 @@ METRIC_CAPTIONS = {
     ),
     "rmse": "Root mean squared error over the particles of all configurations.",
 }
+_PUBLISHED = 6  # curves of the literature in a figure, the best
+_MARKED = (
+    " Dotted and grey: published, from training and test sets of their own; what differs stands "
+    "below the table of models."
+)
 _NAMED = 3  # descriptors named in the figure of a selection
 
 
-def score_figures(scores: ScoreTable, tau_alpha: float | None = None) -> list[Illustration]:
-    """Scores of every dataset and target in every metric, a figure each."""
+def score_figures(
+    scores: ScoreTable, tau_alpha: float | None = None, compared: Comparison | None = None
+) -> list[Illustration]:
+    """Scores of every dataset and target in every metric, a figure each.
+
+    Parameters
+    ----------
+    compared : whose published rows are drawn as well, marked.
+    """
     groups = [
         scores.select(dataset=dataset, target=target)
         for dataset in scores.values_of("dataset")
@@ -62,15 +75,35 @@ def score_figures(scores: ScoreTable, tau_alpha: float | None = None) -> list[Il
     figures = []
     for number, rows in enumerate(groups, 1):
         for metric in [m for m in METRICS if m in rows.values_of("metric")]:
-            figure = score_figure(rows, metric, tau_alpha)
+            published = [] if compared is None else published_curves(compared, rows, metric)
+            figure = score_figure(rows, metric, tau_alpha, published)
             tail = f"_{number}" if len(groups) > 1 else ""
             figures.append(replace(figure, name=figure.name + tail))
     return figures
 
 
+#: Name of a published model, and its scores by time.
+Curve = tuple[str, dict[float, float]]
+
+
+def published_curves(compared: Comparison, scores: ScoreTable, metric: str) -> list[Curve]:
+    """Collect published scores of A particles at two times or more, the best at the last first."""
+    target = scores.rows[0].target
+    found: dict[str, dict[float, float]] = {}
+    for row in compared.rows:
+        value = getattr(row, metric, math.nan)
+        if row.origin != MEASURED and row.target == target and math.isfinite(value):
+            found.setdefault(row.model, {})[row.time] = value
+    several = [(model, values) for model, values in found.items() if len(values) > 1]
+    return sorted(several, key=lambda curve: -curve[1][max(curve[1])])[:_PUBLISHED]
+
+
 @styled
 def score_figure(
-    scores: ScoreTable, metric: str = "pearson_mean", tau_alpha: float | None = None
+    scores: ScoreTable,
+    metric: str = "pearson_mean",
+    tau_alpha: float | None = None,
+    published: Sequence[Curve] = (),
 ) -> Illustration:
     """Score against time, a panel a species, a line a model, the noise ceiling above.
 
@@ -81,6 +114,7 @@ def score_figure(
     scores : of one dataset and target.
     metric : ``pearson_mean``, ``pearson_pooled`` or ``rmse``.
     tau_alpha : alpha relaxation time, marked where known.
+    published : of A particles, dotted and grey: numbers from other training and test data.
     """
     scores = scores.select(metric=metric)
     species = scores.values_of("species")
@@ -97,6 +131,8 @@ def score_figure(
             axes.set_title(f"{group_words(letter)}, {row_text(rows.by, rows.rows[0].time)}")
         else:
             _draw_times(axes, rows, models, tau_alpha)
+            if letter == "A":
+                _draw_published(axes, published)
             axes.set_title(group_words(letter))
     if not single and len(panels):
         panels[0].set_ylabel(metric_label(scores, metric))
@@ -108,11 +144,28 @@ def score_figure(
     return Illustration(
         name=f"scores_{metric}",
         title=f"{METRIC_TITLES[metric]}: {target_words(first.target)}{where}",
-        caption=_score_caption(scores, metric, tau_alpha),
+        caption=_score_caption(scores, metric, tau_alpha) + (_MARKED if published else ""),
         alternative=f"{metric_label(scores, metric)}, {against}, of {listed(models)}; "
         f"{panels_of(species)}. {_span(scores)}",
         figure=figure,
     )
+
+
+def _draw_published(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Draw curves of the literature in grey, told apart by their markers."""
+    for (model, values), marker in zip(curves, "os^vDP", strict=False):
+        times = sorted(values)
+        axes.plot(
+            times,
+            [values[time] for time in times],
+            color=GREY,
+            ls=":",
+            lw=1,
+            marker=marker,
+            ms=4,
+            fillstyle="none",
+            label=f"{escape_mathtext(model)} (published)",
+        )
 
 
 def panels_of(species: Sequence[str]) -> str:

@@ -15,9 +15,11 @@ from glasscast.evaluation.analysis import Analysis, analyse_configurations
 from glasscast.progress import track
 from glasscast.report.analysis_sections import (
     equilibration_section,
+    graph_section,
     label_section,
     neighbour_section,
     relaxation_section,
+    smoothness_truth_section,
     structure_section,
     tendency_section,
 )
@@ -76,5 +78,7 @@ def _write(found: Analysis, dataset: Dataset, out: Path) -> None:
         label_section(found.labels),
         neighbour_section(found.neighbours),
         tendency_section(found.tendency),
+        smoothness_truth_section(found.smoothness),
+        graph_section(found.graph),
     ]
     Page(f"The data: {dataset.name}", sections).write(out)

@@ -180,7 +180,11 @@ def _evaluate(
     chi4 = susceptibility.scores()
     costs = {variant.label: trainings.cost(variant) for variant in trainings.as_they_are()}
     compared = compare(
-        scores, costs, literature, smoothness=smoothness.scores(), susceptibility=chi4
+        scores,
+        costs,
+        literature,
+        smoothness=smoothness.scores(),
+        susceptibility=chi4,
     )
     return BenchmarkResult(scores, compared, smoothness, chi4, coverage)
 
@@ -244,7 +248,7 @@ def report_benchmark(
             summary_section(summary, scores, shown),
             comparison_section(result.comparison, tau_alpha, _threshold(result)),
             data_section(used, shown),
-            score_section(scores, score_figures(scores, tau_alpha)),
+            score_section(scores, score_figures(scores, tau_alpha, result.comparison)),
             learning_curve_section(result.learning_curve, tau_alpha),
             sweep_section(result.swept, experiment.sweep.setting if experiment.sweep else ""),
             particle_section(shown, tau_alpha),

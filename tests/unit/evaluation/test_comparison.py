@@ -29,7 +29,7 @@ def table(**changes):
 
 
 def test_every_published_score_has_a_citation_and_a_possible_value():
-    assert len(all_published()) == 968
+    assert len(all_published()) == 974
     for row in all_published():
         assert row.citation
         assert -1 <= row.value <= 1 or row.metric.startswith("chi4")
@@ -60,6 +60,36 @@ def test_published_rows_follow_ours_only_where_they_are_comparable():
     assert all(math.isnan(row.fit_seconds) for row in others)
     for apart in ({"species": "B"}, {"time": 5.0}, {"target": "nonaffine"}):
         assert len(compare(table(**apart), costs, literature).rows) == 1
+
+
+def test_published_rows_by_stage_are_found_by_the_value_of_the_scattering_function():
+    """Table I of Geo-GNN: at S = 1/e, and by nobody at t = 1/e."""
+    literature = published_scores("Bapst-KA3D", 0.44)
+    ours = table(time=math.exp(-1))
+    found = {row.model: row for row in compare(ours, {}, literature, by="scattering").rows[1:]}
+    assert found["LR"].pearson_mean == 0.623
+    assert found["Geo-GNN 1 layer distance-only"].pearson_mean == 0.634
+    assert "pressure 2.93, not density 1.2" in found["LR"].origin
+    assert len(compare(ours, {}, literature).rows) == 1
+    assert compare(table(time=0.8), {}, literature, by="scattering").rows[1:]
+
+
+def test_published_models_that_were_trained_elsewhere_say_so():
+    literature = published_scores("GlassBench-KA3D", 0.44)
+    names = {row.label for row in literature if row.measures == ("pearson_pooled", "propensity")}
+    elsewhere = {name for name in names if "trained at T = 0.64" in name}
+    assert elsewhere
+    assert not any("trained at T = 0.44" in name for name in names)
+    rows = compare(table(), {}, literature).rows
+    assert elsewhere & {row.model for row in rows} or all(r.time != 4120.0 for r in rows)
+
+
+def test_published_bond_breaking_stands_beside_ours():
+    literature = published_scores("GlassBench-KA2D", 0.30)
+    rows = compare(table(target="bond_breaking", time=1781.79), {}, literature).rows[1:]
+    assert rows
+    assert all(row.target == "bond_breaking" for row in rows)
+    assert max(row.pearson_pooled for row in rows) > 0.5
 
 
 def susceptibility(model="ours", species="A", time=4120.0, true=8.0, predicted=2.0, interval=True):

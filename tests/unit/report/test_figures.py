@@ -4,6 +4,7 @@ import pytest
 from matplotlib.collections import EllipseCollection
 
 from glasscast.datasets.targets import TargetAccumulator
+from glasscast.evaluation.comparison import Compared, Comparison
 from glasscast.evaluation.correlation import pearson
 from glasscast.evaluation.scores import evaluate
 from glasscast.report.collective_figures import susceptibility_figures
@@ -165,6 +166,25 @@ def test_selection_figure_has_a_log_axis():
     assert axes.get_xscale() == "log"
     np.testing.assert_array_equal(axes.get_lines()[0].get_ydata(), [0.2, 0.4, 0.5])
     assert "1. q6" in axes.texts[0].get_text()
+
+
+def test_published_curves_are_drawn_for_a_particles_marked_and_apart(truths):
+    scores = evaluate([forecast(c) for c in truths], truths)
+    times = scores.values_of("time")
+    rows = [
+        Compared(model="LR", origin="published: x (y)", target="propensity", species="A", time=t,
+                 pearson_mean=0.5)
+        for t in times
+    ]  # fmt: skip
+    first, *_ = score_figures(scores, None, Comparison(tuple(rows)))
+    a, b = first.figure.axes
+    drawn = lines_of(a)["LR (published)"]
+    assert list(drawn.get_xdata()) == sorted(times)
+    assert set(drawn.get_ydata()) == {0.5}
+    assert drawn.get_linestyle() == ":"
+    assert "LR (published)" not in lines_of(b)
+    assert "Dotted and grey: published" in first.caption
+    assert "Dotted" not in score_figures(scores)[0].caption
 
 
 def test_susceptibility_figure_shows_the_numbers_and_zeros_at_the_lower_edge():

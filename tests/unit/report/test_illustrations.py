@@ -20,6 +20,7 @@ from glasscast.report import analysis_figures as analysis
 from glasscast.report import bond_figures as bonds
 from glasscast.report import collective_figures as collective
 from glasscast.report import comparison_figures as comparison
+from glasscast.report import truth_figures as truth
 from glasscast.report.history_figures import history_figure
 from glasscast.report.illustration import Illustration, listed
 from glasscast.report.particle_figures import density_figure, distribution_figure
@@ -104,6 +105,8 @@ def material(name=EVIL):
         analysis.label_figure: (found.labels,),
         analysis.alignment_figure: (found.tendency,),
         analysis.arrow_figure: (truths[0], [0, 1]),
+        truth.true_smoothness_figure: (found.smoothness,),
+        truth.graph_figure: (found.graph,),
     }  # fmt: skip
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from glasscast.errors import SettingsError
 
-#: Metric of ours -> metric of the file, for the propensity of A particles.
+#: Metric of the file, all of A particles -> metric of ours, and the target. That of the Bapst set
+#: is a mean over configurations, as its authors' programs compute it.
 METRICS = {
-    "pearson_mean": "pcc_mean_md_A",
-    "pearson_pooled": "pcc_all_md_A",
-    "chi4_predicted": "chi4_md_A",
+    "pcc_mean_md_A": ("pearson_mean", "propensity"),
+    "pcc_md_A": ("pearson_mean", "propensity"),
+    "pcc_md_A_ablation": ("pearson_mean", "propensity"),
+    "pcc_all_md_A": ("pearson_pooled", "propensity"),
+    "pcc_all_bb_A": ("pearson_pooled", "bond_breaking"),
+    "chi4_md_A": ("chi4_predicted", "propensity"),
 }
+#: Between a metric and the temperature that a model was trained at, which is not that of the test.
+_TRAINED_AT = "_trained_at_T"
 #: Whose susceptibility is the measured one.
 SIMULATION = "simulation"
 
@@ -23,6 +30,14 @@ CITATIONS = {
     "GlassBench": "Jung et al., Nat. Rev. Phys. (2025), Zenodo 10.5281/zenodo.10118191",
     "EIGNN": "Jiang et al., arXiv:2407.06111, with the data of GlassBench",
     "Geo-GNN": "Jiang, Tian, Li and Hu, J. Chem. Phys. 159 (2023), Table I and II",
+}
+
+
+#: What differs from a data set of anybody else's, before numbers are compared.
+CONDITIONS = {
+    "GlassBench-KA3D": "density 1.2, trained on 400 configurations, tested on 100",
+    "GlassBench-KA2D": "2D mixture of GlassBench, scores over all particles of its test set",
+    "Bapst-KA3D": "pressure 2.93, not density 1.2; trained on 400 configurations, tested on 400",
 }
 
 
@@ -51,6 +66,30 @@ class PublishedScore:
     def citation(self) -> str:
         """Publication of the source."""
         return next(text for key, text in CITATIONS.items() if self.source.startswith(key))
+
+    @property
+    def conditions(self) -> str:
+        """What else differs, in words."""
+        return CONDITIONS[self.dataset]
+
+    @property
+    def measures(self) -> tuple[str, str] | None:
+        """Metric of ours that it is, and the target; None for what we do not score."""
+        return METRICS.get(self.metric.partition(_TRAINED_AT)[0])
+
+    @property
+    def label(self) -> str:
+        """Model, and where it was trained if elsewhere than tested."""
+        elsewhere = self.metric.partition(_TRAINED_AT)[2]
+        away = elsewhere and float(elsewhere) != self.temperature
+        return f"{self.model}, trained at T = {elsewhere}" if away else self.model
+
+    def is_at(self, value: float, by: str = "time") -> bool:
+        """Whether it is of a row of ours: at a time, or at a value of F_s where rows are those."""
+        scattering, text = self.time.startswith("S="), self.time.removeprefix("S=")
+        published = math.exp(-1) if text == "1/e" else float(text)
+        same_kind = scattering == (by == "scattering") and by in ("time", "scattering")
+        return same_kind and math.isclose(published, value, rel_tol=1e-3)
 
 
 @cache
