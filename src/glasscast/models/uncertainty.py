@@ -7,12 +7,13 @@ Learned from forecasts of configurations that the model was not fitted on. The s
 
 for each species and time on its own, fitted by the likelihood of sizes that are gamma distributed
 (McCullagh and Nelder, Generalized Linear Models, 1989, chapter 8); squares would let the few
-largest errors decide. The standard deviation is :math:`\sqrt{\pi/2}` of it, as for a normal
-distribution. The descriptors
-:math:`x` are those of any forecast, as deviations from the mean of its configuration: its value and
-the square of it, mean and spread of the forecasts of the neighbours, and how crowded the particle
-is. A factor then makes 68.27 % of the
-errors of configurations that the weights were not fitted on smaller than the standard deviation.
+largest errors decide. The descriptors :math:`x` are those of any forecast, as deviations from the
+mean of its configuration: its value and the square of it, mean and spread of the forecasts of the
+neighbours, and how crowded the particle is.
+
+Configurations that the weights were not fitted on say how much of that is true: the logarithm of
+the width varies by the share of it that is found again there, and 68.27 % of their errors are
+smaller than the standard deviation.
 
 What is called an error holds the noise of the labels too: a mean over R trajectories differs from
 the exact mean.
@@ -50,9 +51,9 @@ _FOLDS = 3
 _STRENGTH = 1.0  # of the ridge penalty on standardised descriptors
 _STEPS = 50
 _LEAST = 1e-12  # size of the errors of a forecast without any
-_NORMAL = np.sqrt(np.pi / 2)  # standard deviation of a normal distribution, over its mean size
-_SPAN = 5.0  # factor that a width may differ by from the typical error
-_MOST = 300.0  # of a logarithm, well within double precision
+_SPAN = 5.0  # factor that an error may be expected to differ by from the mean error
+_LEAST_SHARE = 0.2  # of the variation that is believed: no width is constant
+_ALONE = 0.5  # the share, where nothing can be left out to find it
 
 
 class _Sample(NamedTuple):
@@ -74,9 +75,10 @@ class Uncertainty:
         crowding, within configurations. What lies farther than four of these from the mean of its
         configuration and species counts as if it lay there.
     weights : (S, T, 1 + F) of the constant and of the descriptors; NaN where no error was known.
-    typical : (S, T) mean size of the errors times that; widths are within a factor of five of it.
-    factor : (S, T) on the standard deviation, from configurations that the weights were not
-        fitted on; 1 would say that these do as well on them.
+    share : (S, T) of the variation of widths that is believed: that which is found again in
+        configurations that the weights were not fitted on.
+    deviation : (S, T) standard deviation where the descriptors foretell the mean error, such that
+        ONE_SIGMA of the errors in configurations left out are smaller than stated.
     on : names of the configurations it was learned from.
     coverage : what the stated widths cover, on configurations not used for them; JSON values.
     """
@@ -84,8 +86,8 @@ class Uncertainty:
     species: tuple[int, ...]
     scale: FloatArray
     weights: FloatArray
-    typical: FloatArray
-    factor: FloatArray
+    share: FloatArray
+    deviation: FloatArray
     on: tuple[str, ...]
     coverage: tuple[Mapping[str, Any], ...] = ()
 
@@ -106,25 +108,28 @@ class Uncertainty:
         ]
         if not any(np.isfinite(sample.errors).any() for sample in samples):
             raise ModelError("no configuration to learn the uncertainty from is labelled")
-        widths = _Widths.fit(samples, species)
+        weights = _weights(samples, species)
         held = _left_out(forecasts)
-        ratios: list[tuple[_Sample, FloatArray]] = []
+        tried: list[tuple[_Sample, FloatArray]] = []
         for out in held:
             rest = [s for k, s in enumerate(samples) if k not in out]
-            without = _Widths.fit(rest, species) if len(held) > 1 else widths
-            ratios += [
-                (samples[k], np.abs(samples[k].errors) / without.of(samples[k])) for k in out
-            ]
-        rows = range(len(forecasts[0].times))
-        factor = np.array([[_one_sigma(ratios, kind, row) for row in rows] for kind in species])
-        names = tuple(f.configuration.name for f in forecasts)
+            without = _weights(rest, species) if len(held) > 1 else weights
+            tried += [(samples[k], _logarithms(samples[k], species, without)) for k in out]
+        share, deviation = np.full((2, *weights.shape[:2]), np.nan)
+        for s, kind in enumerate(species):
+            for row in range(weights.shape[1]):
+                logarithms, sizes = _known(tried, kind, row)
+                if len(sizes):
+                    share[s, row] = _believed(logarithms, sizes) if len(held) > 1 else _ALONE
+                    ratios = sizes / np.exp(share[s, row] * logarithms)
+                    deviation[s, row] = np.quantile(ratios, ONE_SIGMA)
         return cls(
             species=species,
             scale=scale,
-            weights=widths.weights,
-            typical=widths.typical,
-            factor=factor,
-            on=names,
+            weights=weights,
+            share=share,
+            deviation=deviation,
+            on=tuple(f.configuration.name for f in forecasts),
         )
 
     def of(self, forecast: ModelForecast) -> NDArray[np.float32]:
@@ -135,9 +140,12 @@ class Uncertainty:
         types = forecast.configuration.types
         features = _features(_measures(forecast), self.species, self.scale)
         sample = _Sample(types, features, np.empty((0, 0)))
-        widths = _Widths(self.species, self.weights, self.typical).of(sample)
+        widths = _logarithms(sample, self.species, self.weights)
         for s, kind in enumerate(self.species):
-            widths[:, types == kind] *= self.factor[s][:, None]
+            mine = types == kind
+            widths[:, mine] = self.deviation[s][:, None] * np.exp(
+                self.share[s][:, None] * widths[:, mine]
+            )
         return np.where(np.isfinite(forecast.values), widths, np.nan).astype(np.float32)
 
     def with_coverage(self, coverage: Sequence[Mapping[str, Any]]) -> Self:
@@ -167,7 +175,7 @@ class Uncertainty:
         )
 
 
-_ARRAYS = ("scale", "weights", "typical", "factor")
+_ARRAYS = ("scale", "weights", "share", "deviation")
 
 
 def _listed(values: FloatArray) -> Any:
@@ -243,43 +251,52 @@ def _left_out(forecasts: Sequence[ModelForecast]) -> list[list[int]]:
     return fold_indices(groups, count, seed=0) if count > 1 else [list(range(len(forecasts)))]
 
 
-class _Widths(NamedTuple):
-    """Standard deviations before the factor: weights (S, T, 1 + F), typical errors (S, T)."""
+def _weights(samples: Sequence[_Sample], species: Sequence[int]) -> FloatArray:
+    """Weights (S, T, 1 + F) of the logarithm of an error over its mean; NaN for unknown errors."""
+    times = len(samples[0].features)
+    weights = np.full((len(species), times, 1 + len(FEATURES)), np.nan)
+    for s, kind in enumerate(species):
+        for row in range(times):
+            features, sizes = [], []
+            for sample in samples:
+                known = (sample.types == kind) & np.isfinite(sample.errors[row])
+                features.append(sample.features[row, known])
+                sizes.append(np.abs(sample.errors[row, known]))
+            if any(map(len, sizes)):
+                together = np.concatenate(sizes)
+                weights[s, row] = log_mean(np.concatenate(features), together)
+                weights[s, row, 0] -= np.log(max(together.mean(), _LEAST))
+    return weights
 
-    species: Sequence[int]
-    weights: FloatArray
-    typical: FloatArray
 
-    @classmethod
-    def fit(cls, samples: Sequence[_Sample], species: Sequence[int]) -> Self:
-        """Fit each species and time; NaN where no error is known."""
-        times = len(samples[0].features)
-        weights = np.full((len(species), times, 1 + len(FEATURES)), np.nan)
-        typical = np.full((len(species), times), np.nan)
-        for s, kind in enumerate(species):
-            for row in range(times):
-                features, sizes = [], []
-                for sample in samples:
-                    known = (sample.types == kind) & np.isfinite(sample.errors[row])
-                    features.append(sample.features[row, known])
-                    sizes.append(np.abs(sample.errors[row, known]))
-                if any(map(len, sizes)):
-                    together = np.concatenate(sizes)
-                    weights[s, row] = log_mean(np.concatenate(features), together)
-                    typical[s, row] = _NORMAL * max(together.mean(), _LEAST)
-        return cls(species, weights, typical)
+def _logarithms(sample: _Sample, species: Sequence[int], weights: FloatArray) -> FloatArray:
+    """Logarithm of the size of errors over their mean, as the weights have it: (T, N)."""
+    found = np.full(sample.features.shape[:2], np.nan)
+    for s, kind in enumerate(species):
+        mine = sample.types == kind
+        sums = np.einsum("tnf,tf->tn", sample.features[:, mine], weights[s, :, 1:])
+        found[:, mine] = np.clip(sums + weights[s, :, :1], -np.log(_SPAN), np.log(_SPAN))
+    return found
 
-    def of(self, sample: _Sample) -> FloatArray:
-        """Width of every particle at every time: (T, N)."""
-        found = np.full(sample.features.shape[:2], np.nan)
-        for s, kind in enumerate(self.species):
-            mine = sample.types == kind
-            weights, typical = self.weights[s], self.typical[s][:, None]
-            logarithm = np.einsum("tnf,tf->tn", sample.features[:, mine], weights[:, 1:])
-            logarithm = np.clip(logarithm + weights[:, :1], -_MOST, _MOST)
-            widths = _NORMAL * np.exp(logarithm)
-            found[:, mine] = np.clip(widths, typical / _SPAN, typical * _SPAN)
-        return found
+
+def _known(
+    tried: Sequence[tuple[_Sample, FloatArray]], kind: int, row: int
+) -> tuple[FloatArray, FloatArray]:
+    """Logarithms and sizes of the errors of a species at one time, where they are known."""
+    pairs = np.concatenate(
+        [
+            np.stack([logarithms[row], np.abs(sample.errors[row])])[:, sample.types == kind]
+            for sample, logarithms in tried
+        ],
+        axis=1,
+    )
+    logarithms, sizes = pairs[:, np.isfinite(pairs).all(axis=0)]
+    return logarithms, sizes
+
+
+def _believed(logarithms: FloatArray, sizes: FloatArray) -> float:
+    """Share of the variation of widths that is found again in configurations left out."""
+    return float(np.clip(log_mean(logarithms[:, None], sizes)[1], _LEAST_SHARE, 1.0))
 
 
 def log_mean(features: FloatArray, sizes: FloatArray) -> FloatArray:
@@ -305,10 +322,3 @@ def log_mean(features: FloatArray, sizes: FloatArray) -> FloatArray:
             break
     plain = weights[1:] / spread
     return np.append(weights[0] - plain @ mean, plain)
-
-
-def _one_sigma(ratios: Sequence[tuple[_Sample, FloatArray]], kind: int, row: int) -> float:
-    """Ratio of error and width that 68.27 % of the particles of a species stay below."""
-    found = np.concatenate([ratio[row, sample.types == kind] for sample, ratio in ratios])
-    known = found[np.isfinite(found)]
-    return float(np.quantile(known, ONE_SIGMA)) if len(known) else float("nan")
