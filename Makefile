@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Two test processes with a thread each: threads that wait for each other by spinning cost more.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test test-slow test-slurm soak lint types check benchmark figures clean
+.PHONY: demo test test-slow test-slurm soak fuzz lint types check benchmark figures clean
 
 demo: .venv/ready  ## environment, install, main job on the bundled sample
 	$(BIN)/glasscast demo --out demo
@@ -30,6 +30,9 @@ types: .venv/ready
 soak: .venv/ready  ## kills, signals and races, many of each; at most 30 minutes
 	timeout 1800 $(PYTEST) -m "slow or not slow" -rP tests/cli/test_kill.py tests/cli/test_races.py \
 	    tests/cli/test_interruption.py
+
+fuzz: .venv/ready  ## spoiled and forged files for every reader, 1500 each with a fixed seed; 60 minutes at most
+	timeout 3600 $(BIN)/python -m tests.fuzz
 
 check: lint types test
 

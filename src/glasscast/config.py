@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import CoreSchema, core_schema
 
 from glasscast.errors import InputError, SettingsError
-from glasscast.inputs import read_text
+from glasscast.inputs import read_text, reading
 
 #: Bytes of the longest settings file that is read.
 LONGEST_FILE = 1_000_000
@@ -150,10 +150,11 @@ def validate(kind: type[Kind], record: Mapping[str, Any], path: Path) -> Kind:
     SettingsError : naming the file and the key.
     """
     try:
-        settings = checked(kind, record)
+        with reading(path):
+            settings = checked(kind, record)
+            return settings.beside(path.resolve().parent)
     except SettingsError as error:
         raise error.of(path) from None
-    return settings.beside(path.resolve().parent)
 
 
 def checked(kind: type[Kind], record: Mapping[str, Any]) -> Kind:

@@ -42,9 +42,18 @@ def run(folder):
     seed = 1 if side == "a" else 2
     simulate({**settings, "starts": [source], "seed": seed}, folder)
 
+def look(folder):
+    for _ in range(8):
+        for c in Dataset.open(folder):
+            if c.inherent is not None and not any(
+                (c.inherent == order).all() for order in (c.positions, c.positions[::-1])
+            ):
+                raise GlasscastError(f"{c.name} is in no state that was written")
+
 calls = {
     "import": lambda folder: import_data(source, folder, name="race"),
     "change": change,
+    "read": change if side == "a" else look,
     "simulate": run,
     "mixed": run if side == "a" else lambda folder: import_data(source, folder, name="race"),
     "equilibrium": lambda folder: add_equilibrium(
@@ -211,3 +220,13 @@ def test_of_two_makers_of_copies_in_one_folder_one_is_refused(tmp_path, start, c
         made = {c.metadata.records["thermal_copy"]["seed"] for c in data}
         assert made == {1 + only_winner(outcomes)}
         assert len(data) == 2
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_who_reads_while_another_changes_sees_what_was_or_what_is(tmp_path, liquid, count):
+    for number in range(count):
+        shutil.copytree(liquid, tmp_path / str(number))
+    writer, reader = race(tmp_path, "read", [liquid, liquid], count)
+    assert {says for says, *_ in (*writer, *reader)} == {""}
+    for number in range(count):
+        Dataset.open(tmp_path / str(number)).verify()

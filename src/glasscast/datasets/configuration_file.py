@@ -17,7 +17,7 @@ from glasscast.datasets.manifest import check_header
 from glasscast.datasets.metadata import Metadata
 from glasscast.datasets.records import VERSION
 from glasscast.errors import InputError, ShapeError
-from glasscast.inputs import read_bytes
+from glasscast.inputs import read_bytes, reading
 
 FORMAT: Final = "glasscast configuration"
 #: Of one configuration: a million particles with all labels at ten times take 3 GB.
@@ -57,6 +57,11 @@ def read_configuration(path: Path, checksum: str | None = None) -> Configuration
             "differs from the checksum in dataset.json",
             "it was altered or damaged: import or simulate it again",
         )
+    with reading(path):
+        return _configuration(path, content)
+
+
+def _configuration(path: Path, content: bytes) -> Configuration:
     header = read_npz(content, only=("format", "version"), name=path)
     if header:
         check_header(path, {k: v.item() for k, v in header.items() if v.ndim == 0}, FORMAT, VERSION)

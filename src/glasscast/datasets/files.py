@@ -8,6 +8,7 @@ import json
 import math
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -25,7 +26,8 @@ from glasscast.inputs import refuse_irregular
 #: unknown compression and encryption, MemoryError for a forged array shape.
 UNREADABLE_ARCHIVE: tuple[type[Exception], ...] = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError),
-    *(KeyError, AttributeError, RuntimeError, MemoryError, ValueError),
+    *(KeyError, AttributeError, RuntimeError, MemoryError, ValueError, TypeError),
+    *(tokenize.TokenError, SyntaxError, OverflowError),  # headers are Python literals
 )
 _DAMAGED = "copy it again from its source"
 _MOST_ARRAYS = 10_000

@@ -43,7 +43,7 @@ from glasscast.datasets.splits import families
 from glasscast.datasets.stages import Stages
 from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import InputError
-from glasscast.inputs import read_json
+from glasscast.inputs import read_json, reading
 from glasscast.liquid.definition import MOST_SPECIES
 from glasscast.runtime import __version__
 
@@ -198,6 +198,11 @@ def read_manifest(path: Path) -> Manifest:
     """
     record = read_json(path, MOST_BYTES)
     check_header(path, record, FORMAT, VERSION)
+    with reading(path):
+        return _checked(path, record)
+
+
+def _checked(path: Path, record: dict[str, Any]) -> Manifest:
     try:
         if record["version"] == 1:
             record = upgraded(record, path.parent)
@@ -238,6 +243,8 @@ def upgraded(record: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """
     state = record["state"]
     count = max((int(number) for number in state["species"]), default=0) + 1
+    if not 1 <= count <= MOST_SPECIES:
+        raise ValueError(f"'state.species' names one up to {count - 1}")
     density = state.get("density")
     return {
         "written_by": str(record.get("written_by", "glasscast 0.1.0")),

@@ -17,6 +17,7 @@ from typing import Any
 from glasscast.datasets.files import write_json
 from glasscast.datasets.locks import locked
 from glasscast.errors import InputError, SettingsError
+from glasscast.inputs import read_json
 
 OWNER = ".glasscast.json"
 _OURS = ".glasscast."  # the names of ownership and locks begin so
@@ -76,13 +77,10 @@ def owner(folder: Path) -> dict[str, Any] | None:
     InputError : if the hidden file is damaged.
     """
     path = folder / OWNER
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"is not readable ({error})") from None
-    if not isinstance(record, dict) or not isinstance(record.get("work"), dict):
+    record = read_json(path)
+    if not isinstance(record.get("work"), dict):
         raise InputError(path, "does not say what the folder is for", "choose another folder")
     return record
 

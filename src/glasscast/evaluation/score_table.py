@@ -20,6 +20,7 @@ from glasscast.evaluation.table_text import (
     unknown,
     write_text,
 )
+from glasscast.inputs import read_json
 
 #: Layout of the JSON file; raise it when a column changes its meaning.
 SCHEMA = 1
@@ -202,16 +203,11 @@ def read_scores(path: Path) -> ScoreTable:
     ------
     InputError : naming what cannot be used.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(path, "does not exist") from None
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"is not a readable JSON file ({error})") from None
-    if not isinstance(content, dict) or not isinstance(content.get("scores"), list):
+    content = read_json(path, LONGEST_SCORES)
+    if not isinstance(content.get("scores"), list):
         raise InputError(path, "lacks the list 'scores'", "write it with ScoreTable.write")
     if content.get("schema") != SCHEMA:
-        raise InputError(path, f"has schema {content.get('schema')!r}, not {SCHEMA}")
+        raise InputError(path, f"has schema {content.get('schema')!r:.100}, not {SCHEMA}")
     return scores_in(path, content["scores"])
 
 
@@ -239,11 +235,13 @@ def _row(path: Path, index: int, row: Any) -> Score:
         choices = get_args(wanted)
         unfit = value not in choices if choices else not isinstance(value, wanted)
         if unfit or isinstance(value, bool):
-            raise InputError(path, f"score {index}: '{column}' cannot be {value!r}")
+            raise InputError(path, f"score {index}: '{column}' cannot be {value!r:.100}")
         values[column] = value
     return Score(**values)
 
 
+#: Bytes of the longest table of scores.
+LONGEST_SCORES = 1 << 28
 _HEADS = (
     "model",
     "dataset",

@@ -15,6 +15,8 @@ IntArray = NDArray[np.int64]
 #: Neighbours of a particle, on average, past which something is wrong with the units: dense
 #: liquids have 40 000 within 20 sigma.
 _MOST_NEIGHBOURS = 100_000
+#: Cells of a search, beyond which it coarsens all axes alike; none may vanish by that.
+_MOST_CELLS = 100_000
 
 
 def wrap(positions: FloatArray, box: FloatArray) -> FloatArray:
@@ -68,19 +70,26 @@ def repeat(positions: FloatArray, box: FloatArray, copies: IntArray) -> FloatArr
 
 
 def check_neighbours(size: int, box: FloatArray, cutoff: float) -> None:
-    """Refuse so dense a system that the neighbours within a cutoff would fill the memory.
+    """Refuse a system whose neighbours within a cutoff would fill the memory, or cannot be found.
 
     Raises
     ------
-    ShapeError : if a particle has more than 100 000 of them on average.
+    ShapeError : if a particle has more than 100 000 of them on average, images of itself included,
+        or the box is so long and thin that no grid of cells covers it.
     """
     ball = math.pi * cutoff**2 if len(box) == 2 else 4 / 3 * math.pi * cutoff**3
-    neighbours = size / float(np.prod(box)) * ball
-    if neighbours > _MOST_NEIGHBOURS:
+    images = float(np.prod(np.maximum(2 * cutoff / box, 1)))
+    neighbours = max(size / float(np.prod(box)) * ball, images)
+    sides = " x ".join(f"{side:.4g}" for side in box)
+    if not neighbours <= _MOST_NEIGHBOURS:
         raise ShapeError(
-            f"{size} particles in a box of {' x '.join(f'{side:.4g}' for side in box)} sigma have "
-            f"{neighbours:.2g} neighbours each within {cutoff:.4g}; check the units of positions "
-            "and box"
+            f"{size} particles in a box of {sides} sigma have {neighbours:.2g} neighbours each "
+            f"within {cutoff:.4g}; check the units of positions and box"
+        )
+    cells = np.maximum(np.floor(box / cutoff), 1)
+    if cells.prod() > max(_MOST_CELLS, cells.min() ** len(box) * _MOST_CELLS / 8):
+        raise ShapeError(
+            f"a box of {sides} sigma is too uneven to look for neighbours in; check its units"
         )
 
 

@@ -22,7 +22,7 @@ from pydantic import (
 
 from glasscast.config import Settings, checked, parse_mapping, read_mapping
 from glasscast.errors import InputError, SettingsError
-from glasscast.inputs import read_text
+from glasscast.inputs import read_text, reading
 from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.potentials import Potential, Tabulated
@@ -268,7 +268,9 @@ def load_liquid(name_or_path: str | Path) -> Liquid:
     SettingsError : if the name is unknown.
     InputError : if the file cannot be read or breaks the format; names the key.
     """
-    return load_liquid_settings(name_or_path).liquid()
+    settings = load_liquid_settings(name_or_path)
+    with reading(name_or_path):
+        return settings.liquid()
 
 
 def diameters(types: NDArray[np.int8], liquid: str | Path) -> NDArray[np.float64]:
@@ -290,7 +292,8 @@ def load_liquid_settings(name_or_path: str | Path) -> LiquidSettings:
     """Read and check a liquid file; see :func:`load_liquid`."""
     content, source = _content(name_or_path)
     try:
-        return checked(LiquidSettings, content)
+        with reading(source):
+            return checked(LiquidSettings, content)
     except SettingsError as error:
         raise InputError(source, str(error)) from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -315,15 +315,35 @@ class DeepModel(Model):
             model.provenance_ = dict(record["provenance"])
             model.restore(record)
             model.history_ = []
+            model.refuse_other_weights(folder, arrays)
             model.network_ = model.build_network().eval()
             model.load_weights(arrays)
         except (KeyError, ValueError, TypeError, ValidationError) as error:
             raise InputError(
-                folder, f"holds no complete {record['model']} model ({error!r})"
+                folder, f"holds no complete {record['model']} model ({error!r:.300})"
             ) from None
         except RuntimeError as error:
-            raise InputError(folder, f"has weights of another network ({error})") from None
+            raise InputError(folder, f"has weights of another network ({error!s:.200})") from None
         return model
+
+    def refuse_other_weights(self, folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Compare the names and shapes of weights with the network's before memory is taken for it.
+
+        Raises
+        ------
+        InputError : naming the first that differs.
+        """
+        with torch.device("meta"):
+            state = self.build_network().state_dict()
+        wanted = {key: tuple(value.shape) for key, value in state.items()}
+        for key in (*wanted, *arrays):
+            held = arrays[key].shape if key in arrays else "absent"
+            if wanted.get(key) != held:
+                raise InputError(
+                    folder,
+                    f"has weights of another network: '{key:.100}' is {held}, the settings want "
+                    f"{wanted.get(key, 'none')}",
+                )
 
     def load_weights(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Put named arrays into the network; RuntimeError if names or shapes differ."""

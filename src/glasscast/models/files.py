@@ -23,6 +23,8 @@ from glasscast.datasets.records import EquilibriumField
 from glasscast.datasets.state_points import StatePoint
 from glasscast.errors import InputError
 from glasscast.inputs import read_bytes, read_json
+from glasscast.liquid.definition import MOST_SPECIES
+from glasscast.models.record import check_record
 
 FORMAT: Final = "glasscast model"
 FORMAT_VERSION: Final = 2
@@ -74,9 +76,11 @@ def read_record(folder: Path) -> dict[str, Any]:
     record = read_json(path)
     check_header(path, record, FORMAT, FORMAT_VERSION)
     try:
-        return upgraded(record) if record["version"] == 1 else dict(record)
-    except (KeyError, ValueError, TypeError) as error:
-        raise InputError(path, f"is not a model record ({error!r})") from None
+        found = upgraded(record) if record["version"] == 1 else dict(record)
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise InputError(path, f"is not a model record ({error!r:.200})") from None
+    check_record(path, found)
+    return found
 
 
 def upgraded(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,10 +93,13 @@ def upgraded(record: Mapping[str, Any]) -> dict[str, Any]:
     points = record.get("state_points", ())
     liquid = points[0].get("liquid") if points else None
     times = [float(time) for time in record["times"]]
+    count = max(map(int, record["species"])) + 1
+    if not 1 <= count <= MOST_SPECIES:
+        raise ValueError(f"'species' names one up to {count - 1}")
     spans = [[time, time] for time in times]
     return found | {
         "version": FORMAT_VERSION,
-        "species": list(species_names(max(map(int, record["species"])) + 1, liquid)),
+        "species": list(species_names(count, liquid)),
         "stages": {"by": "time", "values": times},
         "state_points": [dict(point) | {"times": spans} for point in points],
         "reads": {},

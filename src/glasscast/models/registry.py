@@ -12,7 +12,8 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import SerializeAsAny
 
 from glasscast.config import Choice, checked
-from glasscast.errors import InputError, SettingsError
+from glasscast.errors import SettingsError
+from glasscast.inputs import reading
 from glasscast.models.base import Model
 from glasscast.models.files import RECORD, equilibrium, model_folder, read_record
 from glasscast.models.settings import ModelSettings
@@ -151,7 +152,9 @@ def load_model(
     """
     if not isinstance(model, Model):
         folder = model_folder(model)
-        model = model_class(_name_in(read_record(folder), folder)).load(folder, workspace)
+        record = read_record(folder)
+        with reading(folder / RECORD):
+            model = model_class(str(record["model"])).load(folder, workspace)
     if device is not None:
         model.move(device)
     return model
@@ -198,13 +201,6 @@ def _offered(name: str) -> type[Model]:
     if not (isinstance(found, type) and issubclass(found, Model)):
         raise SettingsError(f"model '{name}' ({point.value}) is not a class derived from Model")
     return found
-
-
-def _name_in(record: Mapping[str, Any], folder: Path) -> str:
-    """Name of the model that a record is of."""
-    if not isinstance(record.get("model"), str):
-        raise InputError(folder / RECORD, "lacks the key 'model'")
-    return str(record["model"])
 
 
 #: A model by name or with its settings, as a key of an experiment.

@@ -107,8 +107,10 @@ class EquivariantSettings(GraphSettings):
     """What the networks on spherical tensors share."""
 
     l_max: int = Field(default=2, ge=0, le=3, description="highest degree of tensors")
-    layers: int = Field(default=7, ge=1, description="interaction layers")
-    radial_functions: int = Field(default=8, ge=1, description="Bessel functions of a distance")
+    layers: int = Field(default=7, ge=1, le=100, description="interaction layers")
+    radial_functions: int = Field(
+        default=8, ge=1, le=1024, description="Bessel functions of a distance"
+    )
     radial_cutoff: float = Field(
         default=2.5, gt=0, description="where the Bessel functions vanish, in sigma"
     )

@@ -14,7 +14,7 @@ from glasscast.datasets.ownership import owner, visible
 from glasscast.datasets.stages import Stages
 from glasscast.datasets.times import listed
 from glasscast.evaluation.score_table import read_scores
-from glasscast.inputs import read_text
+from glasscast.inputs import read_text, reading
 from glasscast.liquid.interactions import species_name
 from glasscast.models.files import (
     CARD,
@@ -60,7 +60,7 @@ def card_of(path: Path | str, folder: Path | None = None) -> str | None:
             raise unknown_name(found, folder)
         found = ready[str(path)]
     card = found / CARD
-    return card.read_text(encoding="utf-8") if (found / RECORD).exists() and card.exists() else None
+    return read_text(card, _LONGEST) if (found / RECORD).exists() and card.exists() else None
 
 
 def size_of(folder: Path) -> int:
@@ -78,7 +78,11 @@ def list_models(folder: Path | None = None) -> list[dict[str, str]]:
     ------
     InputError : if the record of a model cannot be used.
     """
-    return [_summary(name, path) for name, path in ready_models(folder).items()]
+    found = []
+    for name, path in ready_models(folder).items():
+        with reading(path / RECORD):
+            found.append(_summary(name, path))
+    return found
 
 
 def _summary(name: str, folder: Path) -> dict[str, str]:
@@ -118,6 +122,11 @@ def describe(path: Path, verify: bool = False) -> list[tuple[str, str]]:
     ------
     InputError : if the path is none of these or damaged.
     """
+    with reading(path):
+        return _describe(path, verify)
+
+
+def _describe(path: Path, verify: bool) -> list[tuple[str, str]]:
     busy = [("at work", line) for line in at_work(path)] if path.is_dir() else []
     if busy and not (path / MANIFEST).exists():
         return busy

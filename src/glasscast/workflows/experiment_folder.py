@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,8 @@ from glasscast.datasets.files import remove_partials, write_atomically, write_js
 from glasscast.datasets.identity import Identity, changed_values
 from glasscast.datasets.locks import locked
 from glasscast.datasets.ownership import visible
-from glasscast.errors import InputError, SettingsError
+from glasscast.errors import SettingsError
+from glasscast.inputs import read_json
 from glasscast.models.identity import NO_MATTER, files_of, flat
 from glasscast.models.settings import ModelSettings
 from glasscast.progress import log
@@ -140,10 +140,7 @@ def read_outcome(folder: Path) -> dict[str, Any]:
 
     Raises
     ------
-    InputError : if it is not finished.
+    InputError : if it is not finished, or the record is damaged.
     """
     path = folder / OUTCOME
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise InputError(path, f"is no record of a finished experiment ({error})") from None
+    return read_json(path)

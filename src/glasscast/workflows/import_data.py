@@ -276,8 +276,8 @@ def _completed(ensemble: Ensemble, stated: StatePoint) -> Ensemble:
         stated = replace(stated, temperature=reduced)
     try:
         point = resolve(Metadata.of(metadata).state_point, stated).point
-        if stated.liquid is not None:
-            liquid = load_liquid(stated.liquid)
+        if (named := stated.liquid or metadata.get("liquid")) is not None:
+            liquid = load_liquid(named)
             liquid.check_types(ensemble.parent.types)
             dimension = ensemble.parent.positions.shape[1]
             if liquid.dimension != dimension:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from glasscast.datasets.files import sha256_of_file
 from glasscast.datasets.ownership import owned, place_of
 from glasscast.errors import SettingsError
+from glasscast.inputs import reading
 from glasscast.models.botan.model import Botan, NodeTargeting
 from glasscast.models.botan.published import is_deepmind
 from glasscast.models.deep import DeepModel
@@ -54,7 +57,13 @@ def import_weights(
 
 
 def _read(path: Path, time: float | None, workspace: Workspace | None) -> DeepModel:
-    raw = read_foreign(path)
+    with reading(path):
+        return _made(path, read_foreign(path), time, workspace)
+
+
+def _made(
+    path: Path, raw: Mapping[str, Any], time: float | None, workspace: Workspace | None
+) -> DeepModel:
     model: DeepModel
     if is_eignn(raw):
         if time is not None:

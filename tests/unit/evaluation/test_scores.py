@@ -265,8 +265,8 @@ def test_unknown_format_and_column(table, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "not a readable JSON"),
-        ("[]", "lacks the list"),
+        ("{", "is not readable JSON"),
+        ("[]", "it holds no object"),
         ('{"schema": 99, "scores": []}', "has schema 99"),
         ('{"schema": 1, "scores": [{"model": "m"}]}', "must have the columns"),
     ],

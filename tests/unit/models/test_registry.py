@@ -70,7 +70,7 @@ def test_a_model_is_found_by_its_folder_that_around_it_and_by_name(saved):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"model": None}, r"model.json: lacks the key 'model'"),
+        ({"model": None}, r"model.json: 'model'"),
         ({"model": "cage-lr"}, "no complete"),
         ({"hyperparameters": {"ordr": 1}}, "no complete linear model"),
     ],

@@ -111,12 +111,20 @@ def _read_frame(path: Path, file: Any, number: int, absolute: bool, dimension: i
     box = np.asarray(frame.configuration.box, dtype=np.float64)
     refuse_tilt(path, box[3:], np.ones(1))
     stored = checked_positions(path, f"positions of {where}", particles.position)
+    for key, array in (("typeid", particles.typeid), ("image", particles.image)):
+        if array is not None and len(np.atleast_1d(array)) != len(stored):
+            raise InputError(
+                path, f"{where}: 'particles/{key}' is not of the {len(stored)} particles"
+            )
     wanted = dimension or (None if told is None else int(frame.configuration.dimensions))
     kept = choose_dimension(path, stored, wanted)
     sides = checked_box(path, box[:kept], kept)
     positions = stored[:, :kept] + sides / 2
     if absolute:
-        images = np.asarray(particles.image, dtype=np.int64)[:, :kept]
+        images = np.asarray(particles.image, dtype=np.int64)
+        if images.shape != stored.shape:
+            raise InputError(path, f"{where}: 'particles/image' has the shape {images.shape}")
+        images = images[:, :kept]
         positions = apply_images(positions, images, sides)
     types, species = _species(path, particles)
     ids = None

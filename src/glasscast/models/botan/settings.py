@@ -14,13 +14,15 @@ from glasscast.training.settings import TrainingSettings
 class InteractionSettings(GraphSettings):
     """What NT-GNN and BOTAN share: the interaction network of Bapst et al."""
 
-    rounds: int = Field(default=7, ge=1, description="message passing rounds, of shared weights")
+    rounds: int = Field(
+        default=7, ge=1, le=100, description="message passing rounds, of shared weights"
+    )
     feature_norm: Literal["none", "configuration", "running"] = Field(
         default="none",
         description="normalise sums and nodes in each round, by the numbers of the configuration "
         "or by averages over training; `none` is the published network",
     )
-    hidden: int = Field(default=64, ge=1, description="width of every layer")
+    hidden: int = Field(default=64, ge=1, le=4096, description="width of every layer")
     node_weight: float = Field(
         default=0.4, ge=0, le=1, description="p: node loss p, pair-distance loss 1 - p (eq. 12)"
     )

@@ -12,7 +12,7 @@ from glasscast.models.settings import EquivariantSettings
 class EignnSettings(EquivariantSettings):
     """EIGNN (Jiang, Tian, Li, Hu, arXiv 2407.06111); each ablation of the paper is a setting."""
 
-    hidden: int = Field(default=32, ge=1, description="width of the invariant features")
+    hidden: int = Field(default=32, ge=1, le=4096, description="width of the invariant features")
     scalarisation: Literal["full", "difference", "none"] = Field(
         default="full",
         description="`difference` leaves alpha_0 out (variant A), `none` all tensors (variant B)",

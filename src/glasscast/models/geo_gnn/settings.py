@@ -14,17 +14,22 @@ class GeoSettings(GraphSettings):
     """Geometry-enhanced network (Jiang, Tian, Li 2023); each ablation of the paper is a setting."""
 
     name: Literal["geo-gnn"] = "geo-gnn"
-    hidden: int = Field(default=32, ge=1, description="width; the paper tries 16, 32, 64")
+    hidden: int = Field(default=32, ge=1, le=4096, description="width; the paper tries 16, 32, 64")
     triplet_layers: int = Field(
         default=3, ge=0, le=8, description="triplet-to-edge layers; 0 is the model without encoder"
     )
     radial_functions: int = Field(
-        default=64, ge=1, description="Gaussians of the distance; 1 means the bare distance"
+        default=64,
+        ge=1,
+        le=1024,
+        description="Gaussians of the distance; 1 means the bare distance",
     )
     radial_cutoff: float = Field(
         default=5.0, gt=0, description="centre of the last Gaussian, in sigma"
     )
-    angular_functions: int = Field(default=16, ge=1, description="zonal harmonics l = 1..this")
+    angular_functions: int = Field(
+        default=16, ge=1, le=64, description="zonal harmonics l = 1..this"
+    )
     angles: Literal["harmonics", "linear", "none"] = Field(
         default="harmonics", description="encoding of angles; `none` is the distance-only model"
     )

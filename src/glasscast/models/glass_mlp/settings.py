@@ -41,8 +41,8 @@ class GlassMlpSettings(NetworkSettings):
     liquid: str | None = Field(
         default=None, description="interactions for energies; null: the one the data name"
     )
-    bottleneck: int = Field(default=2, ge=1, description="width of the first layer")
-    hidden: int = Field(default=10, ge=1, description="width of the two layers after it")
+    bottleneck: int = Field(default=2, ge=1, le=4096, description="width of the first layer")
+    hidden: int = Field(default=10, ge=1, le=4096, description="width of the two layers after it")
     variance_weight: float = Field(default=1.0, ge=0)
     correlation_weight: float = Field(default=0.5, ge=0)
     rings: tuple[Annotated[float, Field(ge=0)], ...] | None = Field(

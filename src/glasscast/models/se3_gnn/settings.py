@@ -13,7 +13,7 @@ class Se3Settings(EquivariantSettings):
     """SE(3)-equivariant network (Pezzicoli, Charpiat, Landes, SciPost Phys. 16, 136)."""
 
     name: Literal["se3-gnn"] = "se3-gnn"
-    channels: int = Field(default=6, ge=1, description="tensors of each degree")
+    channels: int = Field(default=6, ge=1, le=1024, description="tensors of each degree")
     radial_cutoff: float = Field(
         default=2.0, gt=0, description="where messages fade out, in sigma; at most the cutoff"
     )
