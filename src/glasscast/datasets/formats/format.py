@@ -9,10 +9,10 @@ from functools import cached_property, partial, wraps
 from inspect import isgeneratorfunction
 from itertools import dropwhile
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import Field, field_validator
 
 from glasscast.config import Settings
 from glasscast.datasets.configuration import Configuration
@@ -24,9 +24,6 @@ from glasscast.errors import InputError
 from glasscast.inputs import reading, refuse_irregular
 
 _LENGTH = 1 << 16  # bytes that tell a format: heads with comments are long
-
-
-PositiveFinite = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class ReadOptions(Settings):
@@ -49,13 +46,22 @@ class ReadOptions(Settings):
     timestep: float | None = Field(default=None, gt=0)
     wrapped: bool | None = None
     dimension: Literal[2, 3] | None = None
-    times: PositiveInt | tuple[PositiveFinite, ...] | None = None
+    times: int | tuple[float, ...] | None = None
     tags: dict[int, float] | None = None
     density: float | None = Field(default=None, gt=0)
     units: Literal["lj", "metal", "real", "si", "cgs", "micro", "nano", "electron"] | None = None
     sigma: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     epsilon: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     mass: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+    @field_validator("times", mode="before")
+    @classmethod
+    def _times_or_number(cls, value: Any) -> Any:
+        values = value if isinstance(value, list | tuple) else [1 if value is None else value]
+        known = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+        if not values or not known or not all(0 < v < float("inf") for v in values):
+            raise ValueError(f"is how many times there are, or a list of times above 0: {value}")
+        return (value,) if isinstance(value, float) else value
 
 
 #: Options of all formats that ensembles are made of frame by frame.

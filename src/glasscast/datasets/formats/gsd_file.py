@@ -43,6 +43,7 @@ _IDS = (
     *("log/particles/Particle Identifier", "log/particles/Identifier"),
 )
 _PLACE = 12  # bytes of a position
+_ENTRY = 32  # bytes of an entry of the index, of which every frame but the first has one
 _MAGIC = b"\xdf\x65" * 4
 _DAMAGE = (RuntimeError, OSError, LookupError, ValueError, TypeError, MemoryError, OverflowError)
 
@@ -64,6 +65,8 @@ def scan_gsd(path: Path, dimension: int | None = None) -> Iterator[StoredFrame]:
     try:
         with gsd.hoomd.open(str(path), "r") as file:
             count = len(file)
+            if count > path.stat().st_size // _ENTRY + 1:
+                raise InputError(path, f"is damaged: it claims {count} frames")
             # Writers leave out what equals frame 0, so one later chunk speaks for all frames. A
             # chunk in frame 0 alone does not: HOOMD writes that whatever it does later.
             following = range(1, count) if count > 1 else range(count)

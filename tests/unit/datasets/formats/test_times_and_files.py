@@ -20,11 +20,12 @@ from format_writers import (
 from typer.testing import CliRunner
 
 from glasscast.cli import app
+from glasscast.config import checked
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.lammps_dump import FORMAT as DUMP
 from glasscast.datasets.formats.registry import detect, read_ensembles, read_snapshot
-from glasscast.errors import InputError
+from glasscast.errors import InputError, SettingsError
 from glasscast.workflows.describe import describe
 from glasscast.workflows.import_data import import_data
 
@@ -43,6 +44,14 @@ def test_chosen_times_are_those_frames(tmp_path, write, wanted):
     ensemble, frames = read(tmp_path, times=wanted, **clock)
     np.testing.assert_allclose(ensemble.times, [1, 100])
     np.testing.assert_allclose(frames, liquid.runs[:, [0, 4]], atol=1e-5)
+
+
+@pytest.mark.parametrize("wanted", [0, -3, [], [0.0], [1.0, float("inf")], ["x"], "soon", True])
+def test_times_that_cannot_be(wanted):
+    with pytest.raises(SettingsError, match="times"):
+        checked(ReadOptions, {"times": wanted})
+    for said, times in (([1, 2.5], (1.0, 2.5)), (2.5, (2.5,)), (20, 20)):
+        assert checked(ReadOptions, {"times": said}).times == times
 
 
 def test_frames_that_are_not_kept_are_not_parsed(tmp_path):
