@@ -24,6 +24,8 @@ from glasscast.training.history import Epoch
 _WAVE_NUMBER = 2 * np.pi
 #: How far a time may be from the one wanted, as a factor.
 _NEAR = 2.1
+#: How far F_s may be from the one wanted.
+_FAR_STAGE = 0.13
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class Point:
         away = np.abs(self.scattering - value)
         row = int(np.argmin(away))
         name = label or f"S = {value:g}"
-        return Moment(row, float(self.times[row]), name) if away[row] < 0.12 else None
+        return Moment(row, float(self.times[row]), name) if away[row] < _FAR_STAGE else None
 
     def at(self, time: float, tau_alpha: float) -> Moment | None:
         """Time nearest to that of another state point at equal t / tau_alpha, if near at all.
