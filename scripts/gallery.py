@@ -20,6 +20,7 @@ from glasscast.recipes.registry import CITATIONS, Entry, entries
 #: Pixels of a figure as wide as a column, and as wide as a page.
 COLUMN, PAGE = 460, 760
 COLOURS = 48
+_SAMPLE = "KA T = 0.64"  # the state point of the sample, among the papers' data
 HEADS = {
     "geo-gnn": "Geo-GNN",
     "eignn": "EIGNN",
@@ -49,6 +50,14 @@ def anchor(entry: Entry) -> str:
     return f"{entry.paper}-{entry.figure}"
 
 
+def why_not(entry: Entry) -> str:
+    """Say why there is no picture."""
+    wanted = ", ".join(entry.recipe.data)
+    if entry.recipe.stand_in == "no" and _SAMPLE not in entry.recipe.data:
+        return f"Not drawn: the sample cannot stand for {wanted}."
+    return f"Not among these pictures yet: `glasscast reproduce {entry.name}` draws it."
+
+
 def gallery_page(records: dict[str, dict[str, Any]]) -> str:
     """Write the page of pictures."""
     lines = [
@@ -69,12 +78,11 @@ def gallery_page(records: dict[str, dict[str, Any]]) -> str:
             if entry.name in records:
                 lines.append(f"![{entry.recipe.title}](gallery/{anchor(entry)}.png)")
             else:
-                wanted = ", ".join(entry.recipe.data)
-                lines.append(f"Not drawn: the sample cannot stand for {wanted}.")
+                lines.append(why_not(entry))
     return "\n\n".join(lines) + "\n"
 
 
-def claims_page(records: dict[str, dict[str, Any]]) -> str:
+def claims_page(records: dict[str, dict[str, Any]], others: list[dict[str, dict[str, Any]]]) -> str:
     """Write the page of claims."""
     outcomes = Counter(c["outcome"] for r in records.values() for c in r["claims"])
     told = ", ".join(f"{outcomes[k]} {k}" for k in ("seen", "not seen", "not resolved"))
@@ -94,8 +102,7 @@ def claims_page(records: dict[str, dict[str, Any]]) -> str:
         lines.append(f"## {entry.name}: {entry.recipe.title}")
         record = records.get(entry.name)
         if record is None:
-            wanted = ", ".join(entry.recipe.data)
-            lines.append(f"Not drawn at sample scale; it needs {wanted}.")
+            lines.append(why_not(entry))
             continue
         lines.append(f"Scale: {record['scale']}, from {', '.join(record['data'])}.")
         if entry.recipe.differs:
@@ -105,6 +112,7 @@ def claims_page(records: dict[str, dict[str, Any]]) -> str:
             lines.append(f"Lacks: {'; '.join(reasons)}.")
         if record["claims"]:
             lines.append(_table(entry, record["claims"]))
+        lines += [_other(found[entry.name]) for found in others if entry.name in found]
     return "\n\n".join(lines) + "\n"
 
 
@@ -124,20 +132,32 @@ def _table(entry: Entry, claims: list[dict[str, Any]]) -> str:
     return markdown_text(("", "claim", "here", "by, and why"), rows).rstrip("\n")
 
 
-def main(folder: Path, docs: Path) -> None:
+def _other(record: dict[str, Any]) -> str:
+    """Say what became of the claims with other data."""
+    told = "; ".join(f"({c['number']}) {c['outcome']}: {c['evidence']}" for c in record["claims"])
+    return f"From other data, {', '.join(record['data'])}: {told or 'drawn'}."
+
+
+def read_records(folder: Path) -> dict[str, dict[str, Any]]:
+    """Read what was found of all figures in a folder."""
+    found = {entry.name: read_record(folder, entry) for entry in entries().values()}
+    return {name: record for name, record in found.items() if record is not None}
+
+
+def main(folder: Path, docs: Path, *others: Path) -> None:
     """Write ``gallery/``, ``gallery.md`` and ``figures.md``."""
-    records = {}
-    for entry in entries().values():
-        record = read_record(folder, entry)
-        if record is not None:
-            records[entry.name] = record
-            source = folder / entry.paper / entry.figure / "figure.png"
-            shrink(source, docs / "gallery" / f"{anchor(entry)}.png")
+    records = read_records(folder)
+    for name in records:
+        entry = entries()[name]
+        source = folder / entry.paper / entry.figure / "figure.png"
+        shrink(source, docs / "gallery" / f"{anchor(entry)}.png")
     (docs / "gallery.md").write_text(gallery_page(records), encoding="utf-8")
-    (docs / "figures.md").write_text(claims_page(records), encoding="utf-8")
+    (docs / "figures.md").write_text(
+        claims_page(records, [read_records(other) for other in others]), encoding="utf-8"
+    )
     total = sum(path.stat().st_size for path in (docs / "gallery").glob("*.png"))
     print(f"{len(records)} figures, {total / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(*map(Path, sys.argv[1:]))
