@@ -28,6 +28,7 @@ def test_it_is_three_lines():
     assert SAMPLE in CODE
 
 
+@pytest.mark.slow
 def test_as_a_script(tmp_path):
     (tmp_path / "example.py").write_text(CODE)
     ended = subprocess.run(
@@ -39,6 +40,7 @@ def test_as_a_script(tmp_path):
     assert (tmp_path / "forecast.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_in_a_notebook(tmp_path):
     """Objects show themselves as tables there."""
     nbformat = pytest.importorskip("nbformat", reason="a notebook runs with nbclient, ipykernel")
