@@ -83,7 +83,10 @@ def test_analyse_finds_what_was_put_in(done, data, tmp_path):
     # Variances: 0.03 of the truth, 0.0025 / 2 of the noise of the mean.
     assert np.mean(found["noise_ceiling"]["A"]) == pytest.approx((0.03 / 0.03125) ** 0.5, abs=0.01)
     figures = {path.stem for path in (tmp_path / "figures").glob("*.png")}
-    drawn = {"structure", "equilibration", "relaxation", "labels", "alignment", "arrows"}
+    drawn = {
+        "structure", "equilibration", "relaxation", "labels", "alignment", "arrows",
+        "true_smoothness", "graph_sizes",
+    }  # fmt: skip
     assert figures == drawn
     page = (tmp_path / "report.html").read_text()
     assert page.count("<figure>") == len(drawn)
@@ -109,8 +112,9 @@ def test_data_with_little_in_them_give_a_shorter_report(done, tmp_path):
     done("analyse", bare, "-o", tmp_path / "out")
     found = json.loads((tmp_path / "out" / "analysis.json").read_text())
     assert set(found) == {
-        "dataset", "configurations", "structure", "propensity", "noise_ceiling",
+        "dataset", "configurations", "structure", "propensity", "noise_ceiling", "smoothness",
+        "graph",
     }  # fmt: skip
     assert found["noise_ceiling"] == {}
     drawn = {path.name for path in (tmp_path / "out" / "figures").glob("*.png")}
-    assert drawn == {"structure.png", "labels.png"}
+    assert drawn == {"structure.png", "labels.png", "true_smoothness.png", "graph_sizes.png"}
