@@ -104,3 +104,32 @@ def plain_geo(network, graph, first: Tensor, cosines: Tensor, second: Tensor) ->
     node = silu(to_nodes(torch.tanh(gather.attend(x)) * silu(gather.value(x))))
     pair = torch.cat([node[i], node[i] - node[j]], 1)
     return network.readout(to_nodes(gather.out(silu(gather.difference(pair)))))
+
+
+def plain_released_geo(network, graph, first: Tensor, cosines: Tensor, second: Tensor) -> Tensor:
+    """Network of models/geo_gnn/released.py with all triplets listed, in evaluation mode."""
+    silu, i, j = torch.nn.functional.silu, graph.index.receivers, graph.index.senders
+
+    def to_nodes(edges: Tensor) -> Tensor:
+        return edges.new_zeros(graph.size, edges.shape[1]).index_add(0, i, edges)
+
+    distance = graph.vectors.norm(dim=1, keepdim=True)
+    radial = torch.exp(-network.beta * (distance - network.centres.to(distance)) ** 2)
+    kind = network.types[graph.types[j] * network.species + graph.types[i]]
+    edge = silu(network.embed(torch.cat([kind, silu(network.distance(radial))], 1)))
+    attention = torch.tanh(network.attend_radial(radial))
+    node = silu(to_nodes(silu(network.value_radial(edge)) * attention))
+    count = network.layers[0].first.in_features
+    lone = torch.full_like(cosines, 1 / math.sqrt(4 * math.pi)).unsqueeze(1)
+    basis = torch.cat([lone, zonal_harmonics(cosines, count - 1)], 1)
+    for layer in network.layers:
+        incoming = silu(layer.down(edge))
+        messages = layer.second(layer.first(basis)) * incoming[second]
+        m = torch.zeros_like(incoming).index_add(0, first, messages)
+        edge = edge + silu(layer.mix(torch.cat([edge, silu(layer.up(m))], 1)))
+    z = torch.cat([node[i], node[j], edge], 1)
+    node = silu(to_nodes(network.attend(z).tanh() * silu(network.value(z))) + network.own(node))
+    pair = network.difference(torch.cat([node[i], node[j] - node[i]], 1))
+    pair = network.out(network.difference_norm(pair).relu())
+    node = silu(to_nodes(pair) / graph.index.offsets.diff().clamp(min=1).unsqueeze(1))
+    return network.readout(network.hidden_norm(network.hidden(node)).relu())

@@ -106,6 +106,69 @@ def plain_eignn(network, graph: GraphBatch, parts: list[E3nnParts]) -> Tensor:
     return outputs[torch.arange(graph.size), graph.types]
 
 
+def plain_printed_eignn(network, graph: GraphBatch) -> Tensor:
+    """The network of models/eignn/printed.py, the products of tensors by e3nn."""
+    settings, (i, j) = network.settings, (graph.index.receivers, graph.index.senders)
+    degree = settings.l_max
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        kind = o3.Irreps([(1, (k, 1)) for k in range(degree + 1)])
+        low = [ir for _, ir in kind if ir.l < max(1, degree)]
+        product = o3.FullTensorProduct(kind, kind, filter_ir_out=low)
+        scalars = o3.ElementwiseTensorProduct(kind, kind, ["0e"])
+    finally:
+        torch.set_default_dtype(before)
+
+    def to_nodes(edges: Tensor) -> Tensor:
+        return edges.new_zeros(graph.size, edges.shape[1]).index_add(0, i, edges)
+
+    def radial(r: Tensor) -> Tensor:
+        x = (r / settings.radial_cutoff).clamp(max=1)
+        fade = 1 - 28 * x**6 + 48 * x**7 - 21 * x**8
+        return bessel(r, settings.radial_functions, settings.radial_cutoff) * fade.unsqueeze(1)
+
+    harmonics = o3.SphericalHarmonics(irreps(degree, True), True, "component")
+    edge = torch.cat([radial(graph.equilibrium_distances), radial(graph.vectors.norm(dim=1))], 1)
+    direction, tensor = harmonics(-graph.vectors), harmonics(graph.displacements)
+    length = graph.displacements.norm(dim=1, keepdim=True)
+    numbers = torch.cat([graph.energies[:, None], length], 1)
+    numbers = (numbers - network.inputs.mean[graph.types]) / network.inputs.std[graph.types]
+    kinds = one_hot(graph.types, network.inputs.species).to(numbers)
+    h = network.embed(torch.cat([kinds, numbers], 1))
+    slices = kind.slices()
+    for layer in network.layers:
+        joined, gate = [h], [edge]
+        if layer.weigh is not None:
+            weights = layer.weigh(torch.cat([h[i], edge, h[j]], 1)).sigmoid()
+            message = torch.cat(
+                [weights[:, k : k + 1] * direction[:, s] for k, s in enumerate(slices)], 1
+            )
+            products = product(to_nodes(message), tensor)
+            parts = products.split(
+                [ir.dim for mul, ir in product.irreps_out for _ in range(mul)], 1
+            )
+            degrees = [ir.l for mul, ir in product.irreps_out for _ in range(mul)]
+            mixed = [torch.zeros(graph.size, 2 * k + 1).double() for k in range(degree + 1)]
+            for weight, part, k in zip(layer.couple.weight, parts, degrees, strict=True):
+                mixed[k] = mixed[k] + weight * part
+            tensor, joined = torch.cat(mixed, 1), [products[:, : degree + 1], h]
+            apart = tensor[i] - tensor[j]
+            gate = [scalars(apart, apart), edge]
+            if settings.scalarisation == "full":
+                gate = [scalars(tensor[i], message), *gate]
+        update = layer.merge(torch.cat(joined, 1))
+        h = update + to_nodes(layer.gate(torch.cat(gate, 1)) * layer.value(update[j]))
+        h = graph_norm(layer.norm, h, graph, settings.feature_norm == "running")
+        if layer.weigh is not None:
+            parts = []
+            for k, s in enumerate(slices):
+                square = tensor[:, s].square().sum(1).mean() / (2 * k + 1)
+                parts.append(layer.tensor_norm.weight[k] * tensor[:, s] / (square + 1e-5).sqrt())
+            tensor = torch.cat(parts, 1)
+    return network.readout(to_nodes(network.around(torch.cat([h[i], h[i] - h[j]], 1))))
+
+
 def plain_tensor_norm(norm, tensor: Tensor, kind: o3.Irreps) -> Tensor:
     columns = []
     for k, where in enumerate(kind.slices()):

@@ -27,6 +27,8 @@ from glasscast.structure.descriptors.shell_averages import averaging_matrix, gen
 class CageRegressionSettings(ShellSettings):
     """Regression on cage and initial structure (Alkemade et al., J. Chem. Phys. 158, 134512)."""
 
+    presets: ClassVar = {"paper": {}}
+
     name: Literal["cage-lr"] = "cage-lr"
     structure: Literal["cage", "inherent"] = Field(
         default="cage", description="positions of equilibrium that are described"

@@ -231,7 +231,12 @@ class DeepModel(Model):
         """Join what network and loss read of a configuration, and its standardised targets."""
         inputs = objective.prepare(configuration, self.read(configuration))
         return make_example(
-            configuration, inputs, self.settings.target, self.statistics_, self.longest_pair
+            configuration,
+            inputs,
+            self.settings.target,
+            self.statistics_,
+            self.longest_pair,
+            self.settings.training.species_loss == "separate",
         )
 
     def predict(self, configuration: Configuration) -> ModelForecast:

@@ -29,7 +29,8 @@ def fit_identity(
     """Say what a fit depends on; what is made of the fit depends on more.
 
     Settings count by their content: files that they name by checksum, wherever these lie, and
-    nothing that only changes where the work is done. Configurations of a dataset count by the
+    neither the name of a preset, whose settings stand beside it, nor what only changes where the
+    work is done. Configurations of a dataset count by the
     checksums of their files, their parents and the times chosen, others by all they hold.
 
     Raises
@@ -39,7 +40,9 @@ def fit_identity(
     named = settings.files
     values = {
         f"setting {key}": value
-        for key, value in flat(settings.model_dump(mode="json", exclude={"name", *named})).items()
+        for key, value in flat(
+            settings.model_dump(mode="json", exclude={"name", "preset", *named})
+        ).items()
         if key.split(".")[-1] not in NO_MATTER
     }
     return Identity(

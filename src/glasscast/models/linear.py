@@ -86,7 +86,9 @@ class LinearModel(LinearForecaster):
                 total = reduce(add, weighed.folds)
                 for t in weighed.rows.tolist():
                     self.moments_[s, t] = total
-                    chosen = forward_selection(total, t, self.settings.select)
+                    chosen = forward_selection(
+                        total, t, self.settings.select, self.settings.least_gain
+                    )
                     self.selection_[s, t] = chosen
                     self._fit_species(s, weighed.folds, chosen.indices, np.array([t]))
         if checkpoint is not None:

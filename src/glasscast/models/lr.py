@@ -34,6 +34,8 @@ class ShellSettings(RidgeSettings):
 class LinearSettings(ShellSettings):
     """Ridge regression on shell-averaged descriptors (Boattini et al., PRL 127, 088007)."""
 
+    presets: ClassVar = {"paper": {}}
+
     name: Literal["lr"] = "lr"
     order: int = Field(2, ge=0, le=5, description="generations of shell averaging, n_max")
     descriptors: Literal["both", "radial", "angular"] = "both"

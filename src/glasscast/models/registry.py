@@ -48,6 +48,10 @@ REGISTRY: dict[str, Registered] = {
         "glasscast.models.svm:SvmSettings",
         "glasscast.models.svm:SupportVectorMachine",
     ),
+    "uml": Registered(
+        "glasscast.models.uml:UmlSettings",
+        "glasscast.models.uml:UnsupervisedOrder",
+    ),
     "glass-mlp": Registered(
         "glasscast.models.glass_mlp.settings:GlassMlpSettings",
         "glasscast.models.glass_mlp.model:GlassMlp",

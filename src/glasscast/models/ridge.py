@@ -237,7 +237,9 @@ class Selection:
     correlation: FloatArray
 
 
-def forward_selection(moments: RidgeMoments, target: int, count: int) -> Selection:
+def forward_selection(
+    moments: RidgeMoments, target: int, count: int, least_gain: float = 0.0
+) -> Selection:
     r"""Take, one after the other, the feature that raises the multiple correlation most.
 
     Orthogonal least squares as a pivoted Cholesky factorisation of the correlation matrix:
@@ -252,6 +254,7 @@ def forward_selection(moments: RidgeMoments, target: int, count: int) -> Selecti
     moments : of the training particles.
     target : column of y.
     count : features wanted; fewer are returned when the rest add nothing.
+    least_gain : of R by a feature; the first that would bring less ends the selection.
     """
     z = Standardised.of(moments)
     left = np.ones(len(z.used))
@@ -264,7 +267,8 @@ def forward_selection(moments: RidgeMoments, target: int, count: int) -> Selecti
         gain = np.where(left > 1e-9, pull**2 / np.maximum(left, 1e-9), -1.0)
         gain[taken] = -1.0
         best = int(np.argmax(gain))
-        if gain[best] <= 0:
+        before = np.sqrt(sum(explained))
+        if gain[best] <= 0 or np.sqrt(before**2 + gain[best]) - before < least_gain:
             break
         column = z.correlation[:, best] - factor[:, :k] @ factor[best, :k]
         factor[:, k] = column / np.sqrt(left[best])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -17,10 +17,41 @@ Target = Literal["propensity", "bond_breaking", "neighbour_relative", "nonaffine
 
 
 class ModelSettings(Settings):
-    """Base of the settings of every model; those of a saved model are its record."""
+    """Base of the settings of every model; those of a saved model are its record.
+
+    Attributes
+    ----------
+    presets : name -> the settings in which it differs from the defaults; one of settings within
+        settings, such as ``training``, names only what differs in these.
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     name: str
+    preset: Literal["default", "paper", "released"] = Field(
+        default="default",
+        description="what settings that are not given are: ours, those of the paper, or those of "
+        "the code its authors released",
+    )
     target: Target = Field(default="propensity", description="field of Configuration to forecast")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, values: Any) -> Any:
+        """Let what is not given be that of the preset, and within settings that of the model."""
+        if not isinstance(values, Mapping):
+            return values
+        name = values.get("preset", "default")
+        if name != "default" and name not in cls.presets:
+            known = ", ".join(["default", *cls.presets])
+            raise ValueError(f"preset: there is no '{name}' here; there are {known}")
+        chosen, given = cls.presets.get(name, {}), dict(values)
+        for key in {*chosen, *given}:
+            own = cls.model_fields[key].default if key in cls.model_fields else None
+            parts = chosen.get(key, {}), given.get(key, {})
+            if isinstance(own, Settings) and all(isinstance(part, Mapping) for part in parts):
+                given[key] = {**own.model_dump(), **parts[0], **parts[1]}
+        return {**chosen, **given}
 
     @property
     def equilibrium_positions(self) -> tuple[EquilibriumField, ...]:
@@ -69,6 +100,13 @@ class RidgeSettings(ModelSettings):
     select: int | None = Field(
         None, ge=1, description="keep only this many descriptors, chosen by forward selection"
     )
+    least_gain: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="end the selection before the first descriptor that raises the multiple "
+        "correlation by less",
+    )
     label_noise: LabelNoise = Field(
         "estimated",
         description="k: a label that is the mean of R runs weighs 1 / (1 + k / R); 0: all alike; "
@@ -84,15 +122,6 @@ class NetworkSettings(ModelSettings):
 
     structure: Literal["positions", "inherent", "cage"] = "positions"
     training: TrainingSettings = TrainingSettings()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete_training(cls, values: Any) -> Any:
-        """Let training settings that are not given be those of the model, not the general ones."""
-        if not isinstance(values, Mapping) or not isinstance(values.get("training"), Mapping):
-            return values
-        own = cls.model_fields["training"].default.model_dump()
-        return {**values, "training": {**own, **values["training"]}}
 
 
 class GraphSettings(NetworkSettings):

@@ -31,7 +31,11 @@ from glasscast.liquid.box import FloatArray
 from glasscast.models.linear_forecast import LinearForecaster
 from glasscast.models.settings import ModelSettings
 from glasscast.progress import track
-from glasscast.structure.descriptors.structure_functions import StructureFunctions
+from glasscast.structure.descriptors.structure_functions import (
+    MANY_ANGULAR,
+    MANY_RADII,
+    StructureFunctions,
+)
 
 _EPSILON = 0.1  # errors below this are free in regression, in standard deviations of the target
 
@@ -44,6 +48,13 @@ class SvmSettings(ModelSettings):
         default="softness",
         description="softness: distance to the hyperplane between fast and slow particles; "
         "regression: of the target itself",
+    )
+    presets: ClassVar = {"paper": {"task": "regression", "functions": "many"}}
+
+    functions: Literal["literature", "many"] = Field(
+        default="literature",
+        description="structure functions of two species: 160 on grids of the softness literature, "
+        "or 440, as many as Bapst et al. have",
     )
     structure: Literal["positions", "inherent", "cage"] = "positions"
     fraction: float = Field(
@@ -74,7 +85,10 @@ class SupportVectorMachine(LinearForecaster):
     line_: FloatArray
 
     def _functions(self) -> StructureFunctions:
-        return StructureFunctions(max(self.species_) + 1)
+        species = max(self.species_) + 1
+        if self.settings.functions == "literature":
+            return StructureFunctions(species)
+        return StructureFunctions(species, MANY_RADII, 0.05, MANY_ANGULAR)
 
     def feature_names(self) -> list[str]:
         """Names of the structure functions."""
@@ -90,7 +104,10 @@ class SupportVectorMachine(LinearForecaster):
         """
         structure = self.settings.structure
         positions, functions = self.structure_of(configuration, structure), self._functions()
-        key = (configuration.fingerprint(structure), "structure functions", functions.species)
+        kind = self.settings.functions
+        key = (
+            configuration.fingerprint(structure), "structure functions", kind, functions.species
+        )  # fmt: skip
         try:
             return self.workspace.remember(
                 key,

@@ -270,6 +270,7 @@ def make_example(
     target: str,
     statistics: TargetStatistics,
     longest_pair: float = 0.0,
+    species_apart: bool = False,
 ) -> Example:
     """Standardise the targets of one configuration and match its bonds to edges.
 
@@ -278,6 +279,7 @@ def make_example(
     inputs : what is read of the configuration; a graph if pairs are learned.
     target : field of Configuration, (T, N).
     longest_pair : in sigma; changes of pairs closer than this are learned too, 0: none.
+    species_apart : weigh particles by how many there are of their species, not of all learned.
     """
     labels = np.asarray(getattr(configuration, target), dtype=np.float64)
     runs = np.array(runs_of(configuration, target))
@@ -296,9 +298,10 @@ def make_example(
             mean, own = values.mean(1), _positive(values.std(1))
             std = np.where(noisy[s], std, own)
         nodes[mine] = ((values - mean[:, None]) / std[:, None]).T
-        weights[mine] = row_weights(runs, noise[s], most)
+        share = max(1, int(mine.sum())) if species_apart else 1
+        weights[mine] = row_weights(runs, noise[s], most) / share
     nodes[:, runs == 0] = 0.0
-    weights /= max(1, int((learned >= 0).sum()))
+    weights /= 1 if species_apart else max(1, int((learned >= 0).sum()))
     edge_targets, edge_weights = None, None
     if longest_pair > 0:
         assert isinstance(inputs, GraphBatch)

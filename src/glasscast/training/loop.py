@@ -74,7 +74,10 @@ class Trainer:
         self.processes, self.identity = processes, identity
         self.checkpoint, self.progress = checkpoint, progress or Silent()
         self.optimizer = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            network.parameters(),
+            lr=settings.learning_rate,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
         )
         self._average: AveragedModel | None = None
         if settings.average > 0:
@@ -235,6 +238,9 @@ class Trainer:
             factor = settings.final_rate + (1 - settings.final_rate) * half
         elif settings.schedule == "exponential":
             factor = settings.final_rate**progress
+        elif settings.schedule == "steps":
+            epoch = done * settings.epochs // total
+            factor = settings.step_factor ** (epoch // settings.step_epochs)
         if done < settings.warmup:
             factor *= (done + 1) / settings.warmup
         for group in self.optimizer.param_groups:

@@ -19,8 +19,15 @@ class TrainingSettings(Settings):
     learning_rate: float = Field(
         default=1e-3, gt=0, description="of Adam, at the start of the schedule"
     )
-    schedule: Literal["constant", "cosine", "exponential"] = Field(
-        default="constant", description="of the learning rate, to `final_rate` of its start"
+    schedule: Literal["constant", "cosine", "exponential", "steps"] = Field(
+        default="constant",
+        description="of the learning rate, to `final_rate` of its start; `steps`: by `step_factor` "
+        "every `step_epochs`",
+    )
+    step_epochs: int = Field(default=20, ge=1, description="epochs between steps of the rate")
+    step_factor: float = Field(default=0.5, gt=0, le=1, description="rate after over before a step")
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = Field(
+        default=(0.9, 0.999), description="memories of Adam"
     )
     final_rate: float = Field(default=0.01, gt=0, le=1, description="last rate over first")
     warmup: int = Field(default=0, ge=0, description="steps of linear rise of the learning rate")
@@ -54,6 +61,10 @@ class TrainingSettings(Settings):
         default="estimated",
         description="k: a label that is the mean of R runs weighs 1 / (1 + k / R); 0: all alike; "
         "'estimated': from the variances of labels of different R",
+    )
+    species_loss: Literal["pooled", "separate"] = Field(
+        default="pooled",
+        description="mean over all learned particles, or the sum of the means of each species",
     )
     learn_species: tuple[int, ...] | None = Field(
         default=None, min_length=1, description="species in the loss; null means all"

@@ -7,6 +7,7 @@ from torch.autograd import gradcheck
 
 from glasscast.errors import InputError, ModelError, SettingsError
 from glasscast.models.eignn.network import EignnNetwork
+from glasscast.models.eignn.printed import PrintedEignnNetwork
 from glasscast.models.eignn.settings import EignnSettings
 from glasscast.networks import gated_messages as second
 from glasscast.networks import tensor_messages as first
@@ -17,7 +18,7 @@ from glasscast.structure.graphs import build_union_graph
 from glasscast.workflows.import_weights import import_weights
 from tests.conftest import SHARED
 from tests.deep import CUTOFF, cluster, liquid, tiny
-from tests.plain_equivariant import e3nn_parts, plain_eignn
+from tests.plain_equivariant import e3nn_parts, plain_eignn, plain_printed_eignn
 
 
 def random(*shape, seed):
@@ -87,6 +88,40 @@ def test_network_equals_its_e3nn_form(l_max, options):
     got, want = (torch.autograd.grad(x.square().sum(), parameters) for x in (fast, plain))
     for a, b in zip(got, want, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-10 * float(b.abs().max() + 1))
+
+
+@pytest.mark.parametrize("l_max", [0, 1, 2])
+@pytest.mark.parametrize("scalarisation", ["full", "difference", "none"])
+def test_printed_form_equals_its_e3nn_form(l_max, scalarisation):
+    torch.manual_seed(0)
+    settings = EignnSettings(
+        name="eignn",
+        form="printed",
+        parity=False,
+        hidden=8,
+        layers=2,
+        l_max=l_max,
+        radial_cutoff=CUTOFF,
+        scalarisation=scalarisation,
+    )
+    network = PrintedEignnNetwork(settings, 2, 3).double().eval()
+    union = build_union_graph(liquid(1), CUTOFF, "cage")
+    graph = batch_graph(union, energies=np.sin(np.arange(64)), dtype=torch.float64)
+    fast, plain = network(graph)[0], plain_printed_eignn(network, graph)
+    torch.testing.assert_close(fast, plain, rtol=1e-8, atol=1e-9 * float(plain.abs().max()))
+
+
+def test_printed_form_is_invariant_under_rotations():
+    torch.manual_seed(0)
+    settings = {"form": "printed", "parity": False, "radial_cutoff": CUTOFF}
+    model = tiny("eignn-cage", **settings).fit([liquid(1)])
+    start = cluster(3)
+    turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))
+    turn[0] *= np.sign(np.linalg.det(turn))
+    moved = {k: (getattr(start, k) - 20) @ turn.T + 20 for k in ("positions", "cage")}
+    before = model.predict(start).values
+    after = model.predict(start.with_fields(**moved)).values
+    np.testing.assert_allclose(after, before, rtol=0, atol=2e-4 * np.abs(before).max())
 
 
 def test_union_holds_the_pairs_of_both_structures():

@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from glasscast.models.geo_gnn.model import PUBLISHED_PARAMETERS, GeoNetwork
+from glasscast.models.geo_gnn.released import RELEASED_PARAMETERS, ReleasedGeoNetwork
 from glasscast.models.geo_gnn.settings import GeoSettings
 from glasscast.networks.batch import batch_graph
 from glasscast.structure.graphs import build_graph
 from tests.deep import CUTOFF, cluster, liquid, tiny
+from tests.plain import angles_of, plain_released_geo, triplets
 
 #: Rounding of single and double precision over a few hundred operations.
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
@@ -77,6 +79,43 @@ def test_geo_gnn_is_invariant_in_the_plane(dtype, angles):
     assert np.abs(apart - expected).max() > 1e3 * scale  # the output does depend on positions
 
 
+@pytest.mark.parametrize("side", [4, 6])
+def test_released_form_equals_its_plain_form(side):
+    """In value and gradient, batch normalisation by other numbers than where it starts."""
+    torch.manual_seed(0)
+    settings = GeoSettings(form="released", hidden=8, radial_functions=6, angular_functions=5)
+    network = ReleasedGeoNetwork(settings, 2, 3).double()
+    graph = batch_graph(build_graph(liquid(2, side), CUTOFF), triplets=True, dtype=torch.float64)
+    network(graph)  # moves the running statistics
+    network.eval()
+    first, second = triplets(graph.index)
+    plain = plain_released_geo(
+        network, graph, first, angles_of(graph.vectors, first, second), second
+    )
+    fast = network(graph)[0]
+    torch.testing.assert_close(fast, plain, rtol=1e-9, atol=1e-10)
+    parameters = list(network.parameters())
+    got, want = (torch.autograd.grad(x.square().sum(), parameters) for x in (fast, plain))
+    for a, b in zip(got, want, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-9 * float(b.abs().max() + 1))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+def test_released_form_is_invariant(dtype):
+    torch.manual_seed(0)
+    network = ReleasedGeoNetwork(GeoSettings(preset="released"), 2, 2).to(dtype).eval()
+    start = cluster(3)
+    expected = output(network, start, dtype)
+    scale = TOLERANCE[dtype] * np.abs(expected).max()
+    moved = start.with_fields(positions=(start.positions - 20) @ rotation(1).T + 20)
+    np.testing.assert_allclose(output(network, moved, dtype), expected, rtol=0, atol=scale)
+
+
+def test_released_parameter_count():
+    network = ReleasedGeoNetwork(GeoSettings(preset="released"), 2, 1)
+    assert sum(p.numel() for p in network.parameters()) == RELEASED_PARAMETERS == 29314
+
+
 def test_published_parameter_count():
     network = GeoNetwork(GeoSettings(feature_norm="none"), 2, 1)
     assert sum(p.numel() for p in network.parameters()) == PUBLISHED_PARAMETERS
@@ -94,6 +133,8 @@ def test_published_parameter_count():
         {"dropout": 0.1},
         {"feature_norm": "none"},
         {"feature_norm": "running"},
+        {"form": "released"},
+        {"form": "released", "triplet_layers": 0, "radial_functions": 1},
         {"aggregation": "mlp", "triplet_layers": 0, "radial_functions": 1},
     ],
     ids=str,

@@ -108,6 +108,21 @@ def test_forward_selection_equals_refitting_at_each_step(seed):
         taken.append(int(index))
 
 
+def test_forward_selection_ends_before_the_first_that_brings_too_little():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4000, 5))
+    y = (x @ [1.0, 0.5, 0.1, 0.02, 0.0])[:, None] + 0.1 * rng.normal(size=(4000, 1))
+    moments = RidgeMoments.of(x, y, np.zeros(5))
+    whole = forward_selection(moments, 0, 5)
+    gains = np.diff(whole.correlation, prepend=0.0)
+    for least, count in ((1e-2, 2), (1e-3, 3), (0.0, 5)):
+        short = forward_selection(moments, 0, 5, least)
+        assert len(short.indices) == count
+        assert short.indices.tolist() == whole.indices[:count].tolist()
+        assert (gains[:count] >= least).all()
+        assert count == 5 or gains[count] < least
+
+
 def test_forward_selection_stops_when_nothing_is_left_to_take():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(50, 2))

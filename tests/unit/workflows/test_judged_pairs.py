@@ -34,11 +34,11 @@ def done(tmp_path_factory):
         "watch_test": True,
         "bonds": {"species": ["A-A", "A-B"], "closer_than": 1.3},
     }
-    return world, out, benchmark(experiment, out)
+    return world, out, benchmark(experiment, out, report=False), experiment
 
 
 def test_pairs_have_rows_of_their_own_and_no_row_of_particles(done):
-    _, out, result = done
+    _, out, result, _ = done
     with (out / "scores.csv").open() as file:
         rows = list(csv.DictReader(file))
     found = {(row["model"], row["target"]): set() for row in rows}
@@ -56,7 +56,7 @@ def test_pairs_have_rows_of_their_own_and_no_row_of_particles(done):
 
 
 def test_scores_are_those_of_the_kept_forecasts(done):
-    world, out, result = done
+    world, out, result, _ = done
     truths = [c for c in Dataset.open(world.data) if c.name in ("held", "scored")]
     said = []
     for truth in truths:
@@ -69,13 +69,18 @@ def test_scores_are_those_of_the_kept_forecasts(done):
     assert np.isfinite([row.value for row in mine]).all()
 
 
+def test_histories_are_kept(done):
+    (row,) = read_history(done[1] / "checkpoint-both-0.csv")
+    assert np.isfinite([row.test_loss, row.test_pearson, row.test_pair_pearson]).all()
+
+
+@pytest.mark.slow
 def test_the_page_shows_pairs(done):
-    _, out, _ = done
+    _, out, _, experiment = done
+    benchmark(experiment, out)  # all forecasts are there
     page = (out / "report.html").read_text()
     assert "Pair by pair" in page
     assert "How they learned" in page
-    (row,) = read_history(out / "checkpoint-both-0.csv")
-    assert np.isfinite([row.test_loss, row.test_pearson, row.test_pair_pearson]).all()
     assert "pair-distance change of A-A pairs" in page
     assert (out / "figures" / "bonds.png").exists()
     assert (out / "figures" / "joint_distribution.pdf").exists()

@@ -51,6 +51,7 @@ def table(path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_repeats_show_median_worst_and_best_and_resume(world, tmp_path):
     models = {"m": BOTAN, "density": {"name": "structural", "quantity": "density", "folds": 2}}
     experiment = asked(world, seeds=[5, 6, 7], models=models)
@@ -87,6 +88,7 @@ def test_repeats_show_median_worst_and_best_and_resume(world, tmp_path):
     assert "Of several trainings the median" in page
 
 
+@pytest.mark.slow
 def test_a_sweep_shares_what_the_model_is_already(world, tmp_path):
     values = [0.0, 0.4, 1.0]
     experiment = asked(world, sweep={"setting": "node_weight", "values": values})
@@ -103,6 +105,7 @@ def test_a_sweep_shares_what_the_model_is_already(world, tmp_path):
     assert (tmp_path / "run" / "figures" / "sweep_1.png").exists()
 
 
+@pytest.mark.slow
 def test_settings_within_settings_and_lists_are_swept_too(world, tmp_path):
     models = {
         "m": BOTAN,
@@ -136,6 +139,7 @@ def count(world, tmp_path, time: float) -> float:
     return benchmark(experiment, tmp_path / "count", report=False).comparison.rows[0].parameters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("each", [False, True])
 def test_pretraining_sees_the_training_configurations_alone(world, tmp_path, each):
     data = {"datasets": [str(world.data)], "configurations": ["c0", "c1", "scored"]}

@@ -79,7 +79,8 @@ class BotanNetwork(nn.Module):
         self.rounds = settings.rounds
         self.node_inputs = 2 if settings.edge_sees_encoded_nodes else 1
         self.encode_node = Perceptron(1, width, width)
-        self.encode_edge = Perceptron(dimension, width, width)
+        self.sees_vectors = settings.edge_input == "vector"
+        self.encode_edge = Perceptron(dimension if self.sees_vectors else 1, width, width)
         # Columns of the first layer: edge, encoded edge, receiver, sender.
         self.update_edge = Perceptron((2 + 2 * self.node_inputs) * width, width, width)
         self.update_node = Perceptron(3 * width, width, width)  # node, encoded node, sum
@@ -95,7 +96,10 @@ class BotanNetwork(nn.Module):
     def forward(self, graph: GraphBatch) -> Outputs:
         """Forecast all nodes (N, T), and all edges (E, T) when they are learned."""
         encoded_nodes = self.encode_node(graph.types.to(graph.vectors.dtype).unsqueeze(1))
-        encoded_edges = self.encode_edge(-graph.vectors)  # r_receiver - r_sender
+        seen = -graph.vectors  # r_receiver - r_sender
+        if not self.sees_vectors:
+            seen = seen.norm(dim=1, keepdim=True)
+        encoded_edges = self.encode_edge(seen)
         first, second = self.update_edge.linears
         width = encoded_nodes.shape[1]
         by_edge, by_encoded, by_receiver, by_sender = torch.split(

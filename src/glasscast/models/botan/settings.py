@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -30,6 +30,10 @@ class InteractionSettings(GraphSettings):
         default=None,
         gt=0,
         description="only pairs closer than this enter the pair loss; null: all edges",
+    )
+    edge_input: Literal["vector", "distance"] = Field(
+        default="vector",
+        description="what is encoded of an edge; `distance` is the ablation without directions",
     )
     self_edges: bool = Field(default=False, description="an edge of zero length on every node")
     edge_sees_encoded_nodes: bool = Field(
@@ -64,14 +68,48 @@ class InteractionSettings(GraphSettings):
         return {} if start is None else {"initial_weights": Path(start)}
 
 
+#: What the papers and the released codes have in common: raw targets, no validation.
+_RAW = {
+    "epochs": 1000,
+    "learning_rate": 1e-4,
+    "augment": True,
+    "normalisation": "none",
+    "validation_fraction": 0.0,
+    "keep": "last",
+}
+
+
 class BotanSettings(InteractionSettings):
     """Bond-targeting network (Shiba et al., J. Chem. Phys. 158, 084503)."""
+
+    presets: ClassVar = {
+        "paper": {
+            "shared_decoder": False,
+            "loss": "sums",
+            "fit_readout": False,
+            "training": {**_RAW, "clip_norm": None},
+        },
+        "released": {"training": _RAW},
+    }
 
     name: Literal["botan"] = "botan"
 
 
 class NodeTargetingSettings(InteractionSettings):
-    """Node-targeting network (Bapst et al., Nat. Phys. 16, 448): BOTAN with p = 1."""
+    """Node-targeting network (Bapst et al., Nat. Phys. 16, 448): BOTAN with p = 1.
+
+    The preset of the paper is the NT-GNN of Shiba et al., the released one that of Bapst et al.
+    """
+
+    presets: ClassVar = {
+        "paper": {
+            "edge_sees_encoded_nodes": False,
+            "self_edges": False,
+            "fit_readout": False,
+            "training": {**_RAW, "clip_norm": None, "batch_size": 5},
+        },
+        "released": {"fit_readout": False, "training": {**_RAW, "learn_species": (0,)}},
+    }
 
     name: Literal["nt-gnn"] = "nt-gnn"
     node_weight: float = Field(default=1.0, ge=1, le=1, description="nodes only")

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.stages import Stages
-from glasscast.models.eignn.network import EignnNetwork, input_numbers
+from glasscast.models.eignn.inputs import input_numbers
+from glasscast.models.eignn.network import EignnNetwork
+from glasscast.models.eignn.printed import PrintedEignnNetwork
 from glasscast.models.eignn.published import TIMES, published_state
 from glasscast.models.eignn.settings import (
     EignnCageSettings,
@@ -25,7 +27,9 @@ from glasscast.training.examples import TargetStatistics
 
 
 class EignnInherent(EquivariantModel):
-    """EIGNN with displacements to the inherent structure; see :class:`EignnNetwork`.
+    """EIGNN with displacements to the inherent structure.
+
+    See :class:`EignnNetwork` for the released form, :class:`PrintedEignnNetwork` for the printed.
 
     Invariant under translation, rotation and permutation, and under reflection unless ``parity``
     is off. It sees ``(2 * layers + 1) * cutoff`` around a particle, and the whole configuration
@@ -46,9 +50,10 @@ class EignnInherent(EquivariantModel):
         """Energy, if read, and length of the displacement."""
         return input_numbers(graph)
 
-    def build_network(self) -> EignnNetwork:
+    def build_network(self) -> EignnNetwork | PrintedEignnNetwork:
         """Untrained network with heads for species 0 to the highest seen."""
-        return EignnNetwork(self.settings, max(self.species_) + 1, len(self.times_))
+        form = PrintedEignnNetwork if self.settings.form == "printed" else EignnNetwork
+        return form(self.settings, max(self.species_) + 1, len(self.times_))
 
 
 class EignnCage(EignnInherent):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, silu
 
+from glasscast.models.eignn.inputs import input_numbers
 from glasscast.models.eignn.settings import EignnSettings
 from glasscast.models.equivariant import NodeInputs, own_outputs
 from glasscast.networks.basis import (
@@ -156,9 +157,10 @@ class EignnNetwork(nn.Module):
         g = \sigma(W' [h^0 \Vert h^{N_L}] + b')
 
     and two layers with batch normalisation between. Where the released network departs from the
-    equations of the paper it is followed: means for sums, SiLU for the sigmoid on the weights of
-    harmonics, alpha_0 from the sender's tensor, h^0 in the read-out. It also couples (1, 1, 1) and
-    the like, which conserves rotations but not reflections: see the setting ``parity``.
+    equations of the paper, those of :mod:`glasscast.models.eignn.printed`, it is followed: means
+    for sums, SiLU for the sigmoid on the weights of harmonics, alpha_0 from the sender's tensor,
+    h^0 in the read-out. It also couples (1, 1, 1) and the like, which conserves rotations but not
+    reflections: see the setting ``parity``.
 
     Parameters
     ----------
@@ -220,11 +222,3 @@ class EignnNetwork(nn.Module):
         nodes = around * (graph.index.offsets.diff() > 0).unsqueeze(1)
         nodes = self.norm(self.hidden(nodes), graph).relu()
         return own_outputs(self.heads(nodes), graph.types, self.outputs)
-
-
-def input_numbers(graph: GraphBatch) -> Tensor:
-    """Energy, if read, and length of the displacement of each node: (N, 1 or 2)."""
-    assert graph.displacements is not None
-    length = graph.displacements.norm(dim=1)
-    parts = [length] if graph.energies is None else [graph.energies, length]
-    return torch.stack(parts, 1)

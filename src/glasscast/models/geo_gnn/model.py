@@ -11,6 +11,8 @@ from torch.utils.checkpoint import checkpoint
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.models.deep import DeepModel
+from glasscast.models.geo_gnn.distances import distinct_distances
+from glasscast.models.geo_gnn.released import ReleasedGeoNetwork
 from glasscast.models.geo_gnn.settings import GeoSettings
 from glasscast.networks.batch import GraphBatch, batch_graph
 from glasscast.networks.normalisation import feature_norm
@@ -227,16 +229,8 @@ class GeoNetwork(nn.Module):
         return self.readout(nodes), None
 
 
-def distinct_distances(graph: GraphBatch) -> tuple[Tensor, Tensor]:
-    """Distance of each undirected pair (P,), and the pair of each edge (E,) int64."""
-    upper = graph.index.receivers < graph.index.senders
-    number = upper.cumsum(0) - 1
-    pairs = torch.where(upper, number, number[graph.index.reverse])
-    return graph.vectors[upper].norm(dim=1), pairs
-
-
 class GeoGnn(DeepModel):
-    """Geo-GNN; see :class:`GeoNetwork`.
+    """Geo-GNN; see :class:`GeoNetwork` and :class:`ReleasedGeoNetwork`.
 
     Invariant under translation, rotation, reflection and permutation. It sees
     ``(triplet_layers + 3) * cutoff`` around a particle.
@@ -253,6 +247,7 @@ class GeoGnn(DeepModel):
         angles = settings.triplet_layers > 0 and settings.angles != "none"
         return batch_graph(graph, triplets=angles)
 
-    def build_network(self) -> GeoNetwork:
+    def build_network(self) -> GeoNetwork | ReleasedGeoNetwork:
         """Untrained network; a table of edge types covers species 0 to the highest seen."""
-        return GeoNetwork(self.settings, max(self.species_) + 1, len(self.times_))
+        form = ReleasedGeoNetwork if self.settings.form == "released" else GeoNetwork
+        return form(self.settings, max(self.species_) + 1, len(self.times_))

@@ -27,6 +27,10 @@ class GlassMlpSettings(NetworkSettings):
     """Bottleneck network on physical descriptors (Jung et al., PRL 130, 238202)."""
 
     renamed: ClassVar = {"stages": "phases"}
+    presets: ClassVar = {
+        "paper": {"threshold": 0.44},
+        "released": {"threshold": 0.44, "training": {"validation_fraction": 0.5}},
+    }
 
     name: Literal["glass-mlp"] = "glass-mlp"
     structure: Literal["positions", "inherent", "cage"] = "inherent"

@@ -33,6 +33,15 @@ ANGULAR: tuple[tuple[float, int, int], ...] = (
     *((1.648, zeta, 1) for zeta in (1, 2)),
     *((xi, zeta, 1) for xi in (1.204, 0.933, 0.695) for zeta in (1, 2, 4, 16)),
 )
+#: As many as the 440 functions of Bapst et al. for two species: 100 radii, 80 angular functions.
+#: Their own list is not public; these grids are finer and wider than those above.
+MANY_RADII = np.linspace(0.05, 5.0, 100)
+MANY_ANGULAR: tuple[tuple[float, int, int], ...] = tuple(
+    (xi, zeta, sign)
+    for xi in (14.638, 8.0, 4.0, 2.554, 2.0, 1.648, 1.4, 1.204, 0.933, 0.695)
+    for zeta in (1, 2, 4, 16)
+    for sign in (-1, 1)
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,16 @@
+"""Distances of a graph, once a pair."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from glasscast.networks.batch import GraphBatch
+
+
+def distinct_distances(graph: GraphBatch) -> tuple[Tensor, Tensor]:
+    """Distance of each undirected pair (P,), and the pair of each edge (E,) int64."""
+    upper = graph.index.receivers < graph.index.senders
+    number = upper.cumsum(0) - 1
+    pairs = torch.where(upper, number, number[graph.index.reverse])
+    return graph.vectors[upper].norm(dim=1), pairs
