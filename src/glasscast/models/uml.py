@@ -85,7 +85,7 @@ class UnsupervisedOrder(Model):
     ) -> Self:
         """Find the two kinds, then the line; a fit takes seconds and is not taken up."""
         self.identify(train, validation, seed)
-        for attribute in ("times_", "species_", "dimension_"):
+        for attribute in ("stages_", "species_", "dimension_"):
             self.__dict__.pop(attribute, None)
         self.state_points_, self.equilibrium_ = (), {}
         rng, quota = np.random.default_rng(seed), -(-self.settings.examples // len(train))

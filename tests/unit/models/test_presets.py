@@ -9,6 +9,7 @@ import yaml
 
 from glasscast.config import checked, read
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.stages import Stages
 from glasscast.errors import SettingsError
 from glasscast.models.botan.settings import BotanSettings
 from glasscast.models.geo_gnn.settings import GeoSettings
@@ -154,7 +155,8 @@ def test_a_preset_that_there_is_not_is_refused_with_those_that_there_are():
 def parameters(name: str, preset: str, times: int = 1) -> int:
     """Trainable numbers for two species in three dimensions."""
     model = build(settings_class(name)(preset=preset))
-    model.species_, model.dimension_, model.times_ = (0, 1), 3, np.arange(1.0, times + 1)
+    model.species_, model.dimension_ = (0, 1), 3
+    model.stages_ = Stages(values=tuple(range(1, times + 1)))
     return sum(p.numel() for p in model.build_network().parameters())
 
 
