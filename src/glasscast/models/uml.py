@@ -39,9 +39,9 @@ class UmlSettings(ModelSettings):
     name: Literal["uml"] = "uml"
     structure: Literal["positions", "inherent", "cage"] = "positions"
     radius: float = Field(default=1.5, gt=0, description="of the first shell, in sigma")
-    degrees: int = Field(default=8, ge=1, description="bond order parameters, l = 1 to this")
-    hidden: int = Field(default=40, ge=1, description="width of encoder and decoder")
-    bottleneck: int = Field(default=2, ge=1, description="width between them")
+    degrees: int = Field(default=8, ge=1, le=30, description="bond order parameters, l = 1 to this")
+    hidden: int = Field(default=40, ge=1, le=4096, description="width of encoder and decoder")
+    bottleneck: int = Field(default=2, ge=1, le=64, description="width between them")
     examples: int = Field(default=20000, ge=10, description="particles learned from, per species")
     epochs: int = Field(default=200, ge=1, description="of the autoencoder, at most")
 
