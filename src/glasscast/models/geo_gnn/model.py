@@ -117,9 +117,8 @@ class AttentionAggregation(nn.Module):
 
         h_i^{out} = \sum_j \mathrm{MLP}(h_i \Vert h_i - h_j)
 
-    Each sum into the nodes is normalised, unless the settings say otherwise: without that the
-    gradient of the triplet layers is 1e3 to 1e5 times below that of the read-out, and training
-    takes ten times as many steps.
+    Each sum into the nodes is normalised, unless the settings say otherwise: without that it takes
+    many times as many steps to learn as much.
     """
 
     def __init__(self, width: int, radial: int, norm: str) -> None:
