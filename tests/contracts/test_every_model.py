@@ -164,3 +164,15 @@ def test_a_contract_that_is_broken_fails(contract):
         model.fault = FAULTS[contract]
     with pytest.raises((AssertionError, pytest.fail.Exception, ValueError)):
         CONTRACTS[contract](model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("label", [c for c in CASES if 3 in model_class(CASES[c].name).dimensions])
+def test_the_usual_sizes_of_the_field_are_trained_on_and_forecast(label):
+    """N = 500 and N = 1000 at density 1.2: boxes of 7.47 and 9.41, smaller than twice a cutoff."""
+    train = [snapshot(seed, 3, size) for seed, size in ((1, 500), (2, 500), (3, 500))]
+    model = unfitted(label).fit(train)
+    for size in (500, 1000):
+        values = model.predict(snapshot(4, 3, size)).values
+        assert values.shape == (2, size)
+        assert np.isfinite(values).all()

@@ -187,6 +187,9 @@ class _Forecaster:
             more = f"; and {len(alarm) - _NAMED} more" if len(alarm) > _NAMED else ""
             text = f"unlike the training: {worst}{more}: the forecast is an extrapolation"
             remarks.append((logging.WARNING, text))
+        if self.copies and self.model.uncertainty_ is not None:
+            text = "standard deviations are those of a single snapshot, too wide for a mean over copies"
+            remarks.append((logging.INFO, text))
         for level, text in remarks:
             if text not in said:
                 log.log(level, "%s: %s", place, text)

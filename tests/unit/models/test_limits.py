@@ -113,6 +113,7 @@ def test_limits_are_kept():
         np.testing.assert_allclose((mine.low, mine.high), (kept.low, kept.high), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_states_are_told_apart():
     """A model of two temperatures takes snapshots of either, and of none between or beyond."""
     train = list(load_sample().split("train")[:8])
