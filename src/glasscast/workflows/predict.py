@@ -188,7 +188,7 @@ class _Forecaster:
             text = f"unlike the training: {worst}{more}: the forecast is an extrapolation"
             remarks.append((logging.WARNING, text))
         if self.copies and self.model.uncertainty_ is not None:
-            text = "standard deviations are those of a single snapshot, too wide for a mean over copies"
+            text = "standard deviations are of a single snapshot, too wide for a mean over copies"
             remarks.append((logging.INFO, text))
         for level, text in remarks:
             if text not in said:
