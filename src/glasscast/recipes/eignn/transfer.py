@@ -23,17 +23,18 @@ Table = dict[tuple[str, float, float], tuple[FloatArray, float]]
 
 
 def _scores_at_relaxation(
-    material: Material, training: str, at: Point, tested: Sequence[Point]
+    material: Material, training: str, at: Point, tested: Sequence[Point], together: Point
 ) -> list[tuple[FloatArray, float]]:
     """Correlation at the relaxation times of both points: (C,) within, and pooled.
 
     Parameters
     ----------
     at : trained at.
-    tested : points tested at, all in one go, so that there is one training.
+    tested : points tested at.
+    together : their test data, forecast in one go, so that there is one training.
     """
     row, found, begin = at.nearest(at.tau_alpha), [], 0
-    made = material.forecast(training, at, _joined(tested))
+    made = material.forecast(training, at, together)
     for on in tested:
         true_row, moments = on.nearest(on.tau_alpha), []
         for forecast, truth in zip(made[begin:], on.tested, strict=False):
@@ -62,9 +63,10 @@ def _points(material: Material) -> list[Point]:
 def _table(material: Material, sheet: Sheet, models: Sequence[str]) -> Table:
     """Every model trained at every temperature, tested at all."""
     points, found = _points(material), {}
+    together = _joined(points)
     for name in models:
         for at in points:
-            scores = _scores_at_relaxation(material, name, at, points)
+            scores = _scores_at_relaxation(material, name, at, points, together)
             for on, score in zip(points, scores, strict=True):
                 found[name, float(at.temperature or 0), float(on.temperature or 0)] = score
     missing = sorted({0.44, 0.50, 0.56, 0.64} - {p.temperature for p in points})
@@ -199,9 +201,10 @@ def draw_together(material: Material, sheet: Sheet) -> Figure:
             sheet.leave(number, why)
         return _finish(sheet, figure, axes)
     point, parts = together
+    everything = _joined(parts)
     joint: dict[tuple[str, float], FloatArray] = {}
     for k, name in enumerate(("EIGNN-Inh", "EIGNN-Cage"), len(models)):
-        scores = _scores_at_relaxation(material, name, point, parts)
+        scores = _scores_at_relaxation(material, name, point, parts, everything)
         x = [float(on.temperature or np.nan) for on in parts]
         for panel, each, values in (
             ("mean", axes[0], [s[0].mean() for s in scores]),
