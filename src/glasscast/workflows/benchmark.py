@@ -170,11 +170,9 @@ def _evaluate(
         row
         for variant in trainings.as_they_are()
         for row in checked_coverage(
-            [
-                forecast
-                for fit in trainings.fits
-                for forecast in trainings.forecasts(variant, trainings.seeds[0], fit.test)
-            ]
+            forecast
+            for fit in trainings.fits
+            for forecast in trainings.forecasts(variant, trainings.seeds[0], fit.test)
         )
     ]
     chi4 = susceptibility.scores()
