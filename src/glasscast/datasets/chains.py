@@ -171,10 +171,11 @@ class Chains:
             self._agreement.setdefault(key, []).extend(found)
         for what, drift in told.drifts().items():
             if drift is not None and drift.is_one:
+                first = f"from its first {drift.ages} frames to its second half"
+                span = "along it" if drift.ages > len(told.times) / 2 else first
                 self.remarks.append(
                     f"{run.name} is not stationary: {what} changes by {drift.change:.3g} "
-                    f"(error {drift.error:.2g}) from its first to its last third; leave out what "
-                    "is not in equilibrium"
+                    f"(error {drift.error:.2g}) {span}; leave out what is not in equilibrium"
                 )
 
 
@@ -215,6 +216,7 @@ class _Told:
         self.pairs = [0] * len(lags)
         self.energies: list[float] = []
         self.scattering: list[float] = []
+        self.span = 0.0  # from the first to the last frame that F_s is measured from
         self.agreement: dict[tuple[str, float], list[float]] = {}
         names, types = run.snapshot().species_names, run.parent.types
         self._species = {names[s]: types == s for s in np.unique(types)}
@@ -246,13 +248,15 @@ class _Told:
             first = next(iter(self._species.values()))
             found = self_intermediate_scattering(moved[0][first], _WAVENUMBER)
             self.scattering.append(float(found))
+            self.span = here.time
 
     def drifts(self) -> dict[str, Drift | None]:
         """Drift with age of what should have none."""
-        lag = self.lags[-1]
+        lag, frames = self.lags[-1], max(1, len(self.scattering))
+        window = lag * (frames - 1) / max(self.span, lag)
         return {
             "the potential energy": drift_of(self.energies),
-            f"F_s(2 pi, {lag:g})": drift_of(self.scattering),
+            f"F_s(2 pi, {lag:g})": drift_of(self.scattering, max(1.0, window)),
         }
 
     def record(self, stride: int, every: float | None) -> dict[str, Any]:

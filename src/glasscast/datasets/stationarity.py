@@ -1,20 +1,24 @@
 r"""Whether a run was in equilibrium: what should not drift with age, and by how much it does.
 
-A quantity x that is measured along a run at n ages is compared between the first and the last
-third. Its noise, the variance :math:`s^2` and the statistical inefficiency
+What ages does so fast at first and then ever slower. A quantity x that is measured along a run at
+n ages is therefore compared between its second half (m ages) and its first 1, 2, 4, ... up to n / 3
+ages. The noise is that of the second half, where least is left of an ageing: the variance
+:math:`s^2` and the statistical inefficiency
 
 .. math:: g = 1 + 2 \sum_{k \ge 1} \Big(1 - \frac{k}{m}\Big) \rho_k
 
-with the autocorrelation :math:`\rho_k` up to where it first is negative, is that of the last two
-thirds (m ages) about their straight line, where less is left of an ageing. The change
-:math:`\Delta` has the error :math:`\sqrt{2 g s^2 / (n / 3)}`; in equilibrium their ratio follows
-Student's distribution with :math:`m / g - 2` degrees of freedom.
+with the autocorrelation :math:`\rho_k` up to where it first is negative. The difference of the mean
+over the first j ages has the error :math:`s \sqrt{\min(g, j) / j + g / m}`; in equilibrium their
+ratio follows Student's distribution with :math:`m / g - 1` degrees of freedom. What ages evenly to
+the end has no quiet half; so the slope of a straight line along the whole run is a further
+comparison, with g of what is left of it and :math:`n / g - 2` degrees of freedom. The least likely
+of all counts, its chance times their number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import t as student
@@ -24,21 +28,23 @@ from glasscast.liquid.box import FloatArray
 #: Fewer ages tell nothing.
 FEWEST = 9
 #: A change that chance makes less often is a drift.
-LEAST_CHANCE = 1e-3
+LEAST_CHANCE = 0.01
 
 
 @dataclass(frozen=True)
 class Drift:
-    """Change of a quantity from the first to the last third of a run.
+    """Change of a quantity from the first ages of a run to its second half, or along all of it.
 
     Parameters
     ----------
     change, error : in units of the quantity.
-    chance : how often equilibrium would give a change as large.
+    ages : first ones that were compared; all: along the run.
+    chance : how often equilibrium would give a change as unlikely.
     """
 
     change: float
     error: float
+    ages: int
     chance: float
 
     @property
@@ -51,23 +57,43 @@ class Drift:
         return {key: float(f"{value:.3g}") for key, value in vars(self).items()}
 
 
-def drift_of(values: Sequence[float] | FloatArray) -> Drift | None:
-    """Compare the first and the last third of values in order of age; None if they are too few."""
+def drift_of(values: Sequence[float] | FloatArray, window: float = 1.0) -> Drift | None:
+    """Compare the first ages of a run with its second half; None if they are too few.
+
+    Parameters
+    ----------
+    values : (n,) in order of age, at equal spacing.
+    window : number of ages over which one value is measured; so many are worth one at most.
+    """
     x = np.asarray(values, dtype=np.float64)
     if len(x) < FEWEST:
         return None
-    third = len(x) // 3
-    change = float(x[-third:].mean() - x[:third].mean())
-    late = x[third:]
-    ages = np.arange(len(late))
-    left = late - np.polyval(np.polyfit(ages, late, 1), ages)
-    inefficiency = _inefficiency(left)
-    variance = float(np.sum(left**2)) / max(len(left) - 2, 1)
-    error = float(np.sqrt(2 * inefficiency * variance / third))
-    if error == 0:
-        return Drift(change, 0.0, float(change == 0))
-    freedom = max(len(left) / inefficiency - 2, 1.0)
-    return Drift(change, error, float(2 * student.sf(abs(change) / error, freedom)))
+    late = x[len(x) // 2 :]
+    variance, size = float(late.var(ddof=1)), len(late)
+    inefficiency = min(max(_inefficiency(late - late.mean()), window), size / 2)
+    found = [_slope(x, window)]
+    counts = [2**k for k in range(len(x)) if 2**k <= len(x) // 3]
+    for first in counts:
+        change = float(late.mean() - x[:first].mean())
+        share = min(inefficiency, first) / first + inefficiency / size
+        error = float(np.sqrt(variance * share))
+        ratio = abs(change) / error if error > 0 else np.inf * abs(change)
+        chance = 2 * student.sf(ratio, size / inefficiency - 1) if change else 1.0
+        found.append(Drift(change, error, first, float(chance)))
+    least = min(found, key=lambda drift: drift.chance)
+    return replace(least, chance=min(1.0, least.chance * len(found)))
+
+
+def _slope(x: FloatArray, window: float) -> Drift:
+    """Change along a straight line through all ages."""
+    size, ages = len(x), np.arange(len(x)) - (len(x) - 1) / 2
+    slope = float(ages @ x / (ages @ ages))
+    left = x - x.mean() - slope * ages
+    inefficiency = min(max(_inefficiency(left), window), size / 3)
+    error = float(np.sqrt(inefficiency * (left @ left) / (size - 2) / (ages @ ages)))
+    ratio = abs(slope) / error if error > 0 else np.inf * abs(slope)
+    chance = 2 * student.sf(ratio, size / inefficiency - 2) if slope else 1.0
+    return Drift(slope * (size - 1), error * (size - 1), size, float(chance))
 
 
 def _inefficiency(left: FloatArray) -> float:

@@ -71,8 +71,11 @@ def weigh(
         weights = [tuple(guess[n] for n in numbers)] * len(rows)
         if noise == "estimated" and len(numbers) > 1:
             missed = _missed(folds, rows[0], guess, penalties)
-            weights = [tuple(float(missed[n][r]) for n in numbers) for r in rows]
-            weights = [tuple(min(w) / each for each in w) for w in weights]
+            found_at = [np.array([missed[n][r] for n in numbers]) for r in rows]
+            weights = [
+                tuple((m.min() / m).tolist()) if np.all(m > 0) else each
+                for m, each in zip(found_at, weights, strict=True)
+            ]
         for row, each in zip(rows, weights, strict=True):
             found.setdefault((tuple(numbers), each), []).append(row)
     return [
@@ -105,7 +108,7 @@ def _missed(
     ----------
     row : one of those with the same numbers of runs.
     """
-    total: dict[int, FloatArray | float] = dict.fromkeys(weights, 0.0)
+    total: dict[int, FloatArray] = {runs: np.zeros(()) for runs in weights}
     count = dict.fromkeys(weights, 0.0)
     for held, fold in enumerate(folds):
         rest = [other for k, other in enumerate(folds) if k != held] or [fold]
@@ -119,7 +122,10 @@ def _missed(
                 moments = reduce(add, parts)
                 total[runs] = total[runs] + moments.count * residual_variance(moments, path)
                 count[runs] += moments.count
-    weighed = sum(weights[runs] * total[runs] for runs in weights)
-    best = np.argmin(np.asarray(weighed), axis=0)
-    times = np.arange(len(best))
-    return {runs: np.asarray(total[runs])[best, times] / count[runs] for runs in weights}
+    weighed = reduce(add, (weights[runs] * total[runs] for runs in weights))
+    best, times = np.argmin(weighed, axis=0), np.arange(weighed.shape[-1])
+    # A number of runs that no fold could be tried on is not known: 0.
+    return {
+        runs: total[runs][best, times] / count[runs] if count[runs] else np.zeros(len(times))
+        for runs in weights
+    }

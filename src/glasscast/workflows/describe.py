@@ -168,8 +168,23 @@ def _describe_dataset(dataset: Dataset, verify: bool) -> list[tuple[str, str]]:
         ("fields", ", ".join(key for key, _ in first.arrays())),
         ("splits", ", ".join(f"{k} ({len(v)})" for k, v in dataset.splits.items()) or "none"),
     ]
-    facts += dataset.told().items()
+    facts += [*dataset.told().items(), *_single_runs(dataset)]
     return [*facts, ("checksums", "all match")] if verify else facts
+
+
+def _single_runs(dataset: Dataset) -> list[tuple[str, str]]:
+    """Say what kinds of configurations there are and what a single run is worth; else nothing."""
+    kinds = Counter(dataset.kinds)
+    if set(kinds) == {"start"}:
+        return []
+    facts = [("kinds", ", ".join(f"{number} {kind}" for kind, number in kinds.items()))]
+    worth = dataset.reliability().items()
+    listed = [f"{dataset.species[s]} {share:.2f} at t = {time:g}" for (s, time), share in worth]
+    if listed:
+        facts.append(("reliability of a single run", ", ".join(listed)))
+    chains = [(source.model_extra or {}).get("chains", {}) for source in dataset.sources]
+    ageing = [name for told in chains for name, c in told.items() if c.get("stationary") is False]
+    return [*facts, ("not stationary", ", ".join(ageing))] if ageing else facts
 
 
 def _describe_experiment(folder: Path) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from glasscast.datasets.formats.registry import read_ensembles
 from glasscast.datasets.stationarity import drift_of
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.box import wrap
+from glasscast.workflows.describe import describe
 from glasscast.workflows.import_data import import_data
 
 
@@ -98,7 +99,7 @@ def test_what_cannot_be_a_chain_is_refused(tmp_path, walk):
 
 
 def test_drift_is_told_from_noise(rng):
-    """Of correlated noise one in a thousand is called a drift; an ageing that beats it is."""
+    """Of correlated noise few are called a drift; an ageing that beats it is."""
 
     def noise():
         steps = rng.normal(size=60)
@@ -107,11 +108,18 @@ def test_drift_is_told_from_noise(rng):
         return steps
 
     called = sum(drift_of(noise()).is_one for _ in range(400))
-    assert called <= 8
-    ageing = 6 * np.exp(-np.arange(60) / 15)
-    assert sum(drift_of(noise() + ageing).is_one for _ in range(100)) > 80
+    assert called <= 20
+    ageing = 8 * np.exp(-np.arange(60) / 5)
+    assert sum(drift_of(noise() + ageing).is_one for _ in range(100)) > 90
     assert drift_of(rng.normal(size=8)) is None
     assert not drift_of(np.ones(20)).is_one
+
+
+def test_overlapping_windows_are_not_independent(rng):
+    """Means over ten values each drift no more often than the values themselves."""
+    kernel = np.ones(10) / 10
+    walks = (np.convolve(rng.normal(size=70), kernel, "valid") for _ in range(300))
+    assert sum(drift_of(walk, window=10).is_one for walk in walks) <= 15
 
 
 def test_a_run_that_ages_is_said_to(tmp_path, walk, rng, caplog):
@@ -125,3 +133,11 @@ def test_a_run_that_ages_is_said_to(tmp_path, walk, rng, caplog):
     assert "is not stationary: F_s(2 pi, 1) changes by 0." in caplog.text
     steady = chain(write(tmp_path / "steady", walk), tmp_path / "other", (1.0,))
     assert steady.sources[0].model_extra["chains"]["run1"]["stationary"] is True
+
+
+def test_info_tells_what_single_runs_are_worth(tmp_path, walk):
+    chain(write(tmp_path / "in", walk), tmp_path / "out", (5.0,))
+    told = dict(describe(tmp_path / "out"))
+    assert told["kinds"] == "30 chain"
+    assert told["reliability of a single run"].startswith("A 0.")
+    assert "not stationary" not in told
