@@ -21,8 +21,6 @@ LACKING = {
     "botan/fig6f": set(),
     "eignn/fig9a": {"t = 1.3", "t = 41200"},
     "eignn/fig9b": {"t = 1.3"},
-    "geo-gnn/table2": {"distance only"},
-    "boattini/fig3a": {"main"},
 }
 
 

@@ -87,18 +87,18 @@ def _judge_radial(
 def draw_hard_orders(material: Material, sheet: Sheet) -> Figure:
     """Figures 3a and 3b."""
     species = int(float(sheet.entry.parameters["species"]))
-    models = {f"LR({n})": f"HS LR({n})" for n in (0, 1, 2)}
+    models = {name: f"HS {name}" for name in sheet.entry.panels["main"]}
     figure, (axes,) = panels(1, height=3.0)
     found = time_curves(material, sheet, axes, "main", models, species=species)
     legend(figure, [axes])
-    first = 1
-    if species == 0:
-        why = "the unsupervised baseline has no training in the catalogue yet"
-        sheet.lacks("main", "UML", why)
-        sheet.leave(1, why)
-        sheet.leave(2, why)
-        first = 3
     point = material.point
+    first = 1
+    if "UML" in found:
+        first = 3
+        lead = np.minimum(found["LR(1)"], found["LR(2)"]) - found["UML"]
+        sheet.judge(1, lead.mean(axis=0), "the lesser r of LR(1) and LR(2) less UML, mean")
+        nearest = point.times[int(np.argmin(lead.mean(axis=1)))] / point.tau_alpha
+        sheet.decide(2, 0.3 < nearest < 3, f"the gap is least at {nearest:.2g} relaxation times")
     rows = rows_within(point, (0.05, np.inf))
     mean = {name: values[rows].mean(axis=0) for name, values in found.items()}
     gain = float((mean["LR(1)"] - mean["LR(0)"]).mean())
