@@ -44,6 +44,16 @@ def test_a_start_forecasts_what_its_weights_did(tmp_path, rows, before, after):
             np.testing.assert_allclose(now.values[row], was.values[told], rtol=1e-3, atol=1e-4)
 
 
+def test_normalisations_that_come_along_stay_as_they_are(tmp_path):
+    settings = {"node_weight": 0.0, "feature_norm": "configuration"}
+    source = tiny("botan", **settings, training={"epochs": 2}).fit([one(1), one(2)])
+    source.save(tmp_path / "start")
+    start = {"initial_weights": str(tmp_path / "start"), "training": STILL}
+    target = tiny("botan", **settings, **start).fit([one(1), one(2)])
+    was, now = source.predict(one(5)), target.predict(one(5))
+    np.testing.assert_allclose(now.bond_change, was.bond_change, rtol=1e-3, atol=1e-4)
+
+
 def test_a_readout_of_its_own_is_fitted_and_leaves_the_pairs_alone(tmp_path):
     """After edge pretraining the decoder of the nodes knows nothing."""
     tiny("botan", node_weight=0.0).fit([one(1), one(2)]).save(tmp_path / "start")

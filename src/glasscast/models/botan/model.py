@@ -91,7 +91,8 @@ class Botan(DeepModel):
                 f"{path} holds another network than the settings of '{self.name}' ask for; compare "
                 f"rounds, hidden, edge_sees_encoded_nodes and the number of times ({error})"
             ) from None
-        start_as_identity(self.network_, self.read(train[0]))
+        if not any("_norms." in key for key in state):  # those that come along stay as they are
+            start_as_identity(self.network_, self.read(train[0]))
         alone = self.network_.decode_edge is not None or self.settings.node_weight == 1
         if self.settings.fit_readout and self.learns_particles and alone:
             few = train[:: max(1, len(train) // READOUT_CONFIGURATIONS)]
