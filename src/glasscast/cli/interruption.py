@@ -14,7 +14,7 @@ from typing import NoReturn
 #: Said at the end; whatever is finished lies whole on disk.
 HOW_TO_GO_ON = "interrupted; the same command goes on from here"
 #: Seconds that Python code has to end by itself; compiled code may not return for minutes.
-_GRACE = 1.5
+_GRACE = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

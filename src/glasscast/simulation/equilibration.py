@@ -1,9 +1,15 @@
-"""From a lattice to equilibrated snapshots: hot liquid, quench, thermostat, decorrelation."""
+"""From a lattice to equilibrated snapshots: hot liquid, quench, thermostat, decorrelation.
+
+Each phase is cut into stretches of about half an hour; between them lies all that is needed to go
+on, as numbers, and the next one begins in a fresh system. What was interrupted there ends as what
+was not, to the bit. The thermostat begins anew with each stretch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +22,11 @@ from glasscast.simulation.engine import (
     NPT,
     NVT,
     Engine,
-    Ensemble,
     IntArray,
     State,
-    System,
     maxwell_boltzmann,
 )
+from glasscast.simulation.isoconfigurational import stretches
 from glasscast.simulation.settings import EquilibrationSettings
 
 _BLOCKS = 50  # samples of energy, temperature and pressure in each stretch
@@ -112,6 +117,200 @@ def box_of(liquid: Liquid, particles: int, density: float | None = None) -> Floa
     return box
 
 
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of thermostatted dynamics.
+
+    Parameters
+    ----------
+    ensemble : over the whole of it.
+    steps : time steps; 0 leaves it out.
+    looks : steps at which it is looked at.
+    """
+
+    ensemble: NVT | NPT
+    steps: int
+    looks: tuple[int, ...] = ()
+
+    def part(self, begin: int, end: int, box: FloatArray) -> NVT | NPT:
+        """Ensemble between two of its steps; temperature and box change linearly with time.
+
+        Parameters
+        ----------
+        box : (d,) sides at ``begin``.
+        """
+        whole, fractions = self.ensemble, (begin / self.steps, end / self.steps)
+        change = whole.stop - whole.start
+        start, stop = (whole.start + change * f for f in fractions)
+        if end == self.steps:
+            stop = whole.stop
+        if isinstance(whole, NPT) or whole.sides is None or end == self.steps:
+            return replace(whole, start=start, stop=stop)
+        share = (end - begin) / (self.steps - begin)
+        sides = box + (np.array(whole.sides) - box) * share
+        return replace(whole, start=start, stop=stop, sides=tuple(sides.tolist()))
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """A liquid on its way through some phases, enough to go on from.
+
+    Parameters
+    ----------
+    phase, step : number of the phase, and the time steps behind in it.
+    positions, velocities, box : (N, d) twice and (d,); positions wrapped.
+    moved : (N_A, d) displacement of species A since the phase began.
+    seen : (K, N_A, d) the same at the steps behind at which the phase was looked at.
+    thermo : (K, 3) potential energy, pressure, temperature there.
+    """
+
+    phase: int
+    step: int
+    positions: FloatArray
+    velocities: FloatArray
+    box: FloatArray
+    moved: FloatArray
+    seen: FloatArray
+    thermo: FloatArray
+
+    @classmethod
+    def begin(cls, phase: int, state: State, types: IntArray) -> Way:
+        """Stand at the beginning of a phase, with the first replica of a state."""
+        moved = np.zeros((int(np.sum(types == 0)), state.positions.shape[-1]))
+        return cls(
+            phase=phase,
+            step=0,
+            positions=state.positions[0],
+            velocities=state.velocities[0],
+            box=state.box[0],
+            moved=moved,
+            seen=np.zeros((0, *moved.shape)),
+            thermo=np.zeros((0, 3)),
+        )
+
+    @property
+    def state(self) -> State:
+        """One replica."""
+        return State(self.positions[None], self.velocities[None], self.box[None])
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """All but the numbers, by name."""
+        return {key: value for key, value in vars(self).items() if key not in ("phase", "step")}
+
+    def advanced(
+        self, liquid: Liquid, types: IntArray, phase: Phase, step: int, engine: Engine
+    ) -> Way:
+        """Go on to a later step of the phase, in a fresh system."""
+        a, looks = types == 0, {k - self.step for k in phase.looks if self.step < k <= step}
+        if self.step == 0 and 0 in phase.looks:
+            looks.add(0)
+        ensemble = phase.part(self.step, step, self.box)
+        seen, thermo = [self.seen], [self.thermo]
+        with engine.open(liquid, types, self.box) as system:
+            system.place(self.positions[None], self.velocities[None])
+            for reading in system.integrate(ensemble, sorted({*looks, step - self.step})):
+                moved = self.moved + (reading.positions[0] - self.positions)[a]
+                if reading.step in looks:
+                    seen.append(moved[None])
+                    told = (reading.potential_energy, reading.pressure, reading.temperature)
+                    thermo.append(np.array([[float(value[0]) for value in told]]))
+            final = system.state()
+        asked = ensemble.sides if isinstance(ensemble, NVT) else None
+        box = final.box[0] if asked is None else np.array(asked)  # reached but for rounding
+        return Way(
+            phase=self.phase,
+            step=step,
+            positions=wrap(final.positions[0], box),
+            velocities=final.velocities[0],
+            box=box,
+            moved=moved,
+            seen=np.concatenate(seen),
+            thermo=np.concatenate(thermo),
+        )
+
+
+def go_through(
+    way: Way, phases: Sequence[Phase], liquid: Liquid, types: IntArray, engine: Engine
+) -> Iterator[Way]:
+    """Go through phases to the end of the last, yielding where to go on from after each stretch.
+
+    Parameters
+    ----------
+    way : at the beginning, or yielded here before.
+    """
+    for number, phase in enumerate(phases):
+        if phase.steps == 0 or number < way.phase:
+            continue
+        if number > way.phase:
+            way = Way.begin(number, way.state, types)
+        for step in stretches([phase.steps], len(types)):
+            if step > way.step:
+                way = way.advanced(liquid, types, phase, step, engine)
+                yield way
+
+
+def first_way(
+    liquid: Liquid,
+    particles: int,
+    settings: EquilibrationSettings,
+    seed: Sequence[int],
+    engine: Engine,
+    density: float | None = None,
+) -> Way:
+    """Make a liquid from nothing: a lattice, shortly minimised, with hot velocities.
+
+    Parameters
+    ----------
+    seed : seed sequence; everything random comes from it.
+    """
+    rng = np.random.default_rng(seed)
+    types = liquid.types(particles)
+    wide = box_of(liquid, particles, density) * settings.expansion
+    masses = liquid.masses[types]
+    with engine.open(liquid, types, wide) as system:
+        system.place(lattice(liquid, types, wide, rng)[None])
+        system.minimise(1e-3, 500)
+        positions = wrap(system.state().positions, wide)
+    velocities = maxwell_boltzmann(settings.hot_temperature, masses, liquid.dimension, rng)
+    return Way.begin(0, State(positions, velocities[None], wide[None]), types)
+
+
+def phases_of(
+    liquid: Liquid,
+    temperature: float,
+    settings: EquilibrationSettings,
+    engine: Engine,
+    *,
+    box: FloatArray | None,
+    pressure: float | None = None,
+) -> list[Phase]:
+    """Phases from the hot liquid on, or those between two snapshots of a chain.
+
+    Parameters
+    ----------
+    box : (d,) sides that a hot liquid is to have in the end; None: there was a snapshot before.
+
+    Raises
+    ------
+    SettingsError : if a larger box has no time to shrink in.
+    """
+    step, damping = engine.time_step(liquid), settings.damping
+    time = settings.between if box is None else settings.time
+    last: NVT | NPT = NVT(temperature, temperature, damping)
+    if pressure is not None:
+        last = NPT(temperature, temperature, damping, pressure, settings.pressure_damping)
+    target = Phase(last, round(time / step), _looks(round(time / step)))
+    if box is None:
+        return [target]
+    hot, quench = round(settings.hot_time / step), round(settings.quench_time / step)
+    if settings.expansion > 1 and quench == 0:
+        raise SettingsError("equilibration.quench_time must be positive with an expansion")
+    hottest = settings.hot_temperature
+    sides = tuple(box.tolist()) if settings.expansion > 1 else None
+    cooling = Phase(NVT(hottest, temperature, damping, sides), quench)
+    return [Phase(NVT(hottest, hottest, damping), hot), cooling, target]
+
+
 def first_snapshot(
     liquid: Liquid,
     particles: int,
@@ -132,28 +331,10 @@ def first_snapshot(
     ----------
     seed : seed sequence; everything random comes from it.
     """
-    rng = np.random.default_rng(seed)
-    types, box = liquid.types(particles), box_of(liquid, particles, density)
-    wide = box * settings.expansion
-    step = engine.time_step(liquid)
-    hot, quench = round(settings.hot_time / step), round(settings.quench_time / step)
-    if settings.expansion > 1 and quench == 0:
-        raise SettingsError("equilibration.quench_time must be positive with an expansion")
-    masses = liquid.masses[types]
-    with engine.open(liquid, types, wide) as system:
-        system.place(lattice(liquid, types, wide, rng)[None])
-        system.minimise(1e-3, 500)
-        velocities = maxwell_boltzmann(settings.hot_temperature, masses, liquid.dimension, rng)
-        system.place(system.state().positions, velocities[None])
-        hottest = settings.hot_temperature
-        _advance(system, NVT(hottest, hottest, settings.damping), hot)
-        sides = tuple(box.tolist()) if settings.expansion > 1 else None
-        _advance(system, NVT(hottest, temperature, settings.damping, sides), quench)
-        state = system.state()
-    quenched = State(wrap(state.positions, box), state.velocities, box[None])
-    return next_snapshot(
-        liquid, types, quenched, temperature, settings.time, settings, engine, pressure=pressure
-    )
+    box = box_of(liquid, particles, density)
+    phases = phases_of(liquid, temperature, settings, engine, box=box, pressure=pressure)
+    way = first_way(liquid, particles, settings, seed, engine, density)
+    return _to_the_end(way, phases, liquid, liquid.types(particles), engine)
 
 
 def next_snapshot(
@@ -169,69 +350,75 @@ def next_snapshot(
 ) -> Equilibrated:
     """Go on from a snapshot with the thermostat for some time, watching for equilibrium.
 
-    A fresh system starts from the stored state each time, so that a chain of snapshots is the
-    same whether or not it was interrupted between them.
-
     Parameters
     ----------
     state : one replica.
     """
-    step = engine.time_step(liquid)
-    steps = round(time / step)
-    if steps == 0:
-        return Equilibrated(state, {})
-    ensemble: Ensemble = NVT(temperature, temperature, settings.damping)
-    if pressure is not None:
-        ensemble = NPT(
-            temperature, temperature, settings.damping, pressure, settings.pressure_damping
-        )
-    marks = sorted({round(steps * k / (2 * _BLOCKS)) for k in range(2 * _BLOCKS + 1)})
-    lags = sorted({round(steps / 2 * f) for f in np.geomspace(1e-3, 1, 13)} - {0})
-    middle = round(steps / 2)
-    wanted = {0, middle, *lags, *(middle + lag for lag in lags if middle + lag <= steps)}
-    a = types == 0
-    stored: dict[int, FloatArray] = {}
-    thermo: list[tuple[float, float, float]] = []
-    with engine.open(liquid, types, state.box[0]) as system:
-        system.place(state.positions, state.velocities)
-        for reading in system.integrate(ensemble, sorted({*marks, *wanted})):
-            if reading.step in wanted:
-                stored[reading.step] = reading.positions[0, a]
-            if reading.step in marks and reading.step:
-                thermo.append(
-                    (
-                        float(reading.potential_energy[0]),
-                        float(reading.pressure[0]),
-                        float(reading.temperature[0]),
-                    )
-                )
-        final = system.state()
+    settings = settings.model_copy(update={"between": time})
+    phases = phases_of(liquid, temperature, settings, engine, box=None, pressure=pressure)
+    return _to_the_end(Way.begin(0, state, types), phases, liquid, types, engine)
+
+
+def _to_the_end(
+    way: Way, phases: Sequence[Phase], liquid: Liquid, types: IntArray, engine: Engine
+) -> Equilibrated:
+    ended = deque(go_through(way, phases, liquid, types, engine), maxlen=1)
+    way = ended.pop() if ended else way
+    return equilibrated(way, phases, liquid, types, engine.time_step(liquid))
+
+
+def equilibrated(
+    way: Way, phases: Sequence[Phase], liquid: Liquid, types: IntArray, step: float
+) -> Equilibrated:
+    """Return the liquid at the end of its way, with what speaks for its equilibrium."""
+    last = phases[-1]
+    if last.steps == 0:
+        return Equilibrated(way.state, {})
+    at = {look: k for k, look in enumerate(last.looks)}
+    middle, marks = round(last.steps / 2), [k for k in _marks(last.steps) if k]
+    thermo = way.thermo[[at[mark] for mark in marks]]
+    lags = [lag for lag in _lags(last.steps) if middle + lag <= last.steps]
     wavenumber = 2 * np.pi / liquid.sigma[0, 0]
-    lags = [lag for lag in lags if middle + lag <= steps]
     scattering = [
         [
-            float(self_intermediate_scattering(stored[begin + lag] - stored[begin], wavenumber))
+            float(
+                self_intermediate_scattering(
+                    way.seen[at[begin + lag]] - way.seen[at[begin]], wavenumber
+                )
+            )
             for lag in lags
         ]
         for begin in (0, middle)
     ]
-    inside = wrap(final.positions, final.box[0])
+    energy, pressure, temperature = (_halves(column.tolist()) for column in thermo.T)
     evidence = Evidence(
-        time=steps * step,
-        energy=_halves([t[0] for t in thermo]),
-        pressure=_halves([t[1] for t in thermo]),
-        temperature=_halves([t[2] for t in thermo]),
+        time=last.steps * step,
+        energy=energy,
+        pressure=pressure,
+        temperature=temperature,
         lags=[lag * step for lag in lags],
         scattering=scattering,
-        bond_order=bond_order(inside[0], final.box[0]),
+        bond_order=bond_order(way.positions, way.box),
     )
-    return Equilibrated(State(inside, final.velocities, final.box), asdict(evidence))
+    return Equilibrated(way.state, asdict(evidence))
 
 
-def _advance(system: System, ensemble: Ensemble, steps: int) -> None:
-    if steps:
-        for _ in system.integrate(ensemble, [steps]):
-            pass
+def _marks(steps: int) -> list[int]:
+    """Return the steps at which energy, pressure and temperature count."""
+    return sorted({round(steps * k / (2 * _BLOCKS)) for k in range(2 * _BLOCKS + 1)})
+
+
+def _lags(steps: int) -> list[int]:
+    return sorted({round(steps / 2 * f) for f in np.geomspace(1e-3, 1, 13)} - {0})
+
+
+def _looks(steps: int) -> tuple[int, ...]:
+    """Return the steps at which a phase of so many is looked at."""
+    if steps == 0:
+        return ()
+    middle, lags = round(steps / 2), _lags(steps)
+    later = (middle + lag for lag in lags if middle + lag <= steps)
+    return tuple(sorted({0, middle, *lags, *later, *_marks(steps)}))
 
 
 def _halves(values: list[float]) -> list[tuple[float, float]]:

@@ -202,11 +202,13 @@ def _particle_steps(plan: Plan) -> dict[str, int]:
 
 
 def _remove_runs(plan: Plan) -> None:
-    """Delete what is left of single runs when all are averaged, as by a kill in between."""
+    """Delete what runs went on from when all are averaged, as is left by a kill in between."""
     names = {plan.name(c) for c in range(plan.configurations)}
     for path in (plan.folder / RESULTS).glob(f"*{RUN}*.npz"):
         if path.name.rpartition(RUN)[0] in names:
             path.unlink(missing_ok=True)
+    for c in range(plan.configurations):
+        plan.way_path(c).unlink(missing_ok=True)
 
 
 def assemble(plan: Plan, configuration: int) -> Configuration:

@@ -14,9 +14,13 @@ from glasscast.simulation import isoconfigurational
 from glasscast.simulation.equilibration import (
     Equilibrated,
     box_of,
+    equilibrated,
     first_snapshot,
+    first_way,
+    go_through,
     lattice,
     next_snapshot,
+    phases_of,
 )
 from glasscast.simulation.equilibrium_positions import find_inherent
 from glasscast.simulation.isoconfigurational import (
@@ -175,6 +179,29 @@ def test_a_chain_goes_on_the_same_from_a_stored_snapshot(made):
     np.testing.assert_array_equal(one.positions, two.positions)
     moved = minimum_image(one.positions - state.positions, made.snapshot.box)
     assert np.abs(moved).max() > 0.05
+
+
+def test_a_long_way_to_equilibrium_goes_on_from_any_of_its_stretches(monkeypatch):
+    """Temperature and box change as without cuts; from any cut on, all is equal to the bit."""
+    liquid, types = load_liquid("hard-spheres"), load_liquid("hard-spheres").types(150)
+    settings = EquilibrationSettings(hot_time=0.5, quench_time=1, time=1, expansion=1.1)
+    phases = phases_of(liquid, 1.5, settings, LAMMPS, box=box_of(liquid, 150))
+    begun = first_way(liquid, 150, settings, [1], LAMMPS)
+    steps = [phase.steps for phase in phases]
+    monkeypatch.setattr(isoconfigurational, "LONGEST", 150 * steps[1] // 3)
+    ways = list(go_through(begun, phases, liquid, types, LAMMPS))
+    assert [way.phase for way in ways] == [0] * 2 + [1] * 3 + [2] * 3
+    sides = [way.box[0] / ways[-1].box[0] for way in ways]
+    np.testing.assert_allclose(sides[1:5], np.linspace(1.1, 1, 4), rtol=1e-3)
+    np.testing.assert_array_equal(ways[-1].box, box_of(liquid, 150))
+    made = equilibrated(ways[-1], phases, liquid, types, LAMMPS.time_step(liquid))
+    for way in (ways[0], ways[3], ways[6]):
+        *_, last = go_through(way, phases, liquid, types, LAMMPS)
+        again = equilibrated(last, phases, liquid, types, LAMMPS.time_step(liquid))
+        np.testing.assert_array_equal(again.state.positions, made.state.positions)
+        assert again.evidence == made.evidence
+    assert made.evidence["time"] == pytest.approx(1.0, rel=1e-3)
+    assert len(ways[-1].thermo) == len(phases[-1].looks)
 
 
 def test_constant_pressure_changes_the_box():

@@ -180,10 +180,10 @@ def test_a_kill_loses_at_most_one_stretch_of_one_run(tmp_path, monkeypatch, rng)
     monkeypatch.setattr(Lammps, "open", counted)
     simulate(settings_of(ONE), tmp_path / "whole")
     total = len(opened)
-    assert total == 2 + 4 * 2  # the snapshot; four runs to two label times
+    assert total == 4 + 4 * 2  # minimum and three phases; four runs to two label times
     opened.clear()
-    stops += sorted(rng.choice(np.arange(2, total), 4, replace=False).tolist())
-    for _ in range(4):
+    stops += sorted(rng.choice(np.arange(2, total), 5, replace=False).tolist())
+    for _ in range(5):
         with pytest.raises(KeyboardInterrupt):
             simulate(settings_of(ONE), tmp_path / "killed")
     steps = Steps()
@@ -221,6 +221,11 @@ def settings_of(content: dict[str, object]) -> SimulationSettings:
     return checked(SimulationSettings, content)
 
 
+def lasting(file: Path) -> bool:
+    """Whether a file stays: what runs and snapshots go on from goes when they are there."""
+    return RUN not in file.name and ".state" not in file.name
+
+
 def start_run(folder: Path, settings: Path, workers: int = 1) -> subprocess.Popen[bytes]:
     code = (
         "import sys\n"
@@ -256,7 +261,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(reference, tmp_path):
     process = start_run(folder, settings)
     parts = folder / "parts"
     assert kill_when(process, lambda: parts.is_dir() and len(list(parts.glob("*.npz"))) >= 2)
-    finished = {f: f.stat().st_mtime_ns for f in folder.rglob("*.npz") if RUN not in f.name}
+    finished = {f: f.stat().st_mtime_ns for f in folder.rglob("*.npz") if lasting(f)}
     simulate(read(SimulationSettings, settings), folder)
     assert contents(folder) == contents(reference)
     assert all(f.stat().st_mtime_ns == when for f, when in finished.items())
@@ -272,7 +277,7 @@ def test_kills_at_random_moments_leave_no_trace(reference, tmp_path, rng):
 
     def made() -> list[Path]:
         files = [*folder.glob("snapshots/*.npz"), *folder.glob("parts/*.npz")]
-        return [file for file in files if RUN not in file.name]  # runs go when they are averaged
+        return [file for file in files if lasting(file)]
 
     kills = 0
     while len(made()) < 8:

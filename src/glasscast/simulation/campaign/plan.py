@@ -143,6 +143,10 @@ class Plan:
         """File of the equilibrated state a configuration starts from."""
         return self.folder / SNAPSHOTS / f"{self.name(configuration)}.npz"
 
+    def way_path(self, configuration: int) -> Path:
+        """File from which the making of a snapshot goes on."""
+        return self.snapshot_path(configuration).with_suffix(".state.npz")
+
     def result_path(self, configuration: int, result: str) -> Path:
         """File of one result: production, inherent or cage."""
         return self.folder / RESULTS / f"{self.name(configuration)}.{result}.npz"
@@ -277,6 +281,12 @@ class Plan:
     def has_snapshot(self, configuration: int) -> bool:
         """Whether the state a configuration starts from is there."""
         return is_kept(self.snapshot_path(configuration), self.snapshot_print(configuration))
+
+    def snapshot_steps_left(self, configuration: int) -> int:
+        """Time steps that are ahead on the way to a snapshot."""
+        path, mark = self.way_path(configuration), self.snapshot_print(configuration)
+        behind = (kept_record(path, mark) or {}).get("behind", 0)
+        return self.snapshot_steps(configuration) - int(behind)
 
     def snapshot_steps(self, configuration: int) -> int:
         """Time steps of the molecular dynamics that make a snapshot."""

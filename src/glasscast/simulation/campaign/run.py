@@ -157,6 +157,6 @@ def _particle_steps(plan: Plan, todo: Sequence[int]) -> int:
         while c >= 0 and not plan.has_snapshot(c):
             needed.add(c)
             c -= plan.chains
-    steps = sum(plan.snapshot_steps(c) * plan.size(c) for c in needed)
+    steps = sum(plan.snapshot_steps_left(c) * plan.size(c) for c in needed)
     unfinished = (c for c in todo if "production" in plan.missing(c))
     return steps + sum(plan.run_steps(c) * plan.size(c) for c in unfinished)

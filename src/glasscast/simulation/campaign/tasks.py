@@ -16,7 +16,15 @@ from glasscast.progress import Progress
 from glasscast.simulation.cage import find_cage
 from glasscast.simulation.campaign.plan import Plan
 from glasscast.simulation.engine import State
-from glasscast.simulation.equilibration import Equilibrated, first_snapshot, next_snapshot
+from glasscast.simulation.equilibration import (
+    Equilibrated,
+    Way,
+    box_of,
+    equilibrated,
+    first_way,
+    go_through,
+    phases_of,
+)
 from glasscast.simulation.equilibrium_positions import find_inherent
 from glasscast.simulation.isoconfigurational import Runs, averaged, blocks, go_on
 
@@ -62,36 +70,12 @@ def make_snapshot(plan: Plan, configuration: int) -> int:
     """
     if plan.has_snapshot(configuration):
         return 0
-    s, fingerprint = plan.settings, plan.snapshot_print(configuration)
+    fingerprint, way = plan.snapshot_print(configuration), plan.way_path(configuration)
+    steps = plan.snapshot_steps_left(configuration)
     if plan.starts is not None:
         made, types = _imported(plan, configuration)
     else:
-        assert s.equilibration is not None
-        assert s.particles is not None
-        types = plan.liquid.types(s.particles)
-        chain, place = plan.chain_of(configuration)
-        if place == 0:
-            made = first_snapshot(
-                plan.liquid,
-                s.particles,
-                s.temperature,
-                s.equilibration,
-                [s.seed, chain],
-                plan.engine,
-                density=plan.density,
-                pressure=s.pressure,
-            )
-        else:
-            made = next_snapshot(
-                plan.liquid,
-                types,
-                load_snapshot(plan, configuration - plan.chains)[0],
-                s.temperature,
-                s.equilibration.between,
-                s.equilibration,
-                plan.engine,
-                pressure=s.pressure,
-            )
+        made, types = _equilibrated(plan, configuration)
     arrays: Arrays = {
         "positions": made.state.positions[0],
         "velocities": made.state.velocities[0],
@@ -99,7 +83,35 @@ def make_snapshot(plan: Plan, configuration: int) -> int:
         "types": types,
     }
     keep(plan.snapshot_path(configuration), fingerprint, arrays, made.evidence)
-    return plan.snapshot_steps(configuration) * len(types)
+    way.unlink(missing_ok=True)
+    return steps * len(types)
+
+
+def _equilibrated(plan: Plan, configuration: int) -> tuple[Equilibrated, NDArray[np.int8]]:
+    """Go the way to a snapshot from where it was left."""
+    s, liquid, engine = plan.settings, plan.liquid, plan.engine
+    assert s.equilibration is not None
+    assert s.particles is not None
+    types = liquid.types(s.particles)
+    chain, place = plan.chain_of(configuration)
+    box = None if place else box_of(liquid, s.particles, plan.density)
+    phases = phases_of(liquid, s.temperature, s.equilibration, engine, box=box, pressure=s.pressure)
+    path, mark = plan.way_path(configuration), plan.snapshot_print(configuration)
+    record = kept_record(path, mark)
+    if record is not None:
+        way = Way(phase=record["phase"], step=record["step"], **read_kept(path).arrays)
+    elif place:
+        way = Way.begin(0, load_snapshot(plan, configuration - plan.chains)[0], types)
+    else:
+        seed = [s.seed, chain]
+        way = first_way(liquid, s.particles, s.equilibration, seed, engine, plan.density)
+    stretches = go_through(way, phases, liquid, types, engine)
+    for way in stretches:
+        behind = sum(phase.steps for phase in phases[: way.phase]) + way.step
+        if behind < plan.snapshot_steps(configuration):
+            record = {"phase": way.phase, "step": way.step, "behind": behind}
+            keep(path, mark, way.arrays(), record, compress=False)
+    return equilibrated(way, phases, liquid, types, plan.step), types
 
 
 def follow_runs(
