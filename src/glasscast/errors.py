@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 
 class GlasscastError(Exception):
@@ -16,9 +16,13 @@ class GlasscastError(Exception):
         the option of that parameter.
     """
 
+    #: Letters of a message: what it quotes of a file may be of any length.
+    longest: ClassVar[int] = 1500
+
     def __init__(self, message: str = "", parameter: str = "") -> None:
         self.parameter = parameter
-        super().__init__(message)
+        cut = len(message) > self.longest
+        super().__init__(f"{message[: self.longest]} ..." if cut else message)
 
     def of(self, place: Path | str) -> Self:
         """Return the error with the file or configuration that it is about before its message."""

@@ -182,7 +182,7 @@ def change_array(rng: Rng, array: np.ndarray) -> np.ndarray:
             return array.astype(pick(rng, types))
     if kind == 10:
         return array.ravel()
-    return array * pick(rng, SIDES) if array.dtype.kind == "f" else array[..., :1]
+    return array * pick(rng, SIDES) if array.dtype.kind == "f" else np.atleast_1d(array)[..., :1]
 
 
 def npz(arrays: dict[str, Any], rng: Rng) -> bytes:

@@ -222,10 +222,10 @@ def check_header(path: Path, record: Any, kind: str, newest: int) -> None:
     """
     if not isinstance(record, Mapping) or record.get("format") != kind:
         found = record.get("format") if isinstance(record, Mapping) else None
-        raise InputError(path, f"is not a {kind} ('format' is {found!r})")
+        raise InputError(path, f"is not a {kind} ('format' is {found!r:.100})")
     version = record.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise InputError(path, f"'version' must be a whole number, got {version!r}")
+        raise InputError(path, f"'version' must be a whole number, got {version!r:.100}")
     if version > newest:
         raise InputError(
             path,

@@ -28,6 +28,8 @@ from glasscast.errors import GlasscastError, ShapeError
 from glasscast.liquid.definition import load_liquid
 from glasscast.liquid.interactions import species_name
 
+#: Letters of a message: what it quotes may be of any length.
+_LONGEST_MESSAGE = 500
 #: Keys that version 1 kept at the top; the others it had are free.
 _MOVED = ("liquid", "temperature", "pressure", "density", "tau_alpha", "parent", "thermal_copy")
 
@@ -205,8 +207,8 @@ def first_problem(error: ValidationError) -> str:
     """Key and reason of the first thing that cannot be used."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    message = str(first["msg"]).removeprefix("Value error, ")
-    return f"'{where}': {message}" if where else message
+    message = str(first["msg"]).removeprefix("Value error, ")[:_LONGEST_MESSAGE]
+    return f"'{where:.200}': {message}" if where else message
 
 
 def upgraded(record: Mapping[str, Any], times: tuple[float, ...] = ()) -> dict[str, Any]:

@@ -17,6 +17,8 @@ IntArray = NDArray[np.int64]
 _MOST_NEIGHBOURS = 100_000
 #: Cells of a search, beyond which it coarsens all axes alike; none may vanish by that.
 _MOST_CELLS = 100_000
+#: Cells that the search can count.
+_COUNTED = 1e9
 
 
 def wrap(positions: FloatArray, box: FloatArray) -> FloatArray:
@@ -87,9 +89,11 @@ def check_neighbours(size: int, box: FloatArray, cutoff: float) -> None:
             f"within {cutoff:.4g}; check the units of positions and box"
         )
     cells = np.maximum(np.floor(box / cutoff), 1)
-    if cells.prod() > max(_MOST_CELLS, cells.min() ** len(box) * _MOST_CELLS / 8):
+    even = max(_MOST_CELLS, cells.min() ** len(box) * _MOST_CELLS / 8)
+    if not cells.prod() <= min(even, _COUNTED):
         raise ShapeError(
-            f"a box of {sides} sigma is too uneven to look for neighbours in; check its units"
+            f"a box of {sides} sigma is too large or uneven to look for neighbours within "
+            f"{cutoff:.4g}; check its units"
         )
 
 

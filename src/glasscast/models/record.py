@@ -45,6 +45,13 @@ class _Score(BaseModel):
     value: float | None
 
 
+class _Provenance(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    trained_on: list[Any] = Field(default_factory=list)
+    validated_on: list[Any] = Field(default_factory=list)
+
+
 class _Card(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -64,7 +71,7 @@ class ModelRecord(BaseModel):
     state_points: list[dict[str, Any]] = Field(default_factory=list)
     reads: dict[str, Any] = Field(default_factory=dict)
     trained_on: _TrainedOn | list[str] = Field(default_factory=list)
-    provenance: dict[str, Any] = Field(default_factory=dict)
+    provenance: _Provenance = Field(default_factory=_Provenance)
     card: _Card = Field(default_factory=_Card)
     weights_sha256: str
 

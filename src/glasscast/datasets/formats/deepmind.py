@@ -97,7 +97,7 @@ class _FrameStream:
                     raise ValueError("holds no trajectory")
                 for run, frame in enumerate(runs):
                     yield RunFrame(row, run, as_array(frame), self._file)
-            except ValueError as error:
+            except (ValueError, TypeError, IndexError) as error:
                 raise InputError(self._file, f"'{key}' [{stored}]: {error}") from None
 
 
@@ -138,6 +138,8 @@ def _crossing_times(file: Path, record: dict[str, Any]) -> tuple[list[float], di
         )
     targets = record["trajectory_target_positions"]
     stored = targets if isinstance(targets, list | tuple) else _array(file, record, _KEYS[-1])
+    if isinstance(stored, np.ndarray) and stored.ndim == 0:
+        raise InputError(file, "'trajectory_target_positions' is a single number")
     if len(stored) != len(indices):
         raise InputError(
             file,

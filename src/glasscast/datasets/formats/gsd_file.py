@@ -143,9 +143,15 @@ def _read_frame(path: Path, file: Any, number: int, absolute: bool, dimension: i
         absolute=absolute,
         ids=ids,
         species=species,
-        step=int(frame.configuration.step or 0),
+        step=_first(frame.configuration.step),
         corner=-sides / 2,
     )
+
+
+def _first(step: Any) -> int:
+    """Return the step of a frame, 0 where there is none."""
+    numbers = np.ravel(np.asarray(0 if step is None else step))
+    return int(numbers[0]) if numbers.size else 0
 
 
 def _refuse_claims(path: Path, file: Any, number: int) -> None:

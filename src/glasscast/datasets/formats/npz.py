@@ -48,7 +48,7 @@ def read_npz_snapshot(path: Path, name: str, density: float | None = None) -> Co
     metadata: dict[str, Any] = {"source": [path.name]}
     types = arrays["types"]
     shape = arrays[source].shape
-    if len(shape) != 2 or shape[1] not in (2, 3) or types.size == 0:
+    if len(shape) != 2 or shape[1] not in (2, 3) or 0 in (shape[0], types.size):
         raise InputError(path, f"'{source}' must have shape (N, 2 or 3), got {shape}")
     if published is not None:
         liquid = "ka" if shape[1] == 3 else "ka2d"
