@@ -95,7 +95,11 @@ def _chunk(file: Any, name: str, number: int) -> NDArray[Any] | None:
 
 def _read_step(file: Any, number: int) -> int:
     found = _chunk(file, _STEP, number)
-    return 0 if found is None or found.size == 0 else int(found.ravel()[0])
+    if found is None or found.size == 0:
+        return 0
+    if found.dtype.kind not in "iu":
+        raise ValueError(f"{_STEP} holds no whole number")
+    return int(found.ravel()[0])
 
 
 def _read_frame(path: Path, file: Any, number: int, absolute: bool, dimension: int | None) -> Frame:
@@ -104,6 +108,7 @@ def _read_frame(path: Path, file: Any, number: int, absolute: bool, dimension: i
         _refuse_claims(path, file, number)
         frame = file[number]
         told, names = _chunk(file, _DIMENSIONS, number), _read_ids(file, number)
+        step = _read_step(file, number)
     except _DAMAGE as error:
         raise _damaged(path, error) from None
     particles = frame.particles
@@ -143,15 +148,9 @@ def _read_frame(path: Path, file: Any, number: int, absolute: bool, dimension: i
         absolute=absolute,
         ids=ids,
         species=species,
-        step=_first(frame.configuration.step),
+        step=step,
         corner=-sides / 2,
     )
-
-
-def _first(step: Any) -> int:
-    """Return the step of a frame, 0 where there is none."""
-    numbers = np.ravel(np.asarray(0 if step is None else step))
-    return int(numbers[0]) if numbers.size else 0
 
 
 def _refuse_claims(path: Path, file: Any, number: int) -> None:
