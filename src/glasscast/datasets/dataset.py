@@ -18,7 +18,7 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
 from glasscast.datasets.facts import Facts
 from glasscast.datasets.files import UNREADABLE_ARCHIVE, read_npz, sha256_of_file
-from glasscast.datasets.manifest import KEPT_RUNS, EntryRecord, Source, read_manifest
+from glasscast.datasets.manifest import KEPT_RUNS, EntryRecord, Manifest, Source, read_manifest
 from glasscast.datasets.records import SINGLE_RUNS, Kind
 from glasscast.datasets.scattering import by_scattering
 from glasscast.datasets.splits import families
@@ -74,13 +74,14 @@ class Entry:
         ------
         InputError : as :func:`~glasscast.datasets.configuration_file.read_configuration`.
         """
-        try:
-            return read_configuration(self.path, self.checksum)
-        except InputError:
-            current = self.current()
-            if current == self:
-                raise
-        return read_configuration(current.path, current.checksum)
+        entry = self
+        while True:
+            try:
+                return read_configuration(entry.path, entry.checksum)
+            except InputError:
+                before, entry = entry, entry.current()
+                if entry == before:
+                    raise
 
     def current(self) -> Entry:
         """Return the entry; of a file that is gone, with the one that took its place."""
@@ -189,10 +190,7 @@ class Dataset(Facts, Common, Sequence[Configuration]):
             raise InputError(folder, "is not a folder", "make one with 'glasscast import'")
         if not path.exists():
             raise InputError(folder, *_why_no_manifest(folder))
-        manifest = read_manifest(path)
-        entries = tuple(_entry(folder, manifest.name, each) for each in manifest.configurations)
-        for entry in entries:
-            _check_size(entry)
+        manifest, entries = _settled(folder)
         return cls(
             name=manifest.name,
             entries=entries,
@@ -466,6 +464,22 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         )
 
 
+def _settled(folder: Path) -> tuple[Manifest, tuple[Entry, ...]]:
+    """Read what a dataset holds; once more if it was changed in place meanwhile."""
+    manifest = read_manifest(folder / MANIFEST)
+    while True:
+        entries = tuple(_entry(folder, manifest.name, each) for each in manifest.configurations)
+        try:
+            for entry in entries:
+                _check_size(entry)
+        except InputError:
+            before, manifest = manifest, read_manifest(folder / MANIFEST)
+            if manifest == before:
+                raise
+        else:
+            return manifest, entries
+
+
 def _entry(folder: Path, dataset: str, record: EntryRecord) -> Entry:
     parent = record.parent or record.name
     return Entry(
@@ -481,9 +495,11 @@ def _entry(folder: Path, dataset: str, record: EntryRecord) -> Entry:
 
 
 def _check_size(entry: Entry) -> None:
-    if not entry.path.is_file():
-        raise InputError(entry.path, f"is named in {MANIFEST} but missing")
-    if (found := entry.path.stat().st_size) != entry.size:
+    try:
+        found = entry.path.stat().st_size
+    except OSError:
+        raise InputError(entry.path, f"is named in {MANIFEST} but missing") from None
+    if found != entry.size:
         raise InputError(
             entry.path,
             f"has {found} bytes, not the {entry.size} of {MANIFEST}",
