@@ -11,7 +11,7 @@ import pytest
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.formats.registry import read_snapshot
-from glasscast.datasets.writer import DatasetWriter
+from glasscast.datasets.writer import DatasetWriter, replace_configurations
 from tests.cli.material import botan_folder
 from tests.engine_contract import shaken
 
@@ -224,8 +224,10 @@ def test_of_two_makers_of_copies_in_one_folder_one_is_refused(tmp_path, start, c
 
 @pytest.mark.parametrize("count", COUNTS)
 def test_who_reads_while_another_changes_sees_what_was_or_what_is(tmp_path, liquid, count):
+    data = Dataset.open(liquid)
     for number in range(count):
-        shutil.copytree(liquid, tmp_path / str(number))
+        copy = shutil.copytree(liquid, tmp_path / str(number))
+        replace_configurations(copy, [c.with_fields(inherent=c.positions) for c in data])
     writer, reader = race(tmp_path, "read", [liquid, liquid], count)
     assert {says for says, *_ in (*writer, *reader)} == {""}
     for number in range(count):
