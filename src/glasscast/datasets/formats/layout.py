@@ -151,8 +151,10 @@ class Layout:
 
 def _completed(frame: Frame, parent: Frame) -> Frame:
     """Return a frame of a file that tells positions alone with what it shares with the parent."""
-    if frame.corner is None and parent.corner is not None:
-        frame = replace(frame, positions=frame.positions - parent.corner)
+    corner = parent.corner
+    # One of another dimension is refused later, by name.
+    if frame.corner is None and corner is not None and len(corner) == frame.positions.shape[1]:
+        frame = replace(frame, positions=frame.positions - corner)
     if len(frame.types):
         return frame
     return replace(frame, types=parent.types, ids=parent.ids, species=parent.species)

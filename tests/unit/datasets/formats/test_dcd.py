@@ -115,6 +115,15 @@ def test_damaged_and_tilted_files(tmp_path):
         read_snapshot(path)
 
 
+def test_flat_runs_of_a_parent_that_is_not(tmp_path):
+    liquid = make_liquid(runs=1)
+    write(tmp_path, liquid)
+    flat = [frame * [1, 1, 0] for frame in (liquid.start, *liquid.runs[0])]
+    write_dcd(tmp_path / "run0.dcd", flat, liquid.box)
+    with pytest.raises(InputError, match=r"\(60, 2\), the initial configuration has \(60, 3\)"):
+        collect(next(read_ensembles(tmp_path, options=CLOCK)))
+
+
 def test_the_command_that_makes_dcd_of_xtc_does(tmp_path):
     formats = pytest.importorskip("mdtraj.formats")
     liquid = make_liquid(runs=1, times=(1.0, 2.0))
