@@ -239,7 +239,10 @@ class Limits:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """Take up what :meth:`record` gave; KeyError, ValueError or TypeError if it cannot be."""
-        return cls(tuple(_state(state) for state in record["states"]))
+        try:
+            return cls(tuple(_state(state) for state in record["states"]))
+        except AttributeError as error:
+            raise ValueError(f"'limits' is garbled ({error})") from None
 
 
 def _state(record: Mapping[str, Any]) -> State:
