@@ -31,7 +31,8 @@ class Server:
     redirects : path -> address.
     asked : (path, first byte asked for) of every request; None without a range.
     targets : path and query of every request.
-    sent : bytes of bodies sent.
+    counted : bytes of bodies sent so far.
+    busy : answers that are being sent.
     """
 
     files: dict[str, bytes]
@@ -43,9 +44,30 @@ class Server:
     redirects: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, int | None]] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
-    sent: int = 0
+    counted: int = 0
+    busy: int = 0
     address: str = ""
     done: threading.Event = field(default_factory=threading.Event)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def sent(self) -> int:
+        """Bytes of bodies sent, once no answer is on its way: readers are quicker than counting."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.busy == 0, timeout=5)
+            return self.counted
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Mark an answer as being on its way."""
+        with self.changed:
+            self.busy += 1
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.busy -= 1
+                self.changed.notify_all()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -90,13 +112,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         whole = it.cut is None or len(body) <= it.cut
-        try:
-            self.wfile.write(body if whole else body[: it.cut])
-            self.wfile.flush()
-        except OSError:  # the reader has what it wants
-            self.close_connection = True
-            return
-        it.sent += len(body) if whole else it.cut
+        with it.sending():
+            try:
+                self.wfile.write(body if whole else body[: it.cut])
+                self.wfile.flush()
+            except OSError:  # the reader has what it wants
+                self.close_connection = True
+                return
+            with it.changed:
+                it.counted += len(body) if whole else it.cut
         if not whole:
             if it.silent:
                 it.done.wait(5)

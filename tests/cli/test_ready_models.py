@@ -121,7 +121,7 @@ def test_the_card_tells_what_one_must_know(shelf, scored):
     for text in (
         f"# {NAME}",
         "Valid for: liquid ka, T = 0.64, density 1.2, 80 % A, 20 % B.",
-        f"glasscast predict snapshot.npz --model {NAME}",
+        f"glasscast predict SNAPSHOT --model {NAME}",
         "| train | liquid, split train | 3 |",
         "| test | liquid, split test | 1 |",
         "order: 0",

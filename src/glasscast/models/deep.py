@@ -343,6 +343,8 @@ class DeepModel(Model):
         wanted = {key: tuple(value.shape) for key, value in state.items()}
         for key in (*wanted, *arrays):
             held = arrays[key].shape if key in arrays else "absent"
+            if wanted.get(key) == () and held == (1,):  # as version 0.1.0 wrote single numbers
+                continue
             if wanted.get(key) != held:
                 raise InputError(
                     folder,

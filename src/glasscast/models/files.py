@@ -55,7 +55,7 @@ def write_model(
     others = others or {}
     for name, text in others.items():
         write_atomically(folder / name, text)
-    content = save({key: np.ascontiguousarray(value) for key, value in weights.items()})
+    content = save({key: np.asarray(value, order="C") for key, value in weights.items()})
     write_atomically(folder / WEIGHTS, content)
     header = {"format": FORMAT, "version": FORMAT_VERSION, "written_by": WRITTEN_BY}
     sums = {"weights_sha256": sha256(content)}

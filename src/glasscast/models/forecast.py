@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,7 +73,8 @@ class ModelForecast:
     def shared_rows(self, truth: Configuration, label: str | None = None) -> list[tuple[int, int]]:
         """Rows of forecast and truth that both have, where the truth is no row of NaN.
 
-        Rows are the same by their times or by the values of their stages.
+        Rows are the same by the values of their stages; a forecast by time is one of the rows of
+        the same time, whatever they stand for.
 
         Parameters
         ----------
@@ -82,13 +82,13 @@ class ModelForecast:
         """
         rows: list[tuple[int, int]] = []
         label = label or self.target
-        if truth.stages.by != self.stages.by:
+        if self.stages.by not in ("time", truth.stages.by):
             return rows
-        for row, time in enumerate(self.times):
-            with suppress(ShapeError):  # a time that was not measured
-                found = truth.time_index(float(time))
+        known = truth.times if self.stages.by == "time" else truth.stages.values
+        for row, value in enumerate(self.times):
+            for found in np.flatnonzero(np.isclose(known, value, rtol=1e-3, atol=0))[:1]:
                 if getattr(truth, label) is None or truth.known_rows(label)[found]:
-                    rows.append((row, found))
+                    rows.append((row, int(found)))
         return rows
 
     def errors(self) -> NDArray[np.float64]:

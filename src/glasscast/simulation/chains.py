@@ -34,7 +34,7 @@ def frames(chain: ChainSettings, times: Sequence[float], step: float) -> list[in
     lags, places = steps_of(times, step), origins(chain, step)
     if lags[-1] > places[-1]:
         raise SettingsError(
-            f"a chain of {chain.length:g} has no two configurations {times[-1]:g} apart", "chain"
+            f"a chain of {chain.length:g} has no two configurations {times[-1]:g} apart"
         )
     last = round(chain.length / step)
     around = {place + side * lag for place in places for lag in lags for side in (-1, 1)}

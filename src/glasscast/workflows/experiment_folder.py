@@ -16,7 +16,7 @@ from glasscast.datasets.files import remove_partials, write_atomically, write_js
 from glasscast.datasets.identity import Identity, changed_values
 from glasscast.datasets.locks import locked
 from glasscast.datasets.ownership import visible
-from glasscast.errors import SettingsError
+from glasscast.errors import InputError, SettingsError
 from glasscast.inputs import read_json
 from glasscast.models.identity import NO_MATTER, files_of, flat
 from glasscast.models.settings import ModelSettings
@@ -143,4 +143,6 @@ def read_outcome(folder: Path) -> dict[str, Any]:
     InputError : if it is not finished, or the record is damaged.
     """
     path = folder / OUTCOME
+    if not path.exists():
+        raise InputError(folder, "holds no record of a finished experiment")
     return read_json(path)

@@ -245,6 +245,7 @@ def test_kept_forecasts_are_made_anew_where_anything_has_changed(
 ):
     out = asked.world.folder / "run"
     before = contents(compared(asked, out))
+    caplog.clear()
     change.make(asked, monkeypatch)
     named = change.named
     if change in (CHANGES["copy of a test configuration"], CHANGES["test cages"]):
