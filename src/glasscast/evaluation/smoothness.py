@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.times import listed
 from glasscast.errors import ShapeError
 from glasscast.evaluation.correlation import PairMoments
 from glasscast.liquid.box import FloatArray
@@ -148,7 +149,11 @@ def compare_smoothness(
     measured = getattr(truth, forecast.target)
     if measured is None:
         raise ShapeError(f"{truth.name}: has no '{forecast.target}' to compare with")
-    rows = [truth.time_index(time) for time in forecast.times]
+    found = dict(forecast.shared_rows(truth))
+    absent = [value for row, value in enumerate(forecast.times) if row not in found]
+    if absent:
+        raise ShapeError(f"{truth.name}: was not measured at {listed(absent)}")
+    rows = list(found.values())
     true = smoothness(truth, measured[rows], species=species, cutoff=cutoff)
     predicted = smoothness(truth, forecast.values, species=species, cutoff=cutoff)
     defined = np.isfinite(true.local).all(axis=0)  # isolated particles have no local value

@@ -7,6 +7,7 @@ import pytest
 
 import glasscast as gc
 from glasscast.errors import InputError, SettingsError
+from glasscast.report.forecast_files import forecast_table
 from tests.conftest import random_liquid
 
 VALUES = [0.8, 0.5, 0.2, float(np.exp(-1))]  # in the order of the files
@@ -88,7 +89,7 @@ def test_models_learn_are_scored_and_forecast_by_stage(tmp_path, data):
     model = gc.new_model(**LINE).fit(list(data.at_times([0.5, 0.2])))
     forecast = gc.predict(model, data[0])
     assert forecast.spans == ((40.0, 44.0), (3600.0, 4000.0))
-    assert {"propensity_s0p5", "true_propensity_s0p5"} <= set(forecast.to_pandas().columns)
+    assert {"propensity_s0p5", "true_propensity_s0p5"} <= set(forecast_table(forecast))
 
 
 @pytest.mark.slow
