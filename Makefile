@@ -18,7 +18,7 @@ test-slow: .venv/ready
 
 test-slurm: .venv/ready  ## a real Slurm of one node; root, and Debian's slurmctld slurmd slurm-client munge
 	EXTRAS=dev,cluster PYTHON=$(PYTHON) sh scripts/setup.sh
-	scripts/slurm_node.sh run .slurm $(PYTEST) -m slurm -rs
+	scripts/slurm_node.sh run .slurm env $(PYTEST) -n 0 -m slurm -rs
 
 lint: .venv/ready
 	$(BIN)/ruff format --check .
