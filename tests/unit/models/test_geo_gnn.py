@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from glasscast.datasets.configuration import Configuration
+from glasscast.models.geo_gnn.distances import distinct_distances
 from glasscast.models.geo_gnn.model import PUBLISHED_PARAMETERS, GeoNetwork
 from glasscast.models.geo_gnn.released import RELEASED_PARAMETERS, ReleasedGeoNetwork
 from glasscast.models.geo_gnn.settings import GeoSettings
@@ -142,3 +144,16 @@ def test_published_parameter_count():
 def test_every_ablation_trains(ablation):
     model = tiny("geo-gnn", **ablation).fit([liquid(1)])
     assert model.history_[-1].loss < model.history_[0].loss
+
+
+@pytest.mark.parametrize("side", [6.0, 1.7])
+def test_a_distance_is_that_of_its_edge_in_a_box_shorter_than_the_cutoff_too(side):
+    """In the short one particles are neighbours of their own images."""
+    positions = np.random.default_rng(0).uniform(0, side, (9, 3))
+    few = Configuration(name="few", positions=positions, types=[0] * 9, box=[side] * 3)
+    batch = batch_graph(build_graph(few, 2.0))
+    own = batch.index.receivers == batch.index.senders
+    assert bool(own.any()) == (side < 2.0)
+    distances, pairs = distinct_distances(batch)
+    torch.testing.assert_close(distances[pairs], batch.vectors.norm(dim=1))
+    assert 2 * len(distances) == len(pairs)
