@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtr  # Student; scipy.stats takes a second to load
 
 from glasscast.liquid.box import FloatArray
 
@@ -78,7 +78,7 @@ def drift_of(values: Sequence[float] | FloatArray, window: float = 1.0) -> Drift
         share = min(inefficiency, first) / first + inefficiency / size
         error = float(np.sqrt(variance * share))
         ratio = abs(change) / error if error > 0 else np.inf * abs(change)
-        chance = 2 * student.sf(ratio, size / inefficiency - 1) if change else 1.0
+        chance = 2 * stdtr(size / inefficiency - 1, -ratio) if change else 1.0
         found.append(Drift(change, error, first, float(chance)))
     least = min(found, key=lambda drift: drift.chance)
     return replace(least, chance=min(1.0, least.chance * len(found)))
@@ -92,7 +92,7 @@ def _slope(x: FloatArray, window: float) -> Drift:
     inefficiency = min(max(_inefficiency(left), window), size / 3)
     error = float(np.sqrt(inefficiency * (left @ left) / (size - 2) / (ages @ ages)))
     ratio = abs(slope) / error if error > 0 else np.inf * abs(slope)
-    chance = 2 * student.sf(ratio, size / inefficiency - 2) if slope else 1.0
+    chance = 2 * stdtr(size / inefficiency - 2, -ratio) if slope else 1.0
     return Drift(slope * (size - 1), error * (size - 1), size, float(chance))
 
 

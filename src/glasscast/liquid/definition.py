@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from hashlib import sha256
 from importlib import resources
 from itertools import combinations_with_replacement
@@ -290,19 +291,8 @@ def diameters(types: NDArray[np.int8], liquid: str | Path) -> NDArray[np.float64
 
 def load_liquid_settings(name_or_path: str | Path) -> LiquidSettings:
     """Read and check a liquid file; see :func:`load_liquid`."""
-    content, source = _content(name_or_path)
-    try:
-        with reading(source):
-            return checked(LiquidSettings, content)
-    except SettingsError as error:
-        raise InputError(source, str(error)) from None
-
-
-def _content(name_or_path: str | Path) -> tuple[dict[str, Any], Path | str]:
-    """Keys and values of a liquid, and what to call their source."""
     if str(name_or_path) in BUILT_IN:
-        file = resources.files("glasscast.liquid") / "built_in" / f"{name_or_path}.yaml"
-        return parse_mapping(file.read_text(encoding="utf-8"), file.name), str(name_or_path)
+        return _built_in(str(name_or_path))
     if not is_liquid_file(name_or_path):
         raise SettingsError(
             f"unknown liquid '{name_or_path}'; built in: {', '.join(BUILT_IN)}; "
@@ -310,4 +300,16 @@ def _content(name_or_path: str | Path) -> tuple[dict[str, Any], Path | str]:
             "liquid",
         )
     path = Path(name_or_path)
-    return with_tables(read_mapping(path), path.parent), path
+    content = with_tables(read_mapping(path), path.parent)
+    try:
+        with reading(path):
+            return checked(LiquidSettings, content)
+    except SettingsError as error:
+        raise InputError(path, str(error)) from None
+
+
+@cache
+def _built_in(name: str) -> LiquidSettings:
+    """Read a file of this package, once: every snapshot asks for the names of its species."""
+    file = resources.files("glasscast.liquid") / "built_in" / f"{name}.yaml"
+    return checked(LiquidSettings, parse_mapping(file.read_text(encoding="utf-8"), file.name))

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit  # Student; scipy.stats takes a second to load
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.splits import groups_of
@@ -95,7 +95,7 @@ class Spread:
         """Compare the value of a snapshot of so many particles; None if it is an expected one."""
         if self.samples < 2:
             return None
-        reach = float(student.ppf(1 - missed / 2, self.samples - 1))
+        reach = float(stdtrit(self.samples - 1, 1 - missed / 2))
         reach *= self.deviation / np.sqrt(size) * np.sqrt(1 + 1 / self.samples)
         reach = max(reach, 1e-6 * (1 + abs(self.mean)))  # rounding of equal configurations
         if abs(value - self.mean) <= reach:
