@@ -7,7 +7,6 @@ was not, to the bit. The thermostat begins anew with each stretch.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -333,37 +332,9 @@ def first_snapshot(
     """
     box = box_of(liquid, particles, density)
     phases = phases_of(liquid, temperature, settings, engine, box=box, pressure=pressure)
-    way = first_way(liquid, particles, settings, seed, engine, density)
-    return _to_the_end(way, phases, liquid, liquid.types(particles), engine)
-
-
-def next_snapshot(
-    liquid: Liquid,
-    types: IntArray,
-    state: State,
-    temperature: float,
-    time: float,
-    settings: EquilibrationSettings,
-    engine: Engine,
-    *,
-    pressure: float | None = None,
-) -> Equilibrated:
-    """Go on from a snapshot with the thermostat for some time, watching for equilibrium.
-
-    Parameters
-    ----------
-    state : one replica.
-    """
-    settings = settings.model_copy(update={"between": time})
-    phases = phases_of(liquid, temperature, settings, engine, box=None, pressure=pressure)
-    return _to_the_end(Way.begin(0, state, types), phases, liquid, types, engine)
-
-
-def _to_the_end(
-    way: Way, phases: Sequence[Phase], liquid: Liquid, types: IntArray, engine: Engine
-) -> Equilibrated:
-    ended = deque(go_through(way, phases, liquid, types, engine), maxlen=1)
-    way = ended.pop() if ended else way
+    types = liquid.types(particles)
+    begun = first_way(liquid, particles, settings, seed, engine, density)
+    way = [begun, *go_through(begun, phases, liquid, types, engine)][-1]
     return equilibrated(way, phases, liquid, types, engine.time_step(liquid))
 
 

@@ -13,13 +13,13 @@ from glasscast.liquid.interactions import Liquid
 from glasscast.simulation import isoconfigurational
 from glasscast.simulation.equilibration import (
     Equilibrated,
+    Way,
     box_of,
     equilibrated,
     first_snapshot,
     first_way,
     go_through,
     lattice,
-    next_snapshot,
     phases_of,
 )
 from glasscast.simulation.equilibrium_positions import find_inherent
@@ -174,8 +174,12 @@ def test_equilibration_brings_the_temperature_and_its_evidence(made):
 
 def test_a_chain_goes_on_the_same_from_a_stored_snapshot(made):
     state = made.equilibrated.state
-    arguments = made.liquid, made.snapshot.types, state, 1.0, 0.5, SHORT, LAMMPS
-    one, two = (next_snapshot(*arguments).state for _ in range(2))
+    types, settings = made.snapshot.types, SHORT.model_copy(update={"between": 0.5})
+    phases = phases_of(made.liquid, 1.0, settings, LAMMPS, box=None)
+    begun = Way.begin(0, state, types)
+    one, two = (
+        list(go_through(begun, phases, made.liquid, types, LAMMPS))[-1].state for _ in range(2)
+    )
     np.testing.assert_array_equal(one.positions, two.positions)
     moved = minimum_image(one.positions - state.positions, made.snapshot.box)
     assert np.abs(moved).max() > 0.05
