@@ -16,7 +16,7 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,9 +79,21 @@ def _memory() -> int:
         return 8 * 1024**3
 
 
+class Measured(Protocol):
+    """Anything that tells how much memory it takes."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes."""
+        ...
+
+
+Result = TypeVar("Result", bound=Measured)
+
+
 @dataclass
 class Workspace:
-    """Keeps the most recently used arrays up to a limit, so that folds do not repeat work.
+    """Keeps the most recently used results up to a limit, so that folds do not repeat work.
 
     Parameters
     ----------
@@ -94,21 +106,29 @@ class Workspace:
     threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     limit: int = field(default_factory=lambda: _memory() // 4)
     progress: Progress = field(default_factory=Silent)
-    _kept: OrderedDict[Hashable, NDArray[np.float64]] = field(default_factory=OrderedDict)
+    _kept: OrderedDict[Hashable, Measured] = field(default_factory=OrderedDict)
     _bytes: int = 0
 
     def remember(
         self, key: Hashable, compute: Callable[[], NDArray[np.float64]]
     ) -> NDArray[np.float64]:
-        """Return what was computed under this key before, or compute and keep it."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
+        """Return the array that was computed under this key before, or compute and keep it."""
+        known = self.recall(key, np.ndarray)
+        if known is not None:
+            return known
         result = compute()
         self.keep(key, result)
         return result
 
-    def keep(self, key: Hashable, result: NDArray[np.float64]) -> None:
+    def recall(self, key: Hashable, kind: type[Result]) -> Result | None:
+        """Return what is kept under this key, if it is of that kind."""
+        known = self._kept.get(key)
+        if not isinstance(known, kind):
+            return None
+        self._kept.move_to_end(key)
+        return known
+
+    def keep(self, key: Hashable, result: Measured) -> None:
         """Keep what was computed elsewhere, unless this key is known or the limit too small."""
         if key in self or result.nbytes > self.limit:
             return

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.records import Kind
 from glasscast.errors import SettingsError
 
 
@@ -45,6 +46,11 @@ def groups_of(train: Sequence[Configuration]) -> list[str]:
     return families([(c.parent, c.root) for c in train])
 
 
+def kinds_of(train: Sequence[Configuration]) -> list[Kind]:
+    """Where the trajectories of each configuration are from. A dataset tells its own unread."""
+    return getattr(train, "kinds", None) or [c.metadata.origin.kind for c in train]
+
+
 def groups_to_choose_by(train: Sequence[Configuration], parts: int) -> list[str]:
     """Group training configurations for choices within a fit, such as that of a penalty.
 
@@ -52,8 +58,7 @@ def groups_to_choose_by(train: Sequence[Configuration], parts: int) -> list[str]
     not independent, as forecasts to be scored must be, but far from one another for the most part.
     """
     found = groups_of(train)
-    kinds = getattr(train, "kinds", None) or [c.metadata.origin.kind for c in train]
-    if len(set(found)) > 1 or set(kinds) != {"chain"} or len(train) < parts:
+    if len(set(found)) > 1 or set(kinds_of(train)) != {"chain"} or len(train) < parts:
         return found
     return [f"part {index * parts // len(train)}" for index in range(len(train))]
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import reduce
 from operator import add
 from pathlib import Path
-from time import monotonic
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.files import npz_bytes, read_npz, write_atomically
-from glasscast.datasets.identity import Identity
-from glasscast.datasets.splits import fold_indices, groups_to_choose_by
-from glasscast.errors import InputError, ModelError
-from glasscast.liquid.box import FloatArray
+from glasscast.datasets.identity import Identity, Input
+from glasscast.datasets.splits import fold_indices, groups_to_choose_by, kinds_of
+from glasscast.errors import ModelError
 from glasscast.models.linear_forecast import LinearForecaster
+from glasscast.models.moment_sums import MomentSums
 from glasscast.models.ridge import (
     RidgeMoments,
     Selection,
@@ -30,15 +27,19 @@ from glasscast.models.ridge import (
 from glasscast.models.selection import SelectionScores, score_first
 from glasscast.models.settings import RidgeSettings
 from glasscast.models.weighted_ridge import weigh
-from glasscast.progress import log, track
+from glasscast.progress import track
 from glasscast.training.label_weights import Runs, runs_of
+
+#: Moments of parts are kept for other fits while they take no more than this part of the memory of
+#: the workspace.
+_SHARED = 4
 
 
 class LinearModel(LinearForecaster):
     """Ridge regression of the target on a table of descriptors, one fit a species and time.
 
-    Training streams: each configuration adds to the moments of its cross-validation fold and is
-    forgotten. The penalty is the one with the least held-out residual variance.
+    Training streams: each configuration adds to the moments of its family, or its cross-validation
+    fold, and is forgotten. The penalty is the one with the least held-out residual variance.
 
     Attributes
     ----------
@@ -70,8 +71,7 @@ class LinearModel(LinearForecaster):
         InputError : if the checkpoint is none.
         """
         identity = self.identify(train, validation, seed)
-        state = _FitState(checkpoint, self.settings.checkpoint_seconds, identity)
-        folds = self._fold_moments(train, seed, state)
+        folds = self._fold_moments(train, seed, identity, checkpoint)
         shape = (len(self.species_), len(self.times_))
         count = len(self.feature_names())
         self.weights_ = np.zeros((shape[0], count, shape[1]))
@@ -113,7 +113,7 @@ class LinearModel(LinearForecaster):
             self.intercept_[s, t] = (total.y[t] - total.x @ weights) / total.count
 
     def _fold_moments(
-        self, train: Sequence[Configuration], seed: int, state: _FitState
+        self, train: Sequence[Configuration], seed: int, identity: Identity, checkpoint: Path | None
     ) -> list[list[dict[Runs, RidgeMoments]]]:
         """Moments by species, fold and runs of the labels; goes on from what is gathered."""
         parents = groups_to_choose_by(train, self.settings.folds)
@@ -124,26 +124,58 @@ class LinearModel(LinearForecaster):
                 "add configurations or set a single penalty"
             )
         members = fold_indices(parents, count, seed) if count > 1 else [list(range(len(train)))]
-        fold_of = {index: fold for fold, held in enumerate(members) for index in held}
         self.state_points_, self.equilibrium_, target = (), {}, self.settings.target
+        sums: MomentSums | None = None
         reading = track(self.workspace.progress, f"fit {self.name}", train, len(train))
         for index, configuration in enumerate(reading):
             labels = self.check_labels(configuration, whole=False)
-            if index < state.done:
+            sums = sums or self._begin(train, parents, members, identity, checkpoint)
+            if sums.counted[index]:
                 continue
             features, runs = self.features(configuration), runs_of(configuration, target)
             known = np.where(np.array(runs)[:, None] > 0, labels, 0.0)
             for s, species in enumerate(self.species_):
-                of_species = configuration.types == species
-                moments = RidgeMoments.of(
-                    features[of_species],
-                    known[:, of_species].T.astype(np.float64),
-                    state.origin(s, features[of_species]),
-                )
-                state.add(s, fold_of[index], runs, moments)
-            state.save_sometimes(index + 1)
-        self.origin_ = np.stack([state.origins[s] for s in range(len(self.species_))])
-        return [[state.of(s, fold) for fold in range(count)] for s in range(len(self.species_))]
+                mine = configuration.types == species
+                sums.part(index).add(s, runs, features[mine], known[:, mine].T.astype(np.float64))
+            sums.counted[index] = True
+            sums.save_sometimes()
+        assert sums is not None
+        sums.share()
+        self.origin_ = sums.origins(len(self.species_))
+        return [[sums.of(s, held) for held in members] for s in range(len(self.species_))]
+
+    def _begin(
+        self,
+        train: Sequence[Configuration],
+        parents: Sequence[str],
+        members: Sequence[Sequence[int]],
+        identity: Identity,
+        checkpoint: Path | None,
+    ) -> MomentSums:
+        """Divide the training data into parts: families, or folds where these take less memory."""
+        fold_of = {index: fold for fold, held in enumerate(members) for index in held}
+        kinds = kinds_of(train)
+        labels: list[Hashable] = list(zip(parents, kinds, strict=True))
+        needed = len(set(labels)) * len(self.species_) * 8 * len(self.feature_names()) ** 2
+        shared = needed <= self.workspace.limit // _SHARED
+        if not shared:
+            labels = [fold_of[index] for index in range(len(train))]
+        numbers = {label: number for number, label in enumerate(dict.fromkeys(labels))}
+        parts = [numbers[label] for label in labels]
+        keys = self._part_keys(parts, identity) if shared else None
+        pause = self.settings.checkpoint_seconds
+        return MomentSums(parts, keys, self.workspace, checkpoint, pause, identity)
+
+    def _part_keys(self, parts: Sequence[int], identity: Identity) -> list[Hashable]:
+        """Tell what the moments of each part depend on: descriptors, labels, configurations."""
+        described = set(type(self.settings).model_fields) - set(RidgeSettings.model_fields)
+        settings = self.settings.model_dump_json(include={"name", "target", *described})
+        read, others = identity.inputs[: len(parts)], identity.inputs[len(parts) :]
+        inputs: dict[int, list[Input]] = {}
+        for part, each in zip(parts, read, strict=True):
+            inputs.setdefault(part, []).append(each)
+        common = (type(self), settings, self.species_, others)
+        return [(*common, *inputs[number]) for number in range(len(inputs))]
 
     def selected(self, test: Iterable[Configuration]) -> list[SelectionScores]:
         """Score the first 1, 2, .. descriptors taken on test configurations, read once.
@@ -224,79 +256,3 @@ class LinearModel(LinearForecaster):
 
     def _row_of(self, time: float) -> int:
         return int(np.argmin(np.abs(self.times_ - time)))
-
-
-class _FitState:
-    """Moments gathered so far, saved now and then so that a killed fit resumes.
-
-    Parameters
-    ----------
-    path : of the checkpoint; None keeps none. One of this very fit is taken up.
-    pause : seconds between saves.
-    identity : what the fit depends on.
-    """
-
-    def __init__(self, path: Path | None, pause: float, identity: Identity) -> None:
-        self.path, self.pause, self.identity = path, pause, identity
-        self.done = 0
-        self.sums: dict[tuple[int, int, Runs], RidgeMoments] = {}
-        self.origins: dict[int, FloatArray] = {}
-        self._saved = monotonic()
-        if path is not None and path.exists():
-            self._take_up(path)
-
-    def _take_up(self, path: Path) -> None:
-        """Go on from a checkpoint, unless this fit differs from the one it is of."""
-        try:
-            arrays = read_npz(path, ("identity", "done"))
-            known = json.loads(str(arrays["identity"]))
-        except (InputError, ValueError) as error:
-            raise InputError(
-                path, f"is not a readable checkpoint ({error})", "delete it to start anew"
-            ) from None
-        change = self.identity.change_since(known)
-        if change:
-            log.warning("%s is of another fit, which starts anew: %s", path, change)
-            return
-        self.done = int(arrays["done"])
-        for key, value in arrays.items():
-            kind, *rest = key.split("-")
-            if kind == "origin":
-                self.origins[int(rest[0])] = value
-            elif kind == "count":
-                s, fold, runs = int(rest[0]), int(rest[1]), tuple(map(int, rest[2].split(",")))
-                mark = "-".join(rest)
-                sums = [arrays[f"{part}-{mark}"] for part in ("x", "y", "xx", "xy", "yy")]
-                self.sums[s, fold, runs] = RidgeMoments(float(value), *sums)
-
-    def origin(self, s: int, features: FloatArray) -> FloatArray:
-        """Return the origin of a species: the mean of the first configuration."""
-        if s not in self.origins:
-            self.origins[s] = features.mean(axis=0)
-        return self.origins[s]
-
-    def add(self, s: int, fold: int, runs: Runs, moments: RidgeMoments) -> None:
-        """Add the moments of one configuration."""
-        known = self.sums.get((s, fold, runs))
-        self.sums[s, fold, runs] = moments if known is None else known + moments
-
-    def of(self, s: int, fold: int) -> dict[Runs, RidgeMoments]:
-        """Moments of a species and fold by the runs behind their labels."""
-        return {key[2]: moments for key, moments in self.sums.items() if key[:2] == (s, fold)}
-
-    def save_sometimes(self, done: int) -> None:
-        """Save when the pause since the last time is over."""
-        if self.path is None or monotonic() - self._saved < self.pause:
-            return
-        arrays: dict[str, NDArray[Any]] = {
-            "identity": np.array(json.dumps(self.identity.to_json())),
-            "done": np.array(done),
-        }
-        arrays |= {f"origin-{s}": origin for s, origin in self.origins.items()}
-        for (s, fold, runs), m in self.sums.items():
-            mark = f"{s}-{fold}-{','.join(map(str, runs))}"
-            arrays[f"count-{mark}"] = np.array(m.count)
-            for part in ("x", "y", "xx", "xy", "yy"):
-                arrays[f"{part}-{mark}"] = getattr(m, part)
-        write_atomically(self.path, npz_bytes(arrays, compress=False))
-        self._saved = monotonic()

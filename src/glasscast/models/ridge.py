@@ -77,6 +77,20 @@ class RidgeMoments:
         parts = (self.x, self.y, self.xx, self.xy, self.yy)
         return RidgeMoments(self.count * weight, *(weight * part for part in parts))
 
+    def moved(self, shift: FloatArray) -> RidgeMoments:
+        """Moments of the same particles about an origin that lies ``shift`` (F,) further."""
+        if not shift.any():
+            return self
+        across = np.outer(shift, self.x - 0.5 * self.count * shift)
+        return RidgeMoments(
+            self.count,
+            self.x - self.count * shift,
+            self.y,
+            self.xx - across - across.T,
+            self.xy - np.outer(shift, self.y),
+            self.yy,
+        )
+
     def columns(self, keep: NDArray[np.int64]) -> RidgeMoments:
         """Moments of a subset of the features."""
         return RidgeMoments(

@@ -7,9 +7,10 @@ from glasscast.errors import InputError, ModelError
 from glasscast.models import lr as module
 from glasscast.models.lr import LinearSettings, ShellAveragedRegression
 from glasscast.models.registry import load_model
+from glasscast.runtime import Workspace
 from glasscast.structure.descriptors.shells import RadialShells, ShellDescriptors
 from tests.conftest import labelled
-from tests.steps import KilledError
+from tests.steps import KilledError, Steps
 
 
 @pytest.fixture(autouse=True)
@@ -120,8 +121,8 @@ def test_settings_choose_the_descriptors(liquids, kind, columns):
 class Described(ShellAveragedRegression):
     """Tells which configurations were described, and dies at one of them."""
 
-    def __init__(self, settings, dies_at=None):
-        super().__init__(settings)
+    def __init__(self, settings, dies_at=None, workspace=None):
+        super().__init__(settings, workspace)
         self.dies_at, self.described = dies_at, []
 
     def features(self, configuration):
@@ -142,6 +143,33 @@ def test_a_killed_fit_resumes_with_identical_bits(liquids, tmp_path):
     np.testing.assert_array_equal(resumed.weights_, whole.weights_)
     np.testing.assert_array_equal(resumed.intercept_, whole.intercept_)
     assert not path.exists()
+
+
+def test_fits_with_families_in_common_describe_each_once_and_change_no_bit(liquids):
+    """As the folds of a cross-validation do, whatever the limit of memory."""
+    described, workspace = [], Workspace(1)
+    for members in ([0, 1, 2, 3], [2, 3, 4, 5], [5, 4, 1, 0]):
+        train = [liquids[k] for k in members]
+        shared = Described(settings(), workspace=workspace).fit(train)
+        described += shared.described
+        alone = Described(settings(), workspace=Workspace(1)).fit(train)
+        assert np.array_equal(shared.weights_, alone.weights_)
+        assert np.array_equal(shared.intercept_, alone.intercept_)
+        by_fold = Described(settings(), workspace=Workspace(1, limit=1000)).fit(train)
+        np.testing.assert_allclose(by_fold.weights_, alone.weights_, rtol=1e-6, atol=1e-9)
+    assert sorted(described) == [c.name for c in liquids]
+
+
+def test_a_killed_fit_resumes_though_it_had_taken_parts_from_others(liquids, tmp_path):
+    path, workspace = tmp_path / "fit.npz", Workspace(1)
+    always = settings(checkpoint_seconds=0.0)
+    ShellAveragedRegression(always, workspace).fit(liquids[2:4])
+    workspace.progress = Steps(stop_after=4)
+    with pytest.raises(KilledError):
+        ShellAveragedRegression(always, workspace).fit(liquids[:5], checkpoint=path)
+    resumed = ShellAveragedRegression(always, Workspace(1)).fit(liquids[:5], checkpoint=path)
+    whole = ShellAveragedRegression(always, Workspace(1)).fit(liquids[:5])
+    assert np.array_equal(resumed.weights_, whole.weights_)
 
 
 @pytest.mark.parametrize("other", [{"order": 0}, {"seed": 1}, {"train": "c0 c2 c1 c3 c4"}], ids=str)
