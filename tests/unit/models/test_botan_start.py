@@ -68,6 +68,21 @@ def test_a_readout_of_its_own_is_fitted_and_leaves_the_pairs_alone(tmp_path):
     assert error[0] < 0.8 * error[1]
 
 
+@pytest.mark.parametrize("p", [0.0, 0.4])
+def test_pairs_unknown_to_the_start_get_a_readout_of_their_own(tmp_path, p):
+    """Weights that were trained on particles alone begin to forecast pairs as well as they can."""
+    tiny("botan", node_weight=1.0).fit([one(1), one(2)]).save(tmp_path / "start")
+    settings = {"initial_weights": str(tmp_path / "start"), "training": STILL, "node_weight": p}
+    fitted, bare = (
+        tiny("botan", shared_decoder=p == 0, fit_readout=yes, **settings).fit([one(1), one(2)])
+        for yes in (True, False)
+    )
+    a, b = fitted.predict(one(1)), bare.predict(one(1))
+    error = [np.square(f.bond_change - one(1).bond_change).mean(1) for f in (a, b)]
+    assert (error[0] < one(1).bond_change.var(1)).all()
+    assert (error[0] < 0.8 * error[1]).all()
+
+
 def test_printed_sums_weigh_what_there_is_more_of():
     """Eqs. 12 to 14 by hand, of one configuration and of two side by side."""
     model = tiny("botan", loss="sums").fit([liquid(1)])

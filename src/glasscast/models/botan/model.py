@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from torch import Tensor
+from torch import nn
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.stages import Stages
 from glasscast.errors import InputError, ModelError
 from glasscast.models.botan.loss import PairObjective
 from glasscast.models.botan.network import BotanNetwork
-from glasscast.models.botan.published import published_state
+from glasscast.models.botan.published import is_deepmind, published_state
 from glasscast.models.botan.settings import (
     BotanSettings,
     InteractionSettings,
     NodeTargetingSettings,
 )
-from glasscast.models.botan.start import fit_readout, take_weights
+from glasscast.models.botan.start import Source, fit_readout, take_weights
 from glasscast.models.deep import DeepModel
 from glasscast.models.files import read_record
 from glasscast.models.foreign import read_foreign
@@ -76,40 +76,54 @@ class Botan(DeepModel):
     def initialise(
         self, train: Sequence[Configuration], validation: Sequence[Configuration]
     ) -> None:
-        """Start from ``initial_weights``, if any; a read-out of nodes alone is fitted to them.
+        """Start from ``initial_weights``, if any; a read-out that knows nothing is fitted to them.
 
         Weights that forecast one time start all times of the network.
         """
         if self.settings.initial_weights is None:
             return
         path = Path(self.settings.initial_weights)
-        state, statistics = self._weights_in(path)
+        source = self._weights_in(path)
         try:
-            take_weights(self.network_, state, statistics, self.statistics_)
+            take_weights(self.network_, source.state, source.statistics, self.statistics_)
         except RuntimeError as error:
             raise ModelError(
                 f"{path} holds another network than the settings of '{self.name}' ask for; compare "
                 f"rounds, hidden, edge_sees_encoded_nodes and the number of times ({error})"
             ) from None
-        if not any("_norms." in key for key in state):  # those that come along stay as they are
+        if not any("_norms." in key for key in source.state):  # those that come stay as they are
             start_as_identity(self.network_, self.read(train[0]))
-        alone = self.network_.decode_edge is not None or self.settings.node_weight == 1
-        if self.settings.fit_readout and self.learns_particles and alone:
+        if self.settings.fit_readout:
             few = train[:: max(1, len(train) // READOUT_CONFIGURATIONS)]
-            examples = (self.example(c, Objective()) for c in few)
-            fit_readout(self.network_, self.network_.decode.linears[-1], examples)
+            for layer, pairs in self._readouts_to_fit(source):
+                examples = (self.example(c, Objective()) for c in few)
+                fit_readout(self.network_, layer, examples, pairs=pairs)
 
-    def _weights_in(self, path: Path) -> tuple[Mapping[str, Tensor], TargetStatistics]:
-        """Weights of a published file or a saved model, and the units they forecast in."""
+    def _readouts_to_fit(self, source: Source) -> list[tuple[nn.Linear, bool]]:
+        """Last layers, and whether of pairs: of particles, and of pairs unknown to the start.
+
+        One that speaks of both is left as it is.
+        """
+        network, found = self.network_, []
+        learns_pairs, own = self.longest_pair > 0, network.decode_edge
+        if self.learns_particles and (own is not None or not learns_pairs):
+            found.append((network.decode.linears[-1], False))
+        if learns_pairs and not source.knows_pairs and (own or not self.learns_particles):
+            found.append(((own or network.decode).linears[-1], True))
+        return found
+
+    def _weights_in(self, path: Path) -> Source:
+        """Weights of a published file or a saved model, and what they forecast."""
         if not path.is_dir():
-            state = published_state(read_foreign(path), path)
-            return state, TargetStatistics.unscaled((0, 1), 1)
+            raw = read_foreign(path)
+            statistics = TargetStatistics.unscaled((0, 1), 1)
+            return Source(published_state(raw, path), statistics, not is_deepmind(raw))
         name = read_record(path).get("model")
         kinds = {kind.settings_class.model_fields["name"].default: kind for kind in KINDS}
         if name not in kinds:
             raise ModelError(f"{path} holds a '{name}', which cannot start a '{self.name}'")
         source = kinds[name].load(path, self.workspace)
-        return source.network_.state_dict(), source.statistics_
+        return Source(source.network_.state_dict(), source.statistics_, source.longest_pair > 0)
 
     @classmethod
     def from_published(

@@ -56,8 +56,8 @@ class InteractionSettings(GraphSettings):
     )
     fit_readout: bool = Field(
         default=True,
-        description="fit the read-out of the nodes to the initial weights in closed form before "
-        "training, where it is not that of the edges too",
+        description="fit a read-out to the initial weights in closed form before training: that of "
+        "the nodes, and that of edges of which the weights know nothing; not one of both",
     )
     training: TrainingSettings = TrainingSettings(learning_rate=1e-4, augment=True)
 

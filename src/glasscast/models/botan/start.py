@@ -18,6 +18,21 @@ _LAST = "layers.2"
 _PENALTY = 1e-4
 
 
+class Source(NamedTuple):
+    """Weights to start from.
+
+    Parameters
+    ----------
+    state : under the names of our network.
+    statistics : of the targets that they forecast.
+    knows_pairs : whether pairs were learned.
+    """
+
+    state: Mapping[str, Tensor]
+    statistics: TargetStatistics
+    knows_pairs: bool
+
+
 def take_weights(
     network: BotanNetwork,
     state: Mapping[str, Tensor],
@@ -84,8 +99,10 @@ class _Units(NamedTuple):
         return {f"{name}{key}": value for key, value in changed.items()}
 
 
-def fit_readout(network: nn.Module, layer: nn.Linear, examples: Iterable[Example]) -> None:
-    r"""Set the last linear layer of a network to the ridge solution for the nodes.
+def fit_readout(
+    network: nn.Module, layer: nn.Linear, examples: Iterable[Example], *, pairs: bool = False
+) -> None:
+    r"""Set the last linear layer of a network to the ridge solution for the nodes, or the pairs.
 
     .. math:: \min_{W, b} \sum_i w_i \Vert W x_i + b - y_i \Vert^2 + \lambda \Vert W \Vert_s^2
 
@@ -95,9 +112,10 @@ def fit_readout(network: nn.Module, layer: nn.Linear, examples: Iterable[Example
 
     Parameters
     ----------
-    layer : whose first input in a forward pass are the features of the nodes (N, F), and whose
-        output are the standardised forecasts (N, T).
+    layer : whose first input in a forward pass are the features of the nodes (N, F), whose last
+        input are those of the edges (E, F), and whose output are the standardised forecasts.
     examples : training configurations, read once.
+    pairs : fit the edges.
     """
     inputs: list[Tensor] = []
     handle = layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
@@ -108,11 +126,18 @@ def fit_readout(network: nn.Module, layer: nn.Linear, examples: Iterable[Example
             inputs.clear()
             with torch.no_grad():
                 network(example.inputs)
-            ones = inputs[0].new_ones(len(inputs[0]), 1)
-            features = torch.cat([inputs[0], ones], 1).double()
-            weights = example.node_weights.double()
-            products = products + torch.einsum("nf,nt,ng->tfg", features, weights, features)
-            targets = targets + (features.T @ (weights * example.nodes.double())).T
+            weights, wanted = example.node_weights, example.nodes
+            if pairs:
+                assert example.edge_weights is not None
+                assert example.edges is not None
+                weights, wanted = example.edge_weights, example.edges
+            known = weights.any(1)
+            features = inputs[-1 if pairs else 0][known].double()
+            features = torch.cat([features, features.new_ones(len(features), 1)], 1)
+            weights, wanted = weights[known].double(), wanted[known].double()
+            columns = [features.T @ (w[:, None] * features) for w in weights.T]
+            products = products + torch.stack(columns)  # (T, F + 1, F + 1)
+            targets = targets + (features.T @ (weights * wanted)).T
     finally:
         handle.remove()
     total, sums = products[:, -1, -1:], products[:, -1, :-1]
