@@ -179,6 +179,10 @@ def evaluate(
     model: ModelName,
     split: Annotated[str | None, typer.Option(help="only this split of the dataset")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="folder for tables")] = None,
+    forecasts: Annotated[
+        list[Path] | None,
+        typer.Option(help="npz files or folders of forecasts of others, scored as well"),
+    ] = None,
     device: DeviceName = None,
     threads: Threads = 0,
 ) -> None:
@@ -188,7 +192,13 @@ def evaluate(
 
     with workspace_for(threads, out) as workspace:
         table = glasscast.evaluate(
-            model, dataset, split=split, out=out, device=device, workspace=workspace
+            model,
+            dataset,
+            split=split,
+            out=out,
+            forecasts=forecasts or (),
+            device=device,
+            workspace=workspace,
         )
     show(table)
 

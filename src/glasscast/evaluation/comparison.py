@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from glasscast.datasets.stages import By, in_time
 from glasscast.evaluation.bonds import BOND_TARGET
-from glasscast.evaluation.published import SIMULATION, PublishedScore
+from glasscast.evaluation.published import PARAMETERS, SIMULATION, PublishedScore
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.smoothness_scores import SmoothnessScore
 from glasscast.evaluation.susceptibility import SusceptibilityScore
@@ -23,6 +23,8 @@ from glasscast.evaluation.table_text import (
 )
 
 MEASURED = "this run"
+#: Begins the origin of numbers that were published, not scored here.
+PUBLISHED = "published: "
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Compared:
     Parameters
     ----------
     model : label in the experiment, or name in the publication.
-    origin : ``this run``, or ``published:`` and the citations.
+    origin : ``this run``, ``published:`` and the citations, or whose forecasts were scored.
     pearson_mean, low, high, pearson_pooled, ceiling, share : see :class:`Score`; ceiling and
         share of ``pearson_mean``.
     trainings, worst, best : see :class:`Score`; of ``pearson_mean``.
@@ -136,6 +138,7 @@ def compare(
     *,
     smoothness: Sequence[SmoothnessScore] = (),
     susceptibility: Sequence[SusceptibilityScore] = (),
+    others: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Put models beside one another and, where times or stages agree, beside published scores.
 
@@ -148,6 +151,7 @@ def compare(
     costs : by model.
     published : scores on the published data set that ours is a sample of.
     smoothness, susceptibility : of the same models, as far as known.
+    others : models that are not ours, and where their forecasts are from.
     """
     more: dict[tuple[str, str, str, float], dict[str, float]] = {}
     for smooth in smoothness:
@@ -165,7 +169,8 @@ def compare(
         here = scores.select(target=target, species=species, time=time)
         for model in here.values_of("model"):
             known = asdict(costs.get(model, Cost())) | more.get((model, target, species, time), {})
-            rows.append(_measured(here.select(model=model), known))
+            origin = (others or {}).get(model, MEASURED)
+            rows.append(replace(_measured(here.select(model=model), known), origin=origin))
         if species == "A":
             rows += _published(published, target, time, scores.by)
     return Comparison(tuple(rows), scores.by)
@@ -199,10 +204,13 @@ def _published(
     """Rows of the published models that have a score of this target at this time or stage."""
     found: dict[str, dict[str, float]] = {}
     sources: dict[str, dict[str, None]] = {}
+    counts = {score.model: score.value for score in published if score.metric == PARAMETERS}
     for score in published:
         metric, of = score.measures or ("", "")
         if of == target and score.is_at(time, by):
-            found.setdefault(score.label, {}).setdefault(metric, score.value)
+            values = found.setdefault(score.label, {})
+            values.setdefault(metric, score.value)
+            values["parameters"] = counts.get(score.model, math.nan)
             origin = f"{score.citation} ({score.conditions})"
             sources.setdefault(score.label, {})[origin] = None
     simulated = found.pop(SIMULATION, {}).get("chi4_predicted", math.nan)
@@ -215,7 +223,7 @@ def _published(
         rows.append(
             Compared(
                 model=model,
-                origin=f"published: {'; '.join(sources[model])}",
+                origin=PUBLISHED + "; ".join(sources[model]),
                 target=target,
                 species="A",
                 time=time,

@@ -152,6 +152,9 @@ def _curves(
     return figure, models, species
 
 
+_OTHERS = " Dotted and grey: published, from training and test sets of their own."
+
+
 @dataclass(frozen=True)
 class TransferAxes:
     """What was trained, on what, and tested where, in the order of the panels.
@@ -164,10 +167,17 @@ class TransferAxes:
     state_points: Sequence[str]
 
 
-def transfer_figures(scores: ScoreTable, order: TransferAxes) -> list[Illustration]:
-    """How far each training carries, a figure a correlation and species."""
+def transfer_figures(
+    scores: ScoreTable, order: TransferAxes, published: ScoreTable | None = None
+) -> list[Illustration]:
+    """How far each training carries, a figure a correlation and species.
+
+    Parameters
+    ----------
+    published : what others reached, named as scores are; drawn dotted and grey.
+    """
     return [
-        transfer_figure(scores, order, species, metric)
+        transfer_figure(scores, order, species, metric, published)
         for species in scores.values_of("species")
         for metric in METRICS[:2]
     ]
@@ -175,7 +185,11 @@ def transfer_figures(scores: ScoreTable, order: TransferAxes) -> list[Illustrati
 
 @styled
 def transfer_figure(
-    scores: ScoreTable, order: TransferAxes, species: str, metric: str = "pearson_mean"
+    scores: ScoreTable,
+    order: TransferAxes,
+    species: str,
+    metric: str = "pearson_mean",
+    published: ScoreTable | None = None,
 ) -> Illustration:
     """Score against the state point tested, a column a training, a row a stage of relaxation.
 
@@ -184,6 +198,7 @@ def transfer_figure(
     Figures 5 and 6 of the EIGNN paper.
     """
     scores = scores.select(metric=metric, species=species)
+    others = (published or ScoreTable()).select(metric=metric, species=species)
     stages = scores.times()
     columns, rows = len(order.trainings), max(1, len(stages))
     width = max(1.5, 0.55 * len(order.state_points) + 0.6)
@@ -192,6 +207,7 @@ def transfer_figure(
     for line, stage in zip(panels, stages, strict=False):
         for axes, training in zip(line, order.trainings, strict=True):
             _draw(axes, scores.select(time=stage), order, training)
+            _draw_others(axes, others.select(time=stage), order, training)
         line[0].set_ylabel(escape_mathtext(row_text(scores.by, stage)))
     for axes, training in zip(panels[0], order.trainings, strict=True):
         axes.set_title(f"trained on {escape_mathtext(training)}")
@@ -199,14 +215,14 @@ def transfer_figure(
     panels[0, 0].set_xlim(-0.4, len(order.state_points) - 0.6)
     figure.supylabel(METRIC_LABELS[metric], fontsize=9.5)
     figure.supxlabel("tested on", fontsize=9.5)
-    legend_below(figure, panels[0, 0])
+    legend_below(figure, *panels.flat)
     return Illustration(
         name=f"transfer_{metric}_{species}",
         title=f"{METRIC_TITLES[metric]}: {group_words(species)}",
         caption=f"{METRIC_CAPTIONS[metric]} A column for what was trained on, a row for a stage of "
         "relaxation, across it the state point of the test. Look whether a line falls where the "
         "test leaves the training, and whether training on all together loses against training at "
-        "home.",
+        "home." + (_OTHERS if len(others) else ""),
         alternative=f"{METRIC_LABELS[metric]}, of {group_words(species)}, tested on "
         f"{listed(order.state_points)}, of {listed(order.models)}; {columns} columns for training "
         f"on {listed(order.trainings)}, {len(stages)} rows for "
@@ -244,3 +260,23 @@ def _draw(axes: Axes, scores: ScoreTable, order: TransferAxes, training: str) ->
     axes.set_xticks(
         range(len(order.state_points)), [escape_mathtext(s) for s in order.state_points]
     )
+
+
+def _draw_others(axes: Axes, scores: ScoreTable, order: TransferAxes, training: str) -> None:
+    """Draw published transfers in grey, told apart by their markers."""
+    places = {point: k for k, point in enumerate(order.state_points)}
+    ours = [r for r in scores if r.model.endswith(f"/{training}") and r.dataset in places]
+    models = dict.fromkeys(row.model for row in ours)
+    for model, marker in zip(models, "os^vDP", strict=False):
+        rows = [row for row in ours if row.model == model]
+        axes.plot(
+            [places[row.dataset] for row in rows],
+            [row.value for row in rows],
+            color=GREY,
+            ls=":",
+            lw=1,
+            marker=marker,
+            ms=4,
+            fillstyle="none",
+            label=escape_mathtext(model.removesuffix(f"/{training}")),
+        )

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from glasscast.datasets.stages import quantity_of, row_text
-from glasscast.evaluation.comparison import MEASURED, Comparison
+from glasscast.evaluation.comparison import PUBLISHED, Comparison
 from glasscast.evaluation.score_table import METRICS, Score, ScoreTable
 from glasscast.liquid.interactions import species_name
 from glasscast.models.selection import SelectionScores
@@ -92,7 +92,7 @@ def published_curves(compared: Comparison, scores: ScoreTable, metric: str) -> l
     found: dict[str, dict[float, float]] = {}
     for row in compared.rows:
         value = getattr(row, metric, math.nan)
-        if row.origin != MEASURED and row.target == target and math.isfinite(value):
+        if row.origin.startswith(PUBLISHED) and row.target == target and math.isfinite(value):
             found.setdefault(row.model, {})[row.time] = value
     several = [(model, values) for model, values in found.items() if len(values) > 1]
     return sorted(several, key=lambda curve: -curve[1][max(curve[1])])[:_PUBLISHED]

@@ -18,6 +18,7 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.stages import By, row_text, rows_text
 from glasscast.evaluation.bonds import BOND_TARGET, joint_distribution
 from glasscast.evaluation.comparison import Comparison
+from glasscast.evaluation.published import PublishedScore
 from glasscast.evaluation.score_table import (
     METRICS,
     LearningCurve,
@@ -137,6 +138,17 @@ def _comparison_words(threshold: float | None) -> str:
             "means forecasts too much alike, a dash that it is not defined. "
         )
     return text + "All digits are in comparison.csv."
+
+
+def published_transfer_section(published: Sequence[PublishedScore]) -> Section:
+    """Show what others reached between the same temperatures; nothing if nothing is known."""
+    if not published:
+        return Section("Published transfers", [])
+    text = (
+        "Pearson r of all A particles pooled, as published: from training and test sets of their "
+        "own. Context, not opponents on equal terms."
+    )
+    return Section("Published transfers", [html.paragraph(text), tables.transfer_table(published)])
 
 
 def data_section(used: Mapping[str, Any], forecasts: Sequence[ModelForecast] = ()) -> Section:

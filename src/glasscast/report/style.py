@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -107,12 +108,17 @@ def row_height(entries: int) -> float:
     return 3.2 + 0.2 * -(-entries // LEGEND_COLUMNS)
 
 
-def legend_below(figure: Figure, axes: Axes) -> None:
-    """Legend of one panel below all, if there is something to tell."""
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        columns = min(LEGEND_COLUMNS, len(handles))
-        figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+def legend_below(figure: Figure, *panels: Axes) -> None:
+    """Legend of some panels below all, each label once, if there is something to tell."""
+    named: dict[str, Artist] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            named.setdefault(label, handle)
+    if named:
+        columns = min(LEGEND_COLUMNS, len(named))
+        figure.legend(
+            list(named.values()), list(named), loc="outside lower center", ncols=columns
+        )
 
 
 def target_label(target: str) -> str:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from markupsafe import Markup
 
 from glasscast.datasets.stages import By, in_time, row_text
-from glasscast.evaluation.comparison import MEASURED, Compared, Comparison
+from glasscast.evaluation.comparison import MEASURED, PUBLISHED, Compared, Comparison
+from glasscast.evaluation.published import PublishedScore
 from glasscast.evaluation.score_table import Score, ScoreTable
 from glasscast.evaluation.smoothness_scores import SmoothnessScore
 from glasscast.report import html
@@ -160,7 +161,7 @@ def comparison_table(comparison: Comparison, time: float | None = None) -> Marku
 
 
 def _origins(comparison: Comparison) -> list[str]:
-    """Where published rows are from; their number stands behind a name."""
+    """Where rows of others are from; their number stands behind a name."""
     return list(dict.fromkeys(row.origin for row in comparison.rows if row.origin != MEASURED))
 
 
@@ -235,17 +236,40 @@ def sources(comparison: Comparison) -> Markup:
     if not origins:
         return Markup()
     note = html.paragraph(
-        "Numbered rows are published, from training and test sets of their own: context, not "
-        "opponents on equal terms."
+        "Numbered rows are of others, from training sets of their own and, where they are "
+        "published numbers, test sets of their own: context, not opponents on equal terms."
     )
-    items = (Markup("<li>{}</li>").format(origin.removeprefix("published: ")) for origin in origins)
+    items = (Markup("<li>{}</li>").format(origin.removeprefix(PUBLISHED)) for origin in origins)
     return Markup("{}<ol>{}</ol>").format(note, html.join(items))
 
 
-def cost_table(comparison: Comparison) -> Markup:
-    """Return what each of our models took; nothing if nothing was measured."""
+def transfer_table(published: Sequence[PublishedScore]) -> Markup:
+    """Return what others reached between state points: a row a model and training, a column a test.
+
+    Correlations are those of all A particles pooled.
+    """
+    tests = list(dict.fromkeys((score.temperature, score.time) for score in published))
+    known = {(s.model, s.trained_at, s.temperature, s.time): s.value for s in published}
     lines = []
-    for row in {r.model: r for r in comparison.rows if r.origin == MEASURED}.values():
+    for model, trained in dict.fromkeys((s.model, s.trained_at) for s in published):
+        numbers = [known.get((model, trained, *test), math.nan) for test in tests]
+        cells = [_cell(f"{number:.3f}") for number in numbers]
+        lines.append(_line(f"{model}, trained at T = {trained:g}", cells, "published"))
+    heads = [f"tested at T = {temperature:g}, t = {time}" for temperature, time in tests]
+    origins = dict.fromkeys(f"{score.citation} ({score.conditions})" for score in published)
+    items = html.join(Markup("<li>{}</li>").format(origin) for origin in origins)
+    return _table(["published model", *heads], [_group(lines)]) + Markup("<ul>{}</ul>").format(
+        items
+    )
+
+
+def cost_table(comparison: Comparison) -> Markup:
+    """Return what each model took; nothing if nothing was measured.
+
+    Of published models it is what they learn, where that was published.
+    """
+    lines, origins = [], _origins(comparison)
+    for row in {(r.model, r.origin): r for r in comparison.rows}.values():
         numbers = [
             f"{row.parameters:.0f}",
             f"{row.fit_seconds:.3g}",
@@ -253,5 +277,10 @@ def cost_table(comparison: Comparison) -> Markup:
             f"{row.peak_mb:.0f}",
         ]
         if any(number != "nan" for number in numbers):
-            lines.append(_line(row.model, [_cell(number) for number in numbers]))
+            cells = [_cell(number) for number in numbers]
+            if row.origin == MEASURED:
+                lines.append(_line(row.model, cells))
+            else:
+                name = f"{row.model} [{origins.index(row.origin) + 1}]"
+                lines.append(_line(name, cells, "published"))
     return _table(_COSTS, [_group(lines)]) if lines else Markup()

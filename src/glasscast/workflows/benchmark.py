@@ -48,6 +48,7 @@ from glasscast.workflows.learning_curve import (
     variants_of_sizes,
     write_learning_curve,
 )
+from glasscast.workflows.others import ORIGIN
 from glasscast.workflows.sweep import score_sweep, swept, write_sweep
 from glasscast.workflows.variants import Trainings
 
@@ -129,7 +130,8 @@ def _benchmark(experiment: BenchmarkExperiment, out: Path, workspace: Workspace)
         for variants in (trainings.as_they_are(), *values.values(), *list(sizes.values())[:-1]):
             trainings.carry_out(variants, workspace)
         repeats = trainings.scores(trainings.as_they_are())
-        result = _evaluate(trainings, combine_repeats(list(repeats.values())), literature)
+        scores = combine_repeats(list(repeats.values())) + trainings.scores_of_others()
+        result = _evaluate(trainings, scores, literature)
         result = replace(
             result,
             learning_curve=score_sizes(sizes, trainings),
@@ -183,6 +185,7 @@ def _evaluate(
         literature,
         smoothness=smoothness.scores(),
         susceptibility=chi4,
+        others={m: ORIGIN for m in scores.values_of("model") if m not in experiment.models},
     )
     return BenchmarkResult(scores, compared, smoothness, chi4, coverage)
 
@@ -223,7 +226,8 @@ def report_benchmark(
     """
     fits = fits_of(experiment)
     trainings = Trainings(experiment, fits, out)
-    scores, best, tau_alpha = result.scores, best_model(result.scores), experiment.tau_alpha
+    scores, tau_alpha = result.scores, experiment.tau_alpha
+    best = best_model(ScoreTable(tuple(row for row in scores if row.model in experiment.models)))
     shown = [forecast for fit in fits for forecast in _first(trainings, best, fit, _DRAWN)][:_DRAWN]
     if experiment.test is not None:
         how = f"trained on {len(fits[0].train)} and scored on {len(fits[0].test)} configurations"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from glasscast.runtime import Workspace
 from glasscast.workflows.calibrate import forecasts_of
 from glasscast.workflows.experiments import judged, table_name
 from glasscast.workflows.forecast_folder import name_of
+from glasscast.workflows.others import forecasts_of_others
 
 
 def evaluate(
@@ -29,6 +31,7 @@ def evaluate(
     *,
     split: str | None = None,
     out: Path | str | None = None,
+    forecasts: Path | str | Sequence[Path | str] = (),
     device: Device | None = None,
     workspace: Workspace | None = None,
 ) -> ScoreTable:
@@ -40,6 +43,8 @@ def evaluate(
     dataset : or its folder; labelled. Equilibrium positions that the model reads and a
         configuration lacks are found. What the model was trained on is the caller's concern.
     split : only this one of the dataset's.
+    forecasts : of others, npz files or folders of them, whose scores are appended; see
+        :mod:`glasscast.datasets.foreign_forecasts`.
     out : folder for ``scores.json``, ``.csv``, ``.md``, ``smoothness.json``, ``.csv`` and, where
         the model states uncertainties, ``uncertainty.json``, ``.csv``; nothing is written without
         it.
@@ -47,21 +52,25 @@ def evaluate(
     Raises
     ------
     SettingsError : if something else than an earlier evaluation of the same lies in ``out``.
+    InputError : if forecasts of others cannot be used, or are of some configurations only.
     """
+    given = [forecasts] if isinstance(forecasts, str | Path) else forecasts
+    others = [Path(path) for path in given]
     data = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
     data = data if split is None else data.split(split)
     fitted = load_model(model, workspace, device)
     if out is None:
-        return score(fitted, data).table
+        return score(fitted, data).table + score_others(others, data)
     out = Path(out)
     by = name_of(model, out)
     with owned(out, "evaluate", {"model": by, "dataset": data.name, "split": split}):
         found = score(fitted, data)
+        table = found.table + score_others(others, data)
         for suffix in ("json", "csv", "md"):
-            found.table.write(out / f"scores.{suffix}")
+            table.write(out / f"scores.{suffix}")
         write_smoothness(out, found.smoothness)
         write_coverage(out, found.coverage)
-        return found.table
+        return table
 
 
 class Scores(NamedTuple):
@@ -97,3 +106,17 @@ def score(model: Model, test: Dataset) -> Scores:
         if configuration.name not in learned_from:
             coverage.add(forecast)
     return Scores(evaluation.table(), smoothness.scores(), coverage.rows())
+
+
+def score_others(files: Sequence[Path], test: Dataset) -> ScoreTable:
+    """Score the forecasts of others in some files, on the configurations that ours are scored on.
+
+    Raises
+    ------
+    InputError : as :func:`glasscast.workflows.others.forecasts_of_others`.
+    """
+    test = judged(test)
+    evaluation = Evaluation(table_name(test), reliability=test.reliability())
+    for forecast in forecasts_of_others(files, test) if files else ():
+        evaluation.add(forecast, forecast.configuration)
+    return evaluation.table()

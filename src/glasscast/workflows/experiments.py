@@ -163,6 +163,20 @@ class SingleRuns(Data):
     )
 
 
+class OtherForecasts(Settings):
+    """Forecasts that others made of the scored configurations."""
+
+    files: tuple[Path, ...] = Field(
+        min_length=1,
+        description="npz files or folders of them: test files of GlassBench with the forecasts of "
+        "its models, or label-only files of one model a folder",
+    )
+
+    def with_paths(self, change: Callable[[Path], Path]) -> Self:
+        """Return the settings with the files changed."""
+        return self.model_copy(update={"files": tuple(map(change, self.files))})
+
+
 class Pretraining(Settings):
     """A training whose weights models start from, on the training configurations of each fit."""
 
@@ -273,6 +287,9 @@ class BenchmarkExperiment(Settings):
         None, description="train weights to start from, on the training configurations alone"
     )
     bonds: JudgedPairs = JudgedPairs()
+    forecasts: OtherForecasts | None = Field(
+        None, description="of others, scored on the same configurations beside the models"
+    )
     watch_test: bool = Field(
         False,
         description="note loss and correlations of the test data at every epoch; they decide "
@@ -359,6 +376,10 @@ class TransferExperiment(Settings):
         {},
         description="label -> random number of configurations of each state point that it is "
         "trained on, fewer among more; all of them when absent",
+    )
+    published: str | None = Field(
+        None,
+        description="data set whose published transfers are laid beside ours: GlassBench-KA3D",
     )
     seed: int = Field(0, ge=0)
 

@@ -229,7 +229,14 @@ class _Join:
             match = other.match(own.snapshot)
             if match is not None:
                 index, order = match
-                sources[number] = other.read(index).reordered(order)
+                labels = other.read(index)
+                if labels.runs is None and len(labels.times):
+                    raise InputError(
+                        other.name,
+                        f"does not tell how many runs the labels of {labels.name} are means of",
+                        parameter="runs",
+                    )
+                sources[number] = labels.reordered(order)
         for number in sources:
             self._found[number] += 1
         return sources

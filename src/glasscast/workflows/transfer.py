@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from glasscast.datasets.dataset import Dataset
 from glasscast.errors import SettingsError
-from glasscast.evaluation.score_table import ScoreTable
+from glasscast.evaluation.published import PublishedScore, published_transfers
+from glasscast.evaluation.score_table import Score, ScoreTable
 from glasscast.evaluation.scores import Evaluation
 from glasscast.progress import task
 from glasscast.report.comparison_figures import TransferAxes, transfer_figures
@@ -19,6 +21,7 @@ from glasscast.report.sections import (
     headline,
     limit_section,
     provenance_section,
+    published_transfer_section,
     score_section,
     summary_section,
 )
@@ -39,6 +42,66 @@ class Training:
     fit: Fit
 
 
+@dataclass(frozen=True)
+class _Literature:
+    """What others reached between the state points of an experiment.
+
+    Parameters
+    ----------
+    scores : of A particles, pooled.
+    drawn : those between two of the state points, as rows of a figure: the model reads
+        ``model (published)/trained on``.
+    """
+
+    scores: tuple[PublishedScore, ...] = ()
+    drawn: ScoreTable = ScoreTable()
+
+    @classmethod
+    def of(cls, experiment: TransferExperiment) -> Self:
+        """Find what the experiment asks for.
+
+        Raises
+        ------
+        SettingsError : if no transfer was published on that data set.
+        """
+        if experiment.published is None:
+            return cls()
+        tests = {name: point.test.open() for name, point in experiment.state_points.items()}
+        known = {
+            name: (test.state_point.temperature, test.times if test.stages.by == "time" else [])
+            for name, test in tests.items()
+        }
+        told = {name: (t, times) for name, (t, times) in known.items() if t is not None}
+        scores = published_transfers(experiment.published, told.values())
+        rows = []
+        for tested, (temperature, times) in told.items():
+            stages = experiment.stages or tuple(float(k) for k in range(1, len(times) + 1))
+            for score in scores:
+                homes = [n for n, (t, _) in told.items() if score.trained_at == t]
+                for stage, time in zip(stages, times, strict=False):
+                    if homes and score.temperature == temperature and score.is_at(time):
+                        rows.append(_drawn(score, homes[0], tested, stage))
+        return cls(tuple(scores), ScoreTable(tuple(rows)))
+
+
+def _drawn(score: PublishedScore, trained: str, tested: str, stage: float) -> Score:
+    return Score(
+        model=f"{score.model} (published)/{trained}",
+        dataset=tested,
+        target="propensity",
+        species="A",
+        time=stage,
+        metric="pearson_pooled",
+        value=score.value,
+        low=math.nan,
+        high=math.nan,
+        ceiling=math.nan,
+        share=math.nan,
+        n_configurations=0,
+        n_particles=0,
+    )
+
+
 def transfer(
     experiment: TransferExperiment | Mapping[str, Any] | Path | str,
     out: Path | str | None = None,
@@ -48,7 +111,7 @@ def transfer(
 ) -> ScoreTable:
     """Train every model on every combination of state points and score it at each of them.
 
-    Figures 5 and 6 of the EIGNN paper, for any model. Forecasts are kept, so a killed one goes
+    Figures 5 and 6 of the EIGNN paper, for any model; with ``published`` beside what others reached. Forecasts are kept, so a killed one goes
     on where it stopped.
 
     Parameters
@@ -75,6 +138,7 @@ def transfer(
 
 def _transfer(experiment: TransferExperiment, out: Path, workspace: Workspace) -> ScoreTable:
     points = _state_points(experiment)
+    literature = _Literature.of(experiment)
     tests = {name: test for name, (_, test) in points.items()}
     trainings = list(_trainings(experiment, points))
     refuse_absent_files(*experiment.models.values())
@@ -91,7 +155,7 @@ def _transfer(experiment: TransferExperiment, out: Path, workspace: Workspace) -
         for suffix in ("json", "csv", "md", "tex"):
             table.write(out / f"scores.{suffix}")
         folder.finish({"seed": experiment.seed, "trainings": [t.name for t in trainings]})
-    _report(experiment, trainings, table, out)
+    _report(experiment, trainings, table, literature, out)
     return table
 
 
@@ -181,7 +245,11 @@ def _score(
 
 
 def _report(
-    experiment: TransferExperiment, trainings: list[Training], table: ScoreTable, out: Path
+    experiment: TransferExperiment,
+    trainings: list[Training],
+    table: ScoreTable,
+    literature: _Literature,
+    out: Path,
 ) -> None:
     names = [training.name for training in trainings]
     order = TransferAxes(list(experiment.models), names, list(experiment.state_points))
@@ -196,7 +264,8 @@ def _report(
         [
             summary_section(summary, table),
             data_section(used),
-            score_section(table, transfer_figures(table, order)),
+            score_section(table, transfer_figures(table, order, literature.drawn)),
+            published_transfer_section(literature.scores),
             limit_section(table),
             provenance_section(experiment.without_folders().model_dump(mode="json")),
         ],

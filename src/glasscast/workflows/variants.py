@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from glasscast.datasets.dataset import Dataset
+from glasscast.errors import SettingsError
 from glasscast.evaluation.comparison import Cost
 from glasscast.evaluation.repeats import combine_repeats
 from glasscast.evaluation.score_table import ScoreTable
@@ -22,6 +23,7 @@ from glasscast.progress import task
 from glasscast.runtime import Workspace
 from glasscast.workflows.experiments import MARK, BenchmarkExperiment, table_name
 from glasscast.workflows.fits import Fit, carry_out, cost_of, read_forecasts
+from glasscast.workflows.others import forecasts_of_others
 from glasscast.workflows.pretraining import started
 
 
@@ -137,23 +139,49 @@ class Trainings:
         for of_times in zip(*parts, strict=True):
             yield replace(join_times(of_times), model=variant.label)
 
+    def others(self) -> Iterator[ModelForecast]:
+        """Read the forecasts of others that the experiment names, of all scored configurations."""
+        given = self.experiment.forecasts
+        if given is not None:
+            for fit in self.fits:
+                yield from forecasts_of_others(given.files, fit.test)
+
+    def scores_of_others(self) -> ScoreTable:
+        """Scores of the forecasts of others.
+
+        Raises
+        ------
+        SettingsError : if one is called as a model of the experiment is.
+        """
+        evaluation = self._evaluation()
+        for forecast in self.others():
+            if forecast.model in self.experiment.models:
+                raise SettingsError(
+                    f"forecasts of others are called '{forecast.model}', as one of the models is: "
+                    "rename that"
+                )
+            evaluation.add(forecast, forecast.configuration)
+        return evaluation.table()
+
     def scores(self, variants: Sequence[Variant]) -> dict[int, ScoreTable]:
         """Scores of some variants, no two of the same model, for each seed."""
         return {seed: self._scores(variants, seed) for seed in self.seeds}
 
     def _scores(self, variants: Sequence[Variant], seed: int) -> ScoreTable:
-        experiment = self.experiment
-        evaluation = Evaluation(
-            self._table,
-            reliability=self._reliability,
-            pairs=experiment.bonds,
-            seed=experiment.seed,
-        )
+        evaluation = self._evaluation()
         for variant in variants:
             for fit in self.fits:
                 for forecast in self.forecasts(variant, seed, fit.test):
                     evaluation.add(forecast, forecast.configuration)
         return evaluation.table()
+
+    def _evaluation(self) -> Evaluation:
+        return Evaluation(
+            self._table,
+            reliability=self._reliability,
+            pairs=self.experiment.bonds,
+            seed=self.experiment.seed,
+        )
 
     def combined(self, variants: Sequence[Variant]) -> ScoreTable:
         """Scores of some variants: of the median training, where there are several seeds."""

@@ -29,10 +29,10 @@ def table(**changes):
 
 
 def test_every_published_score_has_a_citation_and_a_possible_value():
-    assert len(all_published()) == 974
+    assert len(all_published()) == 976
     for row in all_published():
         assert row.citation
-        assert -1 <= row.value <= 1 or row.metric.startswith("chi4")
+        assert -1 <= row.value <= 1 or row.metric.startswith(("chi4", "parameters"))
 
 
 def test_the_tables_of_the_papers_are_in_it():
@@ -70,6 +70,8 @@ def test_published_rows_by_stage_are_found_by_the_value_of_the_scattering_functi
     assert found["LR"].pearson_mean == 0.623
     assert found["Geo-GNN 1 layer distance-only"].pearson_mean == 0.634
     assert "pressure 2.93, not density 1.2" in found["LR"].origin
+    assert (found["Geo-GNN"].parameters, found["GNN-Bapst"].parameters) == (30274, 70721)
+    assert math.isnan(found["LR"].parameters)
     assert len(compare(table(time=math.exp(-1)), {}, literature).rows) == 1
     assert compare(table(time=0.8, by="scattering"), {}, literature).rows[1:]
 

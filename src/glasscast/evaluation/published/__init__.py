@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,6 +21,8 @@ METRICS = {
     "pcc_all_bb_A": ("pearson_pooled", "bond_breaking"),
     "chi4_md_A": ("chi4_predicted", "propensity"),
 }
+#: Metric of the file that is a count of what a model learns.
+PARAMETERS = "parameters"
 #: Between a metric and the temperature that a model was trained at, which is not that of the test.
 _TRAINED_AT = "_trained_at_T"
 #: Whose susceptibility is the measured one.
@@ -29,7 +32,8 @@ SIMULATION = "simulation"
 CITATIONS = {
     "GlassBench": "Jung et al., Nat. Rev. Phys. (2025), Zenodo 10.5281/zenodo.10118191",
     "EIGNN": "Jiang et al., arXiv:2407.06111, with the data of GlassBench",
-    "Geo-GNN": "Jiang, Tian, Li and Hu, J. Chem. Phys. 159 (2023), Table I and II",
+    "Geo-GNN": "Jiang, Tian, Li and Hu, J. Chem. Phys. 159 (2023), Table I and II, "
+    "supplementary Table III",
 }
 
 
@@ -48,7 +52,8 @@ class PublishedScore:
     Parameters
     ----------
     dataset, temperature : what it was measured on; test sets of 100 configurations in 3D.
-    time : as published: a time in LJ units, or a value of the scattering function (``S=0.8``).
+    time : as published: a time in LJ units, or a value of the scattering function (``S=0.8``);
+        '' for what has none.
     metric : as published, e.g. ``pcc_mean_md_A``.
     model, value : whose score, and the score.
     source : file or table it was read from.
@@ -78,14 +83,21 @@ class PublishedScore:
         return METRICS.get(self.metric.partition(_TRAINED_AT)[0])
 
     @property
+    def trained_at(self) -> float | None:
+        """Temperature of the training, where that is told apart from that of the test."""
+        told = self.metric.partition(_TRAINED_AT)[2]
+        return float(told) if told else None
+
+    @property
     def label(self) -> str:
         """Model, and where it was trained if elsewhere than tested."""
-        elsewhere = self.metric.partition(_TRAINED_AT)[2]
-        away = elsewhere and float(elsewhere) != self.temperature
-        return f"{self.model}, trained at T = {elsewhere}" if away else self.model
+        away = self.trained_at is not None and self.trained_at != self.temperature
+        return f"{self.model}, trained at T = {self.trained_at:.2f}" if away else self.model
 
     def is_at(self, value: float, by: str = "time") -> bool:
         """Whether it is of a row of ours: at a time, or at a value of F_s where rows are those."""
+        if not self.time:
+            return False
         scattering, text = self.time.startswith("S="), self.time.removeprefix("S=")
         published = math.exp(-1) if text == "1/e" else float(text)
         same_kind = scattering == (by == "scattering") and by in ("time", "scattering")
@@ -135,3 +147,32 @@ def published_scores(dataset: str, temperature: float) -> list[PublishedScore]:
             f"no scores were published for {dataset} at {temperature:g}; known: {listed}"
         )
     return found
+
+
+def published_transfers(
+    dataset: str, tests: Iterable[tuple[float, Iterable[float]]]
+) -> list[PublishedScore]:
+    """Scores of models that were trained at one temperature and tested at another, or at the same.
+
+    Parameters
+    ----------
+    dataset : as of :func:`published_scores`.
+    tests : temperatures of the tests, and their times.
+
+    Raises
+    ------
+    SettingsError : if no transfer was published on that data set.
+    """
+    known = [s for s in all_published() if s.dataset == dataset and s.trained_at is not None]
+    if not known:
+        named = sorted({s.dataset for s in all_published() if s.trained_at is not None})
+        raise SettingsError(
+            f"no transfer was published on '{dataset}'; known: {', '.join(named)}", "published"
+        )
+    return [
+        score
+        for temperature, times in tests
+        for time in times
+        for score in known
+        if math.isclose(score.temperature, temperature) and score.is_at(time)
+    ]
