@@ -5,11 +5,14 @@ import shlex
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from glasscast.datasets.catalogue import catalogue
+from glasscast.workflows.demo import load_sample
 from tests.cli.test_fetch import ensemble
 from tests.server import serving
+from tests.unit.datasets.formats.format_writers import dump_text
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -27,6 +30,15 @@ def test_every_command_stands_in_the_readme():
     assert {*typer.main.get_command(app).commands} - {"demo"} <= shown
 
 
+def write_run(path):
+    """Write a long run as LAMMPS does: a liquid that vibrates, a frame every 1000 steps."""
+    start, rng = load_sample()[0], np.random.default_rng(0)
+    frames = (start.positions + rng.normal(scale=0.03, size=(start.size, 3)) for _ in range(8))
+    path.write_text(
+        "".join(dump_text(1000 * k, x, start.types, start.box) for k, x in enumerate(frames))
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.lammps
 def test_the_commands_run_as_printed(program, real_data, tmp_path, monkeypatch):
@@ -38,6 +50,7 @@ def test_the_commands_run_as_printed(program, real_data, tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("GLASSCAST_DOWNLOADS", raising=False)
     monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "run.dump")
     served = {path: ensemble(k) for k, path in enumerate(TESTED)}
     with serving(served | {"model1.pth": weights.read_bytes()}) as server:
         for name in ("botan-sample", "botan-weights"):
