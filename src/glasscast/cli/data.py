@@ -82,6 +82,9 @@ def import_(
             "or a number",
         ),
     ] = "diameter",
+    keep_runs: Annotated[
+        bool, typer.Option("--keep-runs", help="keep the runs beside their means, for 'analyse'")
+    ] = False,
     option: Annotated[
         list[str] | None,
         typer.Option(
@@ -110,6 +113,7 @@ def import_(
             liquid=liquid,
             temperature=temperature,
             wave_number=_wave_number(wave_number),
+            keep_runs=keep_runs,
             workspace=workspace,
         )
     console.print(f"{len(dataset)} configurations in {out}", highlight=False, soft_wrap=True)
@@ -346,6 +350,14 @@ def thermal_copies(
 def analyse(
     dataset: Annotated[Path, typer.Argument(help="dataset folder")],
     out: Out = Path("analysis"),
+    wave_number: Annotated[
+        str | None,
+        typer.Option(
+            "--wave-number",
+            help="measure the scattering function anew from kept runs, at q = diameter, peak or a "
+            "number",
+        ),
+    ] = None,
     threads: Threads = 0,
 ) -> None:
     """Look at data: equilibration, relaxation, noise ceiling, directions of motion; one report."""
@@ -353,7 +365,8 @@ def analyse(
     import glasscast
 
     with workspace_for(threads, out) as workspace:
-        glasscast.analyse(dataset, out, workspace=workspace)
+        asked = None if wave_number is None else _wave_number(wave_number)
+        glasscast.analyse(dataset, out, wave_number=asked, workspace=workspace)
     console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
 
 

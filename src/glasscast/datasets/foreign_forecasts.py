@@ -128,9 +128,7 @@ def _forecasts(
     return _glassbench(file.path, arrays, snapshot, order)
 
 
-def _labels(
-    path: Path, snapshot: Configuration, order: NDArray[np.intp]
-) -> list[ForeignForecast]:
+def _labels(path: Path, snapshot: Configuration, order: NDArray[np.intp]) -> list[ForeignForecast]:
     """Forecasts of one model, laid down as labels are."""
     labels = read_labels(path)
     if labels.size != snapshot.size:
@@ -179,9 +177,7 @@ def _glassbench(
         values = np.full((len(times), snapshot.size), np.nan, dtype=np.float32)
         values[:, mine if rows.shape[1] == len(mine) else places] = rows
         model = f"{key[:_LONGEST_NAME]} [GlassBench]"
-        found.append(
-            ForeignForecast(model=model, target="propensity", times=times, values=values)
-        )
+        found.append(ForeignForecast(model=model, target="propensity", times=times, values=values))
     return found
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glasscast.datasets.dataset import Dataset, Entry
 from glasscast.datasets.files import read_npz
@@ -15,6 +16,7 @@ from glasscast.datasets.manifest import RUNS_FORMAT, check_header
 from glasscast.datasets.records import VERSION
 from glasscast.datasets.times import choose_times
 from glasscast.errors import InputError
+from glasscast.liquid.box import minimum_image
 
 _KEYS = ("name", "times", "displacements")
 
@@ -36,8 +38,8 @@ def kept_ensembles(
         if entry.trajectories is None:
             raise InputError(
                 entry.path,
-                "has no trajectories beside it that could be read backwards",
-                "simulate with 'keep_trajectories: true'",
+                "has no trajectories beside it",
+                "simulate with 'keep_trajectories: true', or keep the runs of an import",
             )
         found = _ensemble(entry, entry.trajectories)
         if times is not None:
@@ -89,3 +91,26 @@ def _ensemble(entry: Entry, path: Path) -> Ensemble:
         frames=frames,
         metadata=metadata,
     )
+
+
+def runs_of(ensemble: Ensemble) -> NDArray[np.float32]:
+    """Displacements of all runs of an ensemble, to be kept: (R, T, N, d).
+
+    Raises
+    ------
+    InputError : if it has no runs, or not all of them at all times.
+    """
+    parent, rows = ensemble.parent, len(ensemble.times)
+    found: dict[tuple[int, int], NDArray[np.float32]] = {}
+    for frame in ensemble.frames() if rows else ():
+        moved = frame.positions - parent.positions
+        moved = minimum_image(moved, parent.box) if ensemble.wrapped else moved
+        found[frame.run, frame.row] = moved.astype(np.float32)
+    numbers = sorted({run for run, _ in found})
+    if not found or len(found) != len(numbers) * rows:
+        raise InputError(
+            ensemble.sources[0],
+            "has no runs that reach all of its times, so none can be kept",
+            parameter="keep_runs",
+        )
+    return np.array([[found[run, row] for row in range(rows)] for run in numbers])

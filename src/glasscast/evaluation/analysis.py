@@ -5,6 +5,7 @@ What a dataset does not carry is None: imported ones have no record of their equ
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from glasscast.evaluation.ceiling import ceiling_mean
 from glasscast.evaluation.correlation import PairMoments
 from glasscast.evaluation.directions import alignment, directedness
 from glasscast.evaluation.relaxation import MeanCurve, Relaxation, fit_relaxation, standard_error
+from glasscast.evaluation.runs import RunStatistics
 from glasscast.evaluation.structure import Structure, StructureMeans
 from glasscast.evaluation.true_fields import (
     GraphSizes,
@@ -30,6 +32,7 @@ from glasscast.evaluation.true_fields import (
     true_smoothness,
 )
 from glasscast.liquid.box import FloatArray
+from glasscast.liquid.correlations import crossing_time
 from glasscast.liquid.interactions import species_name
 
 _STATE = ("energy", "pressure", "temperature")
@@ -94,19 +97,30 @@ class Dynamics:
 
     Parameters
     ----------
+    q, q_from : wave number of the scattering function, and where it comes from; None: not told.
     scattering, squared_displacement : of species A, against time.
+    crossing : where the mean scattering function falls to 1/e; NaN if it does not.
     fit : None where there is nothing to fit: too few times, or too short ones.
     energy_drift : per particle in a run; None where it was not recorded.
     """
 
+    q: float | None
+    q_from: str | None
     scattering: MeanCurve
     squared_displacement: MeanCurve
+    crossing: float
     fit: Relaxation | None
     energy_drift: Estimate | None
 
     def record(self) -> dict[str, Any]:
         """Return JSON values."""
+        crossing = None if math.isnan(self.crossing) else self.crossing
         return {
+            "wave_number": {"q": self.q, "q_from": self.q_from},
+            "relaxation_time": {
+                "1/e": crossing,
+                "fit": None if self.fit is None else self.fit.tau_alpha,
+            },
             "times": self.scattering.x.tolist(),
             "scattering": self.scattering.mean.tolist(),
             "squared_displacement": self.squared_displacement.mean.tolist(),
@@ -177,13 +191,15 @@ class Analysis:
     neighbours: JointDistribution | None
     smoothness: TrueSmoothness | None = None
     graph: GraphSizes | None = None
+    runs: RunStatistics | None = None
 
     def record(self) -> dict[str, Any]:
         """Return JSON values."""
         record = {} if self.structure is None else {"structure": self.structure.record()}
         for found in (self.equilibration, self.dynamics, self.labels, self.tendency):
             record |= {} if found is None else found.record()
-        for key, told in (("smoothness", self.smoothness), ("graph", self.graph)):
+        more = {"smoothness": self.smoothness, "graph": self.graph, "runs": self.runs}
+        for key, told in more.items():
             record |= {} if told is None else {key: told.record()}
         if self.neighbours is not None:
             record["distance_change_correlation"] = self.neighbours.correlation.tolist()
@@ -191,7 +207,12 @@ class Analysis:
 
 
 def analyse_configurations(
-    configurations: Iterable[Configuration], number: int, times: Sequence[float]
+    configurations: Iterable[Configuration],
+    number: int,
+    times: Sequence[float],
+    *,
+    relaxations: Sequence[MeasuredRelaxation] | None = None,
+    runs: RunStatistics | None = None,
 ) -> Analysis:
     """Gather the numbers of a dataset, one configuration at a time.
 
@@ -200,11 +221,15 @@ def analyse_configurations(
     configurations : all with the same times.
     number : of configurations.
     times : (T,) of their labels.
+    relaxations : measured in place of those that are recorded.
+    runs : what single runs tell, where these are known.
     """
     gathered, structures = _Gathered(), StructureMeans(number)
     for configuration in configurations:
         gathered.add(configuration)
         structures.add(configuration)
+    if relaxations is not None:
+        gathered.relaxations = list(relaxations)
     return Analysis(
         structure=structures.result(),
         equilibration=gathered.equilibration(),
@@ -214,6 +239,7 @@ def analyse_configurations(
         neighbours=joint_distribution(gathered.paired),
         smoothness=true_smoothness(gathered.seen),
         graph=graph_sizes(gathered.seen[:_COUNTED]),
+        runs=runs,
     )
 
 
@@ -286,14 +312,23 @@ class _Gathered:
         """Scattering function and mean-square displacement of the production runs."""
         if not self.relaxations:
             return None
-        times = self.relaxations[0].times
+        first = self.relaxations[0]
+        times = first.times
         scattering = MeanCurve.of(times, [r.scattering for r in self.relaxations])
         fit = None
         with suppress(ShapeError):
             fit = fit_relaxation(scattering.x, scattering.mean)
         squared = MeanCurve.of(times, [r.squared_displacement for r in self.relaxations])
         drift = Estimate.of(np.array(self.drifts)) if self.drifts else None
-        return Dynamics(scattering, squared, fit, drift)
+        return Dynamics(
+            q=first.q,
+            q_from=first.q_from,
+            scattering=scattering,
+            squared_displacement=squared,
+            crossing=crossing_time(scattering.x, scattering.mean),
+            fit=fit,
+            energy_drift=drift,
+        )
 
     def labels(self, times: FloatArray) -> Labels | None:
         if not self.means:

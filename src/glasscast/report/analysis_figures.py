@@ -103,7 +103,7 @@ def relaxation_figure(found: Dynamics) -> Illustration:
     return Illustration(
         name="relaxation",
         title="Relaxation",
-        caption="Left: scattering function at the first peak, mean over trajectories and "
+        caption=f"Left: scattering function{_at(found)}, mean over trajectories and "
         "configurations; dotted: 1/e. Right: mean-square displacement of species A. Bars: "
         "standard error over configurations.",
         alternative="Two panels against time on a log axis: the scattering function falls from "
@@ -112,6 +112,13 @@ def relaxation_figure(found: Dynamics) -> Illustration:
         + ("." if fit is None else f"; the relaxation time is {fit.tau_alpha:.3g}."),
         figure=figure,
     )
+
+
+def _at(found: Dynamics) -> str:
+    """Say at which wave number, as far as that is told."""
+    if found.q is None:
+        return "" if found.q_from is None else f" at {found.q_from}"
+    return f" at q = {found.q:.3g} / σ" + ("" if found.q_from is None else f" ({found.q_from})")
 
 
 @styled

@@ -11,6 +11,7 @@ from glasscast.evaluation.analysis import (
     Tendency,
 )
 from glasscast.evaluation.bonds import JointDistribution
+from glasscast.evaluation.runs import RunStatistics
 from glasscast.evaluation.structure import Structure, first_peak
 from glasscast.evaluation.true_fields import GraphSizes, TrueSmoothness
 from glasscast.report import html
@@ -24,6 +25,7 @@ from glasscast.report.analysis_figures import (
 )
 from glasscast.report.bond_figures import joint_figure
 from glasscast.report.page import Content, Section
+from glasscast.report.run_figures import direction_figure, overlap_figure
 from glasscast.report.truth_figures import graph_figure, true_smoothness_figure
 
 
@@ -66,8 +68,12 @@ def relaxation_section(found: Dynamics | None) -> Section:
         if found.energy_drift is not None:
             drift, error = found.energy_drift
             rows["drift of the energy in a run, per particle"] = f"{drift:.1e} ± {error:.1e}"
+        if found.q is not None:
+            rows["wave number q (1/σ)"] = f"{found.q:.4g}, {found.q_from}"
+        if not math.isnan(found.crossing):
+            rows["relaxation time by 1/e"] = f"{found.crossing:.4g}"
         if found.fit is not None:
-            rows["relaxation time"] = (
+            rows["relaxation time by the fit"] = (
                 f"{found.fit.tau_alpha:.4g}, stretching exponent {found.fit.beta:.2f}"
             )
         contents = [html.facts(rows), relaxation_figure(found)]
@@ -108,3 +114,16 @@ def tendency_section(found: Tendency | None) -> Section:
         rows = sorted({0, len(found.times) // 2})
         contents.append(arrow_figure(found.example, rows))
     return Section("Where particles tend to", contents)
+
+
+def run_section(found: RunStatistics | None) -> Section:
+    """Show what single runs tell: overlap, susceptibility, directions of one particle."""
+    contents: list[Content] = []
+    if found is not None:
+        cosines = {
+            f"cosine between two runs at t = {time:g}": f"{cosine:.3f}"
+            for time, cosine in zip(found.times, found.cosine, strict=True)
+            if not math.isnan(cosine)
+        }
+        contents = [html.facts(cosines), overlap_figure(found), direction_figure(found)]
+    return Section("What single runs tell", contents)

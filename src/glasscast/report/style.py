@@ -116,9 +116,7 @@ def legend_below(figure: Figure, *panels: Axes) -> None:
             named.setdefault(label, handle)
     if named:
         columns = min(LEGEND_COLUMNS, len(named))
-        figure.legend(
-            list(named.values()), list(named), loc="outside lower center", ncols=columns
-        )
+        figure.legend(list(named.values()), list(named), loc="outside lower center", ncols=columns)
 
 
 def target_label(target: str) -> str:

@@ -17,7 +17,7 @@ from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.listing import list_files, name_below, split_of, survey
 from glasscast.datasets.formats.registry import detect, find_format, read_ensembles
 from glasscast.datasets.frames import Ensemble
-from glasscast.datasets.kept_runs import kept_ensembles
+from glasscast.datasets.kept_runs import kept_ensembles, runs_of
 from glasscast.datasets.metadata import Metadata
 from glasscast.datasets.ownership import owned, place_of
 from glasscast.datasets.reversed_runs import ReversedRuns
@@ -54,6 +54,7 @@ def import_data(
     liquid: str | None = None,
     temperature: float | None = None,
     wave_number: AskedWave = "diameter",
+    keep_runs: bool = False,
     workspace: Workspace | None = None,
 ) -> Dataset:
     """Read every configuration under ``source``, compute all targets, write a dataset.
@@ -82,6 +83,8 @@ def import_data(
     wave_number : q of the scattering function F_s(q, t) of species A that is measured:
         ``diameter``, 2 pi / sigma_AA; ``peak``, the first of S(q) of the first configuration; or a
         number.
+    keep_runs : whether the dataset keeps the runs, for :func:`~glasscast.workflows.analyse.analyse`
+        and for reading them backwards.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def import_data(
         work["as"] = reading
         identity |= {"as": reading, "stride": stride}
     else:
-        taken = replace(taken, wave_number=wave_number)
+        taken = replace(taken, wave_number=wave_number, keep_runs=keep_runs)
         identity |= {} if wave_number == "diameter" else {"wave_number": wave_number}
     workspace = workspace or Workspace()
     with owned(out, "import", work, is_unfinished):
@@ -121,6 +124,7 @@ class _Taken:
     backwards: ReversedRuns | None = None
     chains: Chains | None = None
     wave_number: AskedWave | None = None
+    keep_runs: bool = False
 
     @classmethod
     def by(cls, reading: Reading, options: ReadOptions, stride: int, liquid: str | None) -> Self:
@@ -153,7 +157,10 @@ class _Taken:
                     yield from self.chains.read(named, self.liquid)
             return
         if self.backwards is None:
-            yield from read_ensembles(source, format_name, options)
+            if Dataset.is_one(source):
+                yield from kept_ensembles(Dataset.open(source), options.times)
+            else:
+                yield from read_ensembles(source, format_name, options)
             return
         if Dataset.is_one(source):
             ensembles = kept_ensembles(Dataset.open(source), options.times)
@@ -218,7 +225,9 @@ def _write(
         files |= {path: sha256_of_file(path) for path in ensemble.sources if path not in files}
         fingerprint = _fingerprint(ensemble, [files[path] for path in ensemble.sources], identity)
         configuration = writer.finished(ensemble.name, fingerprint)
-        if configuration is None:
+        if configuration is None or (taken.keep_runs and not writer.keeps_runs(ensemble.name)):
+            if taken.keep_runs:
+                writer.keep_runs(ensemble.name, ensemble.times, runs_of(ensemble))
             wave = wave or taken.wave(ensemble, _sigma(ensemble, stated))
             configuration = _reduced(ensemble, stated, workspace, wave)
             writer.add(configuration, fingerprint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -54,7 +54,7 @@ class _Literature:
     """
 
     scores: tuple[PublishedScore, ...] = ()
-    drawn: ScoreTable = ScoreTable()
+    drawn: ScoreTable = field(default_factory=ScoreTable)
 
     @classmethod
     def of(cls, experiment: TransferExperiment) -> Self:
@@ -111,8 +111,8 @@ def transfer(
 ) -> ScoreTable:
     """Train every model on every combination of state points and score it at each of them.
 
-    Figures 5 and 6 of the EIGNN paper, for any model; with ``published`` beside what others reached. Forecasts are kept, so a killed one goes
-    on where it stopped.
+    Figures 5 and 6 of the EIGNN paper, for any model; with ``published`` beside what others
+    reached. Forecasts are kept, so a killed one goes on where it stopped.
 
     Parameters
     ----------

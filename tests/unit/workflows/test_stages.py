@@ -1,5 +1,6 @@
 """Data whose files have their own times: imported, trained, compared and forecast by stage."""
 
+import json
 import pickle
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import glasscast as gc
 from glasscast.errors import InputError, SettingsError
+from glasscast.report.analysis_figures import relaxation_figure
 from glasscast.report.forecast_files import forecast_table
 from tests.conftest import random_liquid
 
@@ -200,3 +202,26 @@ def test_random_configurations_are_nested(tmp_path, data):
     assert {path.stem for path in kept["all"]} == set(data.drawn(4, 3).names)
     with pytest.raises(SettingsError, match="trained_on names 'x'"):
         gc.benchmark(asked | {"trained_on": {"x": 2}}, tmp_path / "c")
+
+
+def test_runs_that_an_import_keeps_are_measured_at_any_wave_number(tmp_path, runs):
+    data = gc.import_data(runs, tmp_path / "kept", keep_runs=True)
+    found = gc.analyse(data, wave_number=5.0)
+    variance = 0.06**2 * np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
+    first = np.exp(-(5.0**2) * variance / 2)
+    both = (first + np.exp(-(5.0**2) * 2 * variance / 2)) / 2  # the second moves twice as far
+    np.testing.assert_allclose(found.dynamics.scattering.mean, both, atol=0.02)
+    assert (found.dynamics.q, found.dynamics.q_from) == (5.0, "given")
+    assert found.runs.runs == 20
+    assert np.abs(found.runs.cosine).max() < 0.05
+    assert "at q = 5 / σ (given)" in relaxation_figure(found.dynamics).caption
+    record = json.loads(json.dumps(found.record(), allow_nan=False))
+    assert record["wave_number"] == {"q": 5.0, "q_from": "given"}
+    assert record["runs"]["threshold"] == 0.3
+    again = gc.import_data(tmp_path / "kept", tmp_path / "again", wave_number=5.0)
+    np.testing.assert_allclose(again[0].propensity, data[0].propensity, rtol=1e-5)
+    np.testing.assert_allclose(again[0].metadata.relaxation.scattering, first, atol=0.02)
+    plain = gc.import_data(runs, tmp_path / "plain")
+    assert gc.analyse(plain).runs is None
+    with pytest.raises(InputError, match="has no trajectories beside it"):
+        gc.analyse(plain, wave_number="peak")
