@@ -182,7 +182,8 @@ def joint_distribution(
     r, change = np.concatenate(lengths), np.concatenate(changes, axis=1)
     rows = np.flatnonzero(np.isfinite(change).all(axis=1))
     edges_r = np.linspace(r.min(), closer_than, bins + 1)
-    edges = tuple(_edges(change[row], bins) for row in rows)
+    steps = [max(_step(each[row]) for each in changes) for row in rows]
+    edges = tuple(_edges(change[row], bins, step) for row, step in zip(rows, steps, strict=True))
     density = tuple(
         np.histogram2d(r, change[row], (edges_r, e), density=True)[0]
         for row, e in zip(rows, edges, strict=True)
@@ -197,11 +198,15 @@ def joint_distribution(
     )
 
 
-def _edges(values: FloatArray, bins: int) -> FloatArray:
-    """Edges of about so many bins; as wide as some steps, where values are kept in steps."""
-    low, high = np.quantile(values, [0.0005, 0.9995])
+def _step(values: FloatArray) -> float:
+    """Step in which values are kept; next to nothing where they are not rounded."""
     steps = np.diff(np.unique(values))
-    step = float(steps.min()) if len(steps) else 1.0
+    return float(steps.min()) if len(steps) else 1.0
+
+
+def _edges(values: FloatArray, bins: int, step: float) -> FloatArray:
+    """Edges of about so many bins, as wide as some steps of the coarsest configuration."""
+    low, high = np.quantile(values, [0.0005, 0.9995])
     width = step * max(1, np.ceil((high - low) / bins / step))
     first = step * (np.floor(low / step) - 0.5)
     return np.asarray(first + width * np.arange(np.ceil((high - first) / width) + 1))

@@ -44,7 +44,8 @@ def caption_of(sheet: Sheet, material: Material, title: str) -> str:
     if sheet.verdicts:
         paragraphs.append(claims_table(list(sheet.verdicts.values())))
         unseen = [v.number for v in sheet.verdicts.values() if v.outcome != "seen"]
-        known = [f"({k}) {recipe.reasons[k]}" for k in sorted(unseen) if k in recipe.reasons]
+        reasons = recipe.reasons.get("sample", {}) if material.point.is_sample else {}
+        known = [f"({k}) {reasons[k]}" for k in sorted(unseen) if k in reasons]
         if known:
             paragraphs.append(f"**Why.** {' '.join(map(_sentence, known))}")
     return "\n\n".join(paragraphs) + "\n"

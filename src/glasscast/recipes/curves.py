@@ -20,6 +20,8 @@ from glasscast.report.style import GREY, new_figure, series_style
 #: Widths in inches: of a column, and of a page.
 COLUMN, PAGE = 3.4, 7.0
 CEILING = "noise ceiling"
+#: Of legends whose labels are stages.
+STAGE = r"$F_s(q, t)$ (time)"
 #: How numbers of other origin are marked.
 _MARKS: dict[Source, dict[str, Any]] = {
     "printed": {"marker": "*", "ms": 8, "mfc": "none", "ls": "none", "mew": 0.9},
@@ -138,7 +140,7 @@ def marks_legend(axes: Axes, sheet: Sheet) -> None:
             axes.plot([], [], color=GREY, label=text, **_MARKS[source])
 
 
-def legend(figure: Figure, axes: Sequence[Axes], columns: int | None = None) -> None:
+def legend(figure: Figure, axes: Sequence[Axes], title: str | None = None) -> None:
     """One legend of all panels below them, each label once."""
     found: dict[str, Any] = {}
     for each in axes:
@@ -149,7 +151,9 @@ def legend(figure: Figure, axes: Sequence[Axes], columns: int | None = None) -> 
         list(found.values()),
         list(found),
         loc="outside lower center",
-        ncols=columns or (4 if wide else 2),
+        ncols=4 if wide else 2,
+        title=title,
+        title_fontsize=7.5,
         fontsize=7.5,
         columnspacing=1.0,
         handlelength=1.8,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.dataset import SAMPLE, Dataset
 from glasscast.errors import InputError
 from glasscast.evaluation.comparison import Cost
 from glasscast.liquid.box import FloatArray
@@ -73,6 +73,11 @@ class Point:
     stands_for: str = ""
     folders: tuple[Path, ...] = ()
 
+    @property
+    def is_sample(self) -> bool:
+        """Whether this is the sample that comes with the library."""
+        return self.folders == (Path(SAMPLE),)
+
     @cached_property
     def tested(self) -> list[Configuration]:
         """Test configurations, read once."""
@@ -82,6 +87,12 @@ class Point:
     def trained(self) -> list[Configuration]:
         """Training configurations, read once."""
         return list(self.train)
+
+    @property
+    def everything(self) -> list[Configuration]:
+        """All configurations: for what is told of the truth alone."""
+        same = self.train.names == self.test.names
+        return self.tested if same else [*self.trained, *self.tested]
 
     @property
     def times(self) -> FloatArray:

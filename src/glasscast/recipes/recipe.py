@@ -12,6 +12,10 @@ from glasscast.config import Settings
 Panels = dict[str, tuple[str, ...]]
 
 
+#: Data of which reasons are told: the bundled sample, and the ten public configurations at T = 0.44.
+ReasonsOf = Literal["sample", "ten at T = 0.44"]
+
+
 class Variant(Settings):
     """One name of a recipe: what tells it from the others that are drawn alike."""
 
@@ -43,8 +47,8 @@ class Recipe(Settings):
     differs: str = Field("", description="what the sample changes")
     doubts: str = Field("", description="what text and caption leave open")
     printed: str = Field("", description="numbers of the paper or of its authors laid over ours")
-    reasons: dict[int, str] = Field(
-        {}, description="number of a claim -> why the sample does not show it, as far as known"
+    reasons: dict[ReasonsOf, dict[int, str]] = Field(
+        {}, description="data -> number of a claim -> why they do not show it, as far as known"
     )
     minutes: float = Field(0.2, gt=0, le=10, description="core-minutes at sample scale, about")
 

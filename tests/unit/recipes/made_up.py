@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 
-from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.dataset import SAMPLE, Dataset
 from glasscast.evaluation.comparison import Cost
 from glasscast.models.forecast import ModelForecast
 from glasscast.models.selection import SelectionScores
@@ -22,7 +23,10 @@ def made_up_points(train: int = 3, test: int = 3) -> list[Point]:
     """Every state point of the papers; all of them are configurations of the sample."""
     sample = Dataset.open("sample")
     halves = sample.split("train")[:train], sample.split("test")[:test]
-    made = [Point(f"T = {t:g}", "ka", t, *halves, tau) for t, tau in RELAXATION.items()]
+    where = (Path(SAMPLE),)
+    made = [
+        Point(f"T = {t:g}", "ka", t, *halves, tau, folders=where) for t, tau in RELAXATION.items()
+    ]
     return [*made, Point("hard spheres", "hard-spheres", None, *halves, 16.5)]
 
 

@@ -146,7 +146,7 @@ def draw_joint(material: Material, sheet: Sheet) -> Figure:
                 2, small - 0.5, f"share of pairs with |change| below {_RADIUS / 5:g}, less a half"
             )
         else:
-            _judge_fading(sheet, point, moment, np.array(each))
+            _judge_fading(sheet, number, point, moment, np.array(each))
     return figure
 
 
@@ -167,18 +167,19 @@ def _small(configuration: Configuration, moment: Moment) -> float:
     return float(np.mean(np.abs(_near_changes(configuration, moment)[1]) < _RADIUS / 5))
 
 
-def _judge_fading(sheet: Sheet, point: Point, moment: Moment, here: FloatArray) -> None:
-    """Weaker than early, and still there."""
+def _judge_fading(
+    sheet: Sheet, number: int, point: Point, moment: Moment, here: FloatArray
+) -> None:
+    """Weaker than early and, up to the relaxation time, still there."""
     early = point.at(130.0, _RELAXATION)
     if early is None or early.row == moment.row:
-        sheet.leave(3, "it takes an early time and a later one")
+        sheet.leave(number, "it takes an early time and a later one")
         return
     first = np.array([_joint_r(c, early) for c in point.trained])
-    sheet.judge_all(
-        3,
-        {"weaker than early": here - first, "minus r": -here},
-        f"r of distance and change at {moment.words}",
-    )
+    parts = {"weaker than early": here - first}
+    if number == 3:
+        parts["minus r"] = -here
+    sheet.judge_all(number, parts, f"r of distance and change at {moment.words}")
 
 
 def _two_moments(sheet: Sheet, point: Point, series: str) -> dict[str, Moment]:
@@ -231,11 +232,11 @@ def _judge_field(material: Material, sheet: Sheet, number: int, moments: dict[st
     if early is None:
         sheet.leave(2, _NONE)
         return
-    field_of = {c.name: truth_of("propensity")(c)[early.row] for c in point.tested}
+    fields = [(c, truth_of("propensity")(c)[early.row]) for c in point.everything]
     if sheet.entry.parameters["of"] == "BOTAN":
-        made = material.forecasts("BOTAN")
-        field_of = {f.configuration.name: f.values[early.row].astype(np.float64) for f in made}
-    each = [_follows(c, field_of[c.name], early) for c in point.tested]
+        made = zip(point.tested, material.forecasts("BOTAN"), strict=True)
+        fields = [(c, f.values[early.row].astype(np.float64)) for c, f in made]
+    each = [_follows(c, values, early) for c, values in fields]
     sheet.judge(2, each, "r over A of propensity and mean |change| of pairs")
 
 
@@ -278,7 +279,7 @@ def draw_collective(material: Material, sheet: Sheet) -> Figure:
         frame(each, shown)
         each.set_title(moment.words)
     sheet.remark("Arrows are scaled to a mean length of 0.8.")
-    order = {k: np.array([_alignment(c, m) for c in point.tested]) for k, m in moments.items()}
+    order = {k: np.array([_alignment(c, m) for c in point.everything]) for k, m in moments.items()}
     if order:
         sheet.judge_all(
             1,

@@ -28,6 +28,11 @@ _RELAXATION = 4120.0
 @styled
 def draw_directions(material: Material, sheet: Sheet) -> Figure:
     """Figure 9a: single runs come with the library, since data sets hold means of runs."""
+    if not material.point.is_sample:
+        raise InputError(
+            material.point.name,
+            "data sets hold means over runs; the single runs at hand are of the sample alone",
+        )
     runs = _single_runs()
     if runs is None:
         raise InputError(
@@ -143,7 +148,7 @@ def _judge_directions(material: Material, sheet: Sheet) -> None:
         return
     parts = {
         f"{s}, less 0.5": np.array(
-            [np.nanmean(alignment(c, s)[moment.row, c.types == 0]) for c in point.tested]
+            [np.nanmean(alignment(c, s)[moment.row, c.types == 0]) for c in point.everything]
         )
         - 0.5
         for s in held

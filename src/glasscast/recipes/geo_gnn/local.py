@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from glasscast.evaluation.correlation import pearson
 from glasscast.liquid.box import FloatArray
 from glasscast.recipes.curves import (
+    STAGE,
     by_stage,
     ceiling,
     correlation_axis,
@@ -72,7 +73,7 @@ def draw_joint(material: Material, sheet: Sheet) -> Figure:
         each.set_xlabel(r"local smoothness $\lambda$")
         each.set_ylabel(PROPENSITY)
         each.set_yscale("log")
-    legend(figure, axes)
+    legend(figure, axes, title=STAGE)
     rows = rows_between(point, ALL)
     sheet.judge(1, np.mean([strength[k] for k in rows], axis=0) - 0.5, "r of the two, less 0.5")
     early = point.stage(0.8)
@@ -279,6 +280,6 @@ def draw_depth_maps(material: Material, sheet: Sheet) -> Figure:
         for k, f in made.items()
     }
     sheet.judge(1, 1e3 * (roughness["n = 3"] - roughness["n = 0"]), "1000 R of n = 3 less n = 0")
-    true = true_quotients(point)[moment.row]
+    true = true_quotients(point.tested)[moment.row]
     sheet.judge(2, 1e3 * (true / 2 - roughness["n = 0"]), "half of 1000 R of the truth less n = 0")
     return figure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -15,11 +15,7 @@ from glasscast.datasets.configuration import Configuration
 from glasscast.evaluation.correlation import pearson
 from glasscast.liquid.box import FloatArray
 from glasscast.liquid.neighbours import find_neighbours
-from glasscast.recipes.curves import (
-    by_stage,
-    legend,
-    panels,
-)
+from glasscast.recipes.curves import STAGE, by_stage, legend, panels
 from glasscast.recipes.maps import colour_bar, dots, frame, limits_of, slab
 from glasscast.recipes.material import Material, Moment, Point
 from glasscast.recipes.scoring import (
@@ -46,9 +42,9 @@ _NON_SMOOTH = 0.2  # |lambda| above which a particle counts as non-smooth
 PROPENSITY = "propensity (σ)"
 
 
-def true_quotients(point: Point) -> FloatArray:
-    """Rayleigh quotients of the truth, test configurations: (T, C)."""
-    return quotients(point.tested, [truth_of("propensity")(c) for c in point.tested])
+def true_quotients(configurations: Sequence[Configuration]) -> FloatArray:
+    """Rayleigh quotients of the truth: (T, C)."""
+    return quotients(configurations, [truth_of("propensity")(c) for c in configurations])
 
 
 def fall(
@@ -91,7 +87,7 @@ def draw_propensity_map(material: Material, sheet: Sheet) -> Figure:
         frame(each, shown)
         each.set_title(moment.words)
         colour_bar(figure, image, [each], PROPENSITY)
-    quotient = true_quotients(point)
+    quotient = true_quotients(point.everything)
     judge_fall(
         sheet, 1, fall(quotient, found, ("S = 1/e", "S = 0.1")), "Rayleigh quotients of the truth"
     )
@@ -129,7 +125,7 @@ def draw_propensity_graph(material: Material, sheet: Sheet) -> Figure:
         each.set_title(moment.words)
         colour_bar(figure, image, [each], PROPENSITY)
     sheet.remark(f"The slab holds {inside.sum()} A particles and {once.sum()} edges.")
-    jumps = np.array([_jumps(c) for c in point.tested]).T
+    jumps = np.array([_jumps(c) for c in point.everything]).T
     parts = {}
     if "S = 0.8" in found:
         first = jumps[found["S = 0.8"].row]
@@ -155,37 +151,33 @@ def _jumps(configuration: Configuration) -> FloatArray:
 def draw_rayleigh(material: Material, sheet: Sheet) -> Figure:
     """Figure 2a: violins of the Rayleigh quotient."""
     point = material.point
-    groups = {"training": point.trained, "test": point.tested}
-    found = {
-        name: quotients(all_of, [truth_of("propensity")(c) for c in all_of])
-        for name, all_of in groups.items()
-    }
+    every = true_quotients(point.everything)
+    groups = {"training": every[:, : len(point.trained)], "test": every[:, -len(point.tested) :]}
     figure, (axes,) = panels(1, height=3.0)
-    for k, (name, values) in enumerate(found.items()):
+    for k, (name, values) in enumerate(groups.items()):
         _violins(axes, point.scattering, values, k, name, offset=(0.5 - k) * 0.03)
         sheet.add("main", name, x=np.repeat(point.scattering, values.shape[1]), y=values.ravel())
-    everything = np.concatenate(list(found.values()), axis=1).mean(axis=1)
-    inset = axes.inset_axes((0.57, 0.6, 0.4, 0.36))
-    inset.plot(point.scattering, everything, "o-", color=GREY, ms=3, lw=1)
+    inset = axes.inset_axes((0.71, 0.62, 0.28, 0.32))
+    inset.plot(point.scattering, every.mean(axis=1), "o-", color=GREY, ms=3, lw=1)
     inset.set_xlim(1, 0)
     inset.set_xticks([1.0, 0.5, 0.0])
     inset.tick_params(labelsize=6.5)
     inset.set_title("mean of all", fontsize=7, pad=2)
-    sheet.add("inset", "mean", x=point.scattering, y=everything)
+    sheet.add("inset", "mean", x=point.scattering, y=every.mean(axis=1))
     by_stage(axes)
     axes.set_ylabel("Rayleigh quotient R")
-    axes.set_ylim(bottom=0, top=1.35 * max(float(v.max()) for v in found.values()))
+    axes.set_ylim(bottom=0, top=1.35 * max(float(v.max()) for v in groups.values()))
     legend(figure, [axes])
-    test, early, late = found["test"], rows_between(point, EARLY), rows_between(point, LATE)
-    _judge_early(sheet, 1, test, early, late)
+    early, late = rows_between(point, EARLY), rows_between(point, LATE)
+    _judge_early(sheet, 1, every, early, late)
     steps = {
-        f"R at t = {point.times[a]:g} less at {point.times[b]:g}": test[a] - test[b]
+        f"R at t = {point.times[a]:g} less at {point.times[b]:g}": every[a] - every[b]
         for a, b in pairwise(late)
     }
-    judge_fall(sheet, 2, steps, "R of test graphs")
+    judge_fall(sheet, 2, steps, "R of all graphs")
     apart = [
         float(ttest_ind(a, b, equal_var=False).pvalue)
-        for a, b in zip(found["training"], found["test"], strict=True)
+        for a, b in zip(groups["training"], groups["test"], strict=True)
     ]
     sheet.decide(
         3,
@@ -223,7 +215,7 @@ def _violins(
 def draw_local_smoothness(material: Material, sheet: Sheet) -> Figure:
     """Figure 2b: distributions of lambda."""
     point = material.point
-    everything = [*point.trained, *point.tested]
+    everything = point.everything
     fields = [truth_of("propensity")(c) for c in everything]
     local = deviations(everything, fields)
     figure, (axes,) = panels(1, height=3.2)
@@ -246,8 +238,9 @@ def draw_local_smoothness(material: Material, sheet: Sheet) -> Figure:
     inset.tick_params(labelsize=6.5)
     sheet.add("inset", "mean", x=point.scattering, y=means.mean(axis=1))
     axes.set_xlabel(r"local smoothness $\lambda$")
+    axes.set_xlim(-0.75, 1.5)
     axes.set_ylabel("probability density")
-    legend(figure, [axes])
+    legend(figure, [axes], title=STAGE)
     spread = np.array([np.nanstd(each, axis=1) for each in local]).T
     rough = np.array([np.nanmean(np.abs(each) > _NON_SMOOTH, axis=1) for each in local]).T
     early, late = rows_between(point, EARLY), rows_between(point, LATE)
@@ -272,7 +265,7 @@ def draw_local_smoothness(material: Material, sheet: Sheet) -> Figure:
 def draw_forecast_rayleigh(material: Material, sheet: Sheet) -> Figure:
     """Figures 8a (truth) and 8b (forecast)."""
     point, of = material.point, str(sheet.entry.parameters["of"])
-    true = true_quotients(point)
+    true = true_quotients(point.tested)
     forecasts = material.forecasts("Geo-GNN")
     made = quotients(point.tested, [f.values.astype(np.float64) for f in forecasts])
     values = true if of == "truth" else made
@@ -304,7 +297,7 @@ def draw_unrolled(material: Material, sheet: Sheet) -> Figure:
     figure, axes = panels(2, columns=2, height=2.9)
     forecast = material.forecasts("Geo-GNN")[0]
     truth = truth_of("propensity")(shown)
-    true_quotient = true_quotients(point)
+    true_quotient = true_quotients(point.everything)
     found = three_stages(sheet, point)
     judge_fall(
         sheet, 2, fall(true_quotient, found, ("S = 1/e", "S = 0.1")), "Rayleigh quotients, truth"
