@@ -38,7 +38,7 @@ check: lint types test
 
 figures: .venv/ready  ## every figure of the papers at sample scale, and their pages in the docs
 	$(BIN)/glasscast reproduce --out figures
-	$(BIN)/python scripts/gallery.py figures docs
+	$(BIN)/python scripts/gallery.py figures figures-T0.44 docs
 
 benchmark: .venv/ready
 	$(BIN)/python benchmarks/run.py

@@ -16,6 +16,7 @@ def table_figure(
     heads: Sequence[str],
     rows: Sequence[Sequence[str]],
     marked: Sequence[tuple[int, int]] = (),
+    second: Sequence[tuple[int, int]] = (),
     widths: Sequence[float] | None = None,
     width: float = 7.0,
     note: str = "",
@@ -26,7 +27,7 @@ def table_figure(
     ----------
     heads : of the columns.
     rows : cells.
-    marked : (row, column) of the cells in bold.
+    marked, second : (row, column) of the cells in bold, and of those in italics.
     widths : share of each column.
     width : in inches.
     note : line below the table.
@@ -49,6 +50,8 @@ def table_figure(
         cell.set_linewidth(0.5)
         if row == 0 or (row - 1, column) in set(marked):
             cell.set_text_props(weight="bold")
+        elif (row - 1, column) in set(second):
+            cell.set_text_props(style="italic")
         if column == 0:
             cell.set_text_props(ha="left")
             cell.PAD = 0.02

@@ -106,7 +106,7 @@ def reproduce(
     with owned(folder, "reproduce", work):
         bench = Bench(folder / TRAININGS, scale, space)
         for entry in track(space.progress, "reproduce", wanted, len(wanted)):
-            results.append(_one(entry, points, bench, folder))
+            results.append(draw_one(entry, points, bench, folder))
         drawn = [r for r in results if r.folder is not None]
         missing = [r for r in results if r.folder is None]
         if drawn:
@@ -204,7 +204,7 @@ def chosen_points(entry: Entry, points: Sequence[Point], scale: Scale) -> list[P
     return list(dict.fromkeys(chosen))
 
 
-def _one(entry: Entry, points: Sequence[Point], bench: Bench, folder: Path) -> Reproduced:
+def draw_one(entry: Entry, points: Sequence[Point], bench: Bench, folder: Path) -> Reproduced:
     """Draw one figure and write what belongs to it; say why not where that cannot be."""
     started = perf_counter()
     sheet = Sheet(entry)

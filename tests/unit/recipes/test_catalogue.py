@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from glasscast.datasets.stages import Stages
 from glasscast.errors import SettingsError
+from glasscast.models.deep import DeepModel
 from glasscast.models.registry import build
 from glasscast.recipes.drawings import drawing_of
 from glasscast.recipes.recipe import Recipe
@@ -49,6 +51,45 @@ def test_every_training_is_used():
 def test_a_training_can_be_built(training, scale):
     settings = model_settings(training, scale)
     assert build(settings).settings == settings
+
+
+#: Of a network for one time: as printed (Geo-GNN, Supplementary Table III), and of the weights that
+#: Bapst et al. gave out (printed there: 70721).
+PARAMETERS = {"Geo-GNN": 30274, "GNN": 62401}
+
+
+#: Models that are no networks.
+FITTED = {"lr", "cage-lr", "svm", "uml"}
+
+
+@pytest.mark.parametrize(
+    "training",
+    [t for t in all_trainings().trainings if model_settings(t, "paper").name not in FITTED],
+)
+def test_a_network_is_built_at_paper_scale(training):
+    """Networks by settings, without data: as many parameters as the papers' where known."""
+    model = build(model_settings(training, "paper"))
+    assert isinstance(model, DeepModel)
+    model.species_, model.dimension_ = (0, 1), 3
+    model.stages_ = Stages(values=(16.5,))
+    count = sum(p.numel() for p in model.build_network().parameters())
+    assert count > 0
+    assert count == PARAMETERS.get(training, count)
+
+
+@pytest.mark.parametrize("training", all_trainings().trainings)
+def test_the_engine_is_told_of_a_training_at_paper_scale(training):
+    """Names, times, seeds and the start of each fit are settled before any is made."""
+    point = replace(points_of([])[0], tau_alpha=320.0)  # where t = 1.65 stands for the paper's 13
+    work, variant = Bench(Path("nowhere"), "paper", Workspace(1)).trainings(training, point, point)
+    scale, name = all_trainings().scales["paper"], variant.settings.name
+    planned = [fit for seed in work.seeds for fit in work.of(variant, seed)]
+    assert len(work.seeds) == scale.seeds.get(name, 1)
+    times = len(point.times) if name in scale.per_time else 1
+    assert len(planned) == len(work.seeds) * times
+    assert len({fit.name for fit in planned}) == len(planned)
+    pretrained = all_trainings().trainings[training].pretrained
+    assert (work.experiment.pretraining is not None) == pretrained
 
 
 def test_a_training_that_is_not_there_is_refused():

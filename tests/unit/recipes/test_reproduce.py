@@ -2,6 +2,8 @@
 
 import csv
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,15 +12,21 @@ from typer.testing import CliRunner
 
 import glasscast as gc
 from glasscast.cli import app
+from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import SettingsError
 from glasscast.evaluation.correlation import pearson
 from glasscast.models.forecast import ModelForecast
+from glasscast.recipes.caption import caption_of
 from glasscast.recipes.curves import printed_scores, public_scores
 from glasscast.recipes.maps import slab
 from glasscast.recipes.registry import entries
 from glasscast.recipes.scoring import correlations
 from glasscast.recipes.sheet import Sheet
-from glasscast.workflows.reproduce import points_of
+from glasscast.runtime import Workspace
+from glasscast.workflows.figure_trainings import Bench
+from glasscast.workflows.reproduce import draw_one, points_of
+from tests.conftest import random_liquid
+from tests.unit.recipes.made_up import material_of
 
 #: Of structure and truth alone, or with models that are fitted in seconds.
 CHEAP = ("geo-gnn/supptable1", "geo-gnn/supptable2", "eignn/table1")
@@ -74,6 +82,45 @@ def test_a_figure_without_its_data_ends_with_an_error(tmp_path):
     with pytest.raises(SettingsError, match=r"boattini/fig3a: the data hold none.*hard spheres"):
         gc.reproduce("boattini/fig3a", tmp_path)
     assert not (tmp_path / "boattini").exists()
+
+
+def test_a_figure_of_which_the_data_hold_nothing_is_refused(tmp_path):
+    late = replace(points_of([])[0], tau_alpha=1e6)
+    entry = entries()["botan/fig6c"]
+    result = draw_one(entry, [late], Bench(tmp_path / "trainings", "sample", Workspace(1)), tmp_path)
+    assert result.folder is None
+    assert result.lacking == ("T = 0.64: nothing can be drawn: no time of the data is near this one",)
+    assert not (tmp_path / "botan").exists()
+
+
+def test_reasons_of_the_sample_are_not_told_of_other_data(point):
+    entry = entries()["geo-gnn/supptable1"]
+    told = [
+        caption_of(judged, material_of([where]), entry.recipe.title)
+        for where in (point, replace(point, folders=(Path("mine"),)))
+        for judged in [unseen(entry)]
+    ]
+    reason = entry.recipe.reasons["sample"][1]
+    assert reason[1:] in told[0]
+    assert reason[1:] not in told[1]
+
+
+def unseen(entry):
+    sheet = Sheet(entry)
+    sheet.decide(1, False, "0")
+    return sheet
+
+
+@pytest.mark.parametrize(("count", "tested"), [(20, 4), (10, 4), (6, 3), (2, 1), (1, 1)])
+def test_without_splits_more_than_a_fifth_of_few_is_tested_on(tmp_path, rng, count, tested):
+    writer = DatasetWriter(tmp_path / "few", "few")
+    for number in range(count):
+        positions, types, box = random_liquid(rng, 64)
+        writer.add(gc.Configuration.from_arrays(positions, types, box, name=f"c{number}"), "")
+    writer.finish()
+    (found,) = points_of([tmp_path / "few"])
+    assert len(found.test) == tested
+    assert len(found.train) == (count - tested or 1)
 
 
 def test_counts_of_the_graph_are_those_of_another_search(drawn, point):

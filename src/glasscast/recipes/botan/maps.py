@@ -35,7 +35,7 @@ from glasscast.report.style import MOBILITY_MAP, PALETTE, styled
 
 _RELAXATION = 4120.0
 _NONE = "no time of the data is near this one"
-_TRAININGS = {"BOTAN": "BOTAN", "NT-GNN": "GNN"}
+_TRAININGS = {"BOTAN": "BOTAN", "NT-GNN": "NT-GNN"}
 _RADIUS = 0.5  # of an A particle, in sigma
 _NEAREST = JudgedPairs().closer_than
 

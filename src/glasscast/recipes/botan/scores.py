@@ -71,7 +71,7 @@ def draw_targets(material: Material, sheet: Sheet) -> Figure:
     x = point.times / point.tau_alpha
     trainings = {
         "BOTAN S": "BOTAN",
-        "NT-GNN S": "GNN",
+        "NT-GNN S": "NT-GNN",
         "NT-GNN R": "NT-GNN R",
         "NT-GNN D": "NT-GNN D",
     }

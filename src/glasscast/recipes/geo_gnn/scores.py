@@ -115,7 +115,7 @@ def draw_table1(material: Material, sheet: Sheet) -> Figure:
     }
     found = {name: correlations(material.forecasts(name), point) for name in named}
     rows = rows_between(point, ALL)
-    table, marked = [], []
+    table, marked, second = [], [], []
     for name, published in named.items():
         stage, value = printed_scores(published)
         sheet.add("main", name, x=point.scattering[rows], y=found[name].mean[rows])
@@ -125,12 +125,15 @@ def draw_table1(material: Material, sheet: Sheet) -> Figure:
     for column, row in enumerate(rows):
         order = np.argsort([-c.mean[row] for c in found.values()])
         marked.append((int(order[0]), column + 1))
+        second.append((int(order[1]), column + 1))
     heads = ["", *(f"{point.scattering[k]:.2f}" for k in rows), *(f"[{s}]" for s in _SHOWN_NAMES)]
     figure = table_figure(
         heads,
         table,
         marked,
-        note="Pearson r of species A by stage F_s; bold: the best of ours; in brackets: printed.",
+        second,
+        note="Pearson r of species A by stage F_s; bold, italic: best and second of ours; in "
+        "brackets: printed.",
     )
     geo, gnn, se3 = found["Geo-GNN"], found["GNN"], found["SE(3)-GNN"]
     mlp, early, late = found["GlassMLP"], rows_between(point, EARLY), rows_between(point, LATE)
