@@ -88,7 +88,8 @@ def together(a: Common, b: Common, whose: tuple[str, str]) -> Common:
     ShapeError : naming what is not the same.
     """
     one, other = a.state_point, b.state_point
-    for key in ("liquid", "temperature", "pressure"):
+    _same("liquid", one.liquid_name, other.liquid_name, whose)
+    for key in ("temperature", "pressure"):
         _same(key, getattr(one, key), getattr(other, key), whose)
     found = spanned(one, other)
     if one.pressure is None and found.density is not None:

@@ -25,8 +25,14 @@ from glasscast.datasets.splits import families
 from glasscast.datasets.stages import Stages
 from glasscast.datasets.times import listed
 from glasscast.errors import InputError, ShapeError
+from glasscast.liquid.definition import (
+    BUILT_IN,
+    IN_DATASET,
+    LiquidSettings,
+    load_liquid_settings,
+)
 
-MANIFEST = "dataset.json"
+MANIFEST = IN_DATASET
 _ALTERED = "it was altered or damaged: import or simulate it again"
 #: Name of the data set that comes with the library.
 SAMPLE = "sample"
@@ -63,9 +69,10 @@ class Entry:
     kept_times: tuple[float, ...] | None = None
     scattering: tuple[float, ...] | None = None
     stages: Stages | None = None
+    liquid: Path | None = None
 
     def read(self) -> Configuration:
-        """Read the file as it is.
+        """Read the file as it is, its liquid known by the content that the dataset holds of it.
 
         Its dataset may have been changed in place since it was opened: where the file is gone,
         ``dataset.json`` is read once more.
@@ -77,7 +84,7 @@ class Entry:
         entry = self
         while True:
             try:
-                return read_configuration(entry.path, entry.checksum)
+                return _with_liquid(read_configuration(entry.path, entry.checksum), self.liquid)
             except InputError:
                 before, entry = entry, entry.current()
                 if entry == before:
@@ -93,6 +100,14 @@ class Entry:
                 file, checksum, size = path.parent / record.file, record.sha256, record.bytes
                 return replace(self, path=file, checksum=checksum, size=size)
         return self
+
+
+def _with_liquid(configuration: Configuration, described: Path | None) -> Configuration:
+    """Return a configuration whose liquid, named alone in its file, is found where it lies."""
+    if described is None:
+        return configuration
+    point = replace(configuration.metadata.state_point, liquid=str(described))
+    return configuration.with_fields(metadata=configuration.metadata.changed(state_point=point))
 
 
 def locate(folder: Path) -> Path:
@@ -191,14 +206,29 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         if not path.exists():
             raise InputError(folder, *_why_no_manifest(folder))
         manifest, entries = _settled(folder)
+        common = {f.name: getattr(manifest, f.name) for f in fields(Common)}
+        point = manifest.state_point
+        if manifest.liquid is not None and point.liquid is not None:
+            if point.liquid != manifest.liquid.get("name") or point.liquid in BUILT_IN:
+                raise InputError(
+                    path,
+                    f"holds the liquid '{manifest.liquid.get('name')}', but is of '{point.liquid}'",
+                    _ALTERED,
+                )
+            common["state_point"] = replace(point, liquid=str(path))
+            entries = tuple(replace(entry, liquid=path) for entry in entries)
         return cls(
             name=manifest.name,
             entries=entries,
             splits=manifest.splits,
             liquid=manifest.liquid,
             sources=manifest.sources,
-            **{f.name: getattr(manifest, f.name) for f in fields(Common)},
+            **common,
         )
+
+    def own_liquid(self) -> LiquidSettings | None:
+        """Liquid whose content it holds; None: built in, or not told."""
+        return None if self.liquid is None else load_liquid_settings(str(self.state_point.liquid))
 
     def facts(self) -> list[tuple[str, str]]:
         """Name and value of what tells a dataset from others, in a few words each."""
@@ -443,6 +473,7 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         common: Common = first
         for other in others:
             try:
+                _refuse_other_content(first, other)
                 common = joined(common, other, (first.name, other.name))
             except ShapeError as error:
                 raise InputError(other.name, f"cannot be joined: {error}") from None
@@ -457,10 +488,24 @@ class Dataset(Facts, Common, Sequence[Configuration]):
             for dataset in datasets
             for e in dataset.entries
         )
+        held = [d.liquid for d in datasets]
         return Dataset(
             name="+".join(d.name for d in datasets),
             entries=entries,
+            liquid=held[0] if all(content == held[0] for content in held) else None,
             **{f.name: getattr(common, f.name) for f in fields(Common)},
+        )
+
+
+def _refuse_other_content(a: Dataset, b: Dataset) -> None:
+    """Refuse two liquids of one name with other interactions."""
+    paths = [d.state_point.liquid for d in (a, b) if d.liquid is not None]
+    if len(paths) < 2 or a.state_point.liquid_name != b.state_point.liquid_name:
+        return
+    mine, theirs = (load_liquid_settings(str(path)).interactions() for path in paths)
+    if mine != theirs:
+        raise ShapeError(
+            f"both name the liquid '{a.state_point.liquid_name}', with other interactions"
         )
 
 

@@ -300,6 +300,13 @@ def _one_liquid(told: str | None, given: str | None) -> str | None:
         return told if given is None else given
     if (ours := name_of_liquid(told)) != (theirs := name_of_liquid(given)):
         raise SettingsError(f"says liquid '{ours}', not '{theirs}'", "liquid")
+    if is_liquid_file(told) and is_liquid_file(given) and told != given:
+        mine, yours = (load_liquid_settings(path).interactions() for path in (told, given))
+        if mine != yours:
+            raise SettingsError(
+                f"holds other interactions of the liquid '{ours}' than the file that is given",
+                "liquid",
+            )
     return told if is_liquid_file(told) else given
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib import resources
 from itertools import combinations_with_replacement
@@ -23,7 +24,7 @@ from pydantic import (
 
 from glasscast.config import Settings, checked, parse_mapping, read_mapping
 from glasscast.errors import InputError, SettingsError
-from glasscast.inputs import read_text, reading
+from glasscast.inputs import read_json, read_text, reading
 from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import Liquid
 from glasscast.liquid.potentials import Potential, Tabulated
@@ -32,6 +33,9 @@ from glasscast.liquid.tables import LONGEST_TABLE, PairTable, Rows, Tables, tabl
 
 #: Liquids that come with the library.
 BUILT_IN = ("ka", "ka-cut", "ka-unshifted", "ka2d", "hard-spheres")
+
+#: Name of the file of a dataset, which may hold the content of a liquid's file.
+IN_DATASET = "dataset.json"
 
 #: Most species of a mixture: a discretised size distribution has tens.
 MOST_SPECIES = 128
@@ -203,8 +207,34 @@ class LiquidSettings(Settings):
 
 
 def is_liquid_file(name_or_path: str | Path) -> bool:
-    """Whether this is the path of a liquid file, not the name of a liquid."""
-    return Path(name_or_path).suffix in (".yaml", ".yml")
+    """Whether this is the path of what describes a liquid, not the name of a liquid.
+
+    That is a YAML file, or the ``dataset.json`` of data that hold the content of one.
+    """
+    path = Path(name_or_path)
+    return path.suffix in (".yaml", ".yml") or path.name == IN_DATASET
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Content of what describes a liquid, tables still by their files.
+
+    Raises
+    ------
+    InputError : if it cannot be read, or holds no liquid.
+    """
+    if path.name != IN_DATASET:
+        return read_mapping(path)
+    status = path.stat() if path.is_file() else None
+    return _in_dataset(path, 0 if status is None else status.st_mtime_ns)
+
+
+@lru_cache(maxsize=32)
+def _in_dataset(path: Path, changed: int) -> dict[str, Any]:
+    """Liquid that a dataset holds; it is asked for once a snapshot."""
+    content = read_json(path).get("liquid")
+    if not isinstance(content, dict):
+        raise InputError(path, "holds no liquid")
+    return content
 
 
 def name_of_liquid(name_or_path: str | Path) -> str:
@@ -212,7 +242,7 @@ def name_of_liquid(name_or_path: str | Path) -> str:
     if not is_liquid_file(name_or_path):
         return str(name_or_path)
     try:
-        return str(read_mapping(Path(name_or_path))["name"])
+        return str(_content(Path(name_or_path))["name"])
     except (InputError, KeyError):
         return Path(name_or_path).stem
 
@@ -227,7 +257,10 @@ def liquid_identity(name_or_path: str | Path) -> dict[str, str]:
     name = {"name": name_of_liquid(name_or_path)}
     if not is_liquid_file(name_or_path):
         return name
-    files = liquid_files(Path(name_or_path))
+    path = Path(name_or_path)
+    if path.name == IN_DATASET:
+        return name | {"sha256": sha256(_plain_json(path)).hexdigest()}
+    files = liquid_files(path)
     sums = {f"sha256 {key}".strip(): sha256(f.read_bytes()).hexdigest() for key, f in files.items()}
     return name | sums
 
@@ -239,6 +272,8 @@ def liquid_files(path: Path) -> dict[str, Path]:
     ------
     InputError : if the liquid's own cannot be read.
     """
+    if path.name == IN_DATASET:
+        return {"": path}
     pairs = read_mapping(path).get("pairs")
     return {"": path} | (table_files(pairs, path.parent) if isinstance(pairs, dict) else {})
 
@@ -250,6 +285,8 @@ def side_by_side(path: Path) -> dict[str, bytes]:
     ------
     InputError : if one cannot be read.
     """
+    if path.name == IN_DATASET:
+        return {f"{name_of_liquid(path)}.yaml": yaml.safe_dump(_content(path)).encode()}
     content, tables = read_mapping(path), liquid_files(path)
     del tables[""]
     if not tables:
@@ -259,6 +296,10 @@ def side_by_side(path: Path) -> dict[str, bytes]:
     text = yaml.safe_dump(content, sort_keys=False)
     named = {f"{path.stem}-{pair}.table": read_text(f, LONGEST_TABLE) for pair, f in tables.items()}
     return {name: text.encode() for name, text in {path.name: text, **named}.items()}
+
+
+def _plain_json(path: Path) -> bytes:
+    return json.dumps(_content(path), sort_keys=True).encode()
 
 
 def load_liquid(name_or_path: str | Path) -> Liquid:
@@ -300,12 +341,21 @@ def load_liquid_settings(name_or_path: str | Path) -> LiquidSettings:
             "liquid",
         )
     path = Path(name_or_path)
-    content = with_tables(read_mapping(path), path.parent)
+    content = _content(path)
+    if path.name != IN_DATASET:  # data hold the rows of tables, and name no files
+        content = with_tables(content, path.parent)
     try:
         with reading(path):
-            return checked(LiquidSettings, content)
+            found = checked(LiquidSettings, content)
     except SettingsError as error:
         raise InputError(path, str(error)) from None
+    if found.name in BUILT_IN and found.interactions() != _built_in(found.name).interactions():
+        raise InputError(
+            path,
+            f"describes other interactions than the built-in liquid '{found.name}'",
+            "give it a name of its own",
+        )
+    return found
 
 
 @cache

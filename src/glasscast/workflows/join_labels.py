@@ -88,7 +88,7 @@ def join_labels(
             writer.add(compacted(configuration) if compact else configuration, "")
         for remark in join.remarks():
             log.info("%s: %s", first.name, remark)
-        return writer.finish(first.splits, *join.sources())
+        return writer.finish(first.splits, *join.sources(), liquid=first.own_liquid())
 
 
 @dataclass(frozen=True)

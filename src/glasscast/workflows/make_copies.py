@@ -135,7 +135,9 @@ def _make(
                 positions = read_kept(_result_path(results, entry)).arrays["positions"][number]
                 parent = qualified(dataset.name, entry.parent)
                 writer.add(_copy(snapshot, name, parent, positions, plan), mark)
-    result = writer.finish(sources=[Source(how="copies", of=dataset.name, copies=copies)])
+    result = writer.finish(
+        sources=[Source(how="copies", of=dataset.name, copies=copies)], liquid=dataset.own_liquid()
+    )
     for entry in dataset.entries:
         _result_path(results, entry).unlink(missing_ok=True)
     disown(results)
