@@ -36,12 +36,18 @@ def import_weights(
     time: Annotated[
         float | None, typer.Option(help="time BOTAN or DeepMind weights forecast, LJ units", min=0)
     ] = None,
+    particles: Annotated[
+        bool, typer.Option("--particles", help="BOTAN weights were trained on particles, too")
+    ] = False,
 ) -> None:
-    """Turn published network weights into a model that predicts."""
+    """Turn published network weights into a model that predicts.
+
+    Those of BOTAN forecast pairs alone, unless they were trained on particles, too.
+    """
     refuse_absent(weights)
     import glasscast
 
-    glasscast.import_weights(weights, time, out=out)
+    glasscast.import_weights(weights, time, particles=particles, out=out)
     console.print(f"model in {out}", highlight=False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -111,9 +111,16 @@ def held_out(model: Model, experiment: TrainExperiment, data: Dataset) -> Datase
 
 
 def cross_fitted(
-    settings: ModelSettings, data: Dataset, seed: int, workspace: Workspace | None
+    settings: Callable[[Dataset, str], ModelSettings],
+    data: Dataset,
+    seed: int,
+    workspace: Workspace | None,
 ) -> list[ModelForecast]:
     """Forecast training configurations, each by a model of the same kind fitted without it.
+
+    Parameters
+    ----------
+    settings : of the model that is fitted to some of the data, under a name.
 
     Returns
     -------
@@ -124,10 +131,11 @@ def cross_fitted(
         return []
     log.info("no configuration was held out: %d more fits tell how far forecasts err", _FOLDS)
     found: list[ModelForecast] = []
-    for held in fold_indices(groups, _FOLDS, seed):
+    for number, held in enumerate(fold_indices(groups, _FOLDS, seed)):
         out = {data.names[index] for index in held}
         rest = data.subset([name for name in data.names if name not in out])
-        fitted = build(settings, workspace).fit(rest, seed=seed)
+        chosen = settings(rest, f"fold-{number}")
+        fitted = build(chosen, workspace).fit(rest, seed=seed)
         found += forecasts_of(fitted, data.subset([n for n in data.names if n in out]))
     return found
 

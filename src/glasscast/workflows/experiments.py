@@ -110,6 +110,15 @@ def _is_sample(dataset: Path, seen: Path) -> bool:
     return dataset == Path(SAMPLE) and not seen.exists()
 
 
+class Pretraining(Settings):
+    """A training whose weights another starts from, on the training configurations of that one."""
+
+    times: tuple[float, ...] | None = Field(
+        None, description="that it learns; those of the data when absent"
+    )
+    model: ChosenModel
+
+
 class TrainExperiment(Settings):
     """Train one model."""
 
@@ -127,8 +136,17 @@ class TrainExperiment(Settings):
         description="never trained on: teach how far forecasts err; else validation data do, else "
         "what the fit sets aside, else test data, else fits that leave training data out in turn",
     )
+    pretraining: Pretraining | None = Field(
+        None, description="train weights to start from, on the training configurations alone"
+    )
     model: ChosenModel
     seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _can_start(self) -> TrainExperiment:
+        if self.pretraining is not None:
+            _refuse_unable("model", self.model)
+        return self
 
 
 class PublishedData(Settings):
@@ -177,13 +195,9 @@ class OtherForecasts(Settings):
         return self.model_copy(update={"files": tuple(map(change, self.files))})
 
 
-class Pretraining(Settings):
+class SharedPretraining(Pretraining):
     """A training whose weights models start from, on the training configurations of each fit."""
 
-    times: tuple[float, ...] | None = Field(
-        None, description="that it learns; those of the data when absent"
-    )
-    model: ChosenModel
     models: tuple[Label, ...] = Field(
         min_length=1, description="labels of those that start from its weights"
     )
@@ -283,7 +297,7 @@ class BenchmarkExperiment(Settings):
         False,
         description="train one network a time, joined into one forecast: all models, or some",
     )
-    pretraining: Pretraining | None = Field(
+    pretraining: SharedPretraining | None = Field(
         None, description="train weights to start from, on the training configurations alone"
     )
     bonds: JudgedPairs = JudgedPairs()

@@ -17,7 +17,7 @@ from glasscast.recipes.material import Point, Trained
 from glasscast.recipes.trainings import Scale, Start, all_trainings, model_settings
 from glasscast.runtime import Workspace
 from glasscast.workflows.experiment_folder import refuse_absent_files
-from glasscast.workflows.experiments import BenchmarkExperiment, Data, Pretraining
+from glasscast.workflows.experiments import BenchmarkExperiment, Data, SharedPretraining
 from glasscast.workflows.fits import Fit, history_of
 from glasscast.workflows.variants import Trainings, Variant
 
@@ -75,7 +75,7 @@ class Bench:
         fit = Fit(0, at.train, on.test)
         return Trainings(experiment, [fit], self.out), Variant(label, settings)
 
-    def _pretraining(self, start: Start, at: Point, label: str) -> Pretraining:
+    def _pretraining(self, start: Start, at: Point, label: str) -> SharedPretraining:
         moment = at.at(start.time, _RELAXATION)
         if moment is None:
             raise SettingsError(
@@ -83,7 +83,7 @@ class Bench:
                 "data",
             )
         settings = checked(settings_class(str(start.model["name"])), start.model)
-        return Pretraining(times=(moment.time,), model=settings, models=(label,))
+        return SharedPretraining(times=(moment.time,), model=settings, models=(label,))
 
     def repeats(self, training: str, at: Point, on: Point) -> list[list[ModelForecast]]:
         """Forecasts of the test configurations of a state point, once a seed."""

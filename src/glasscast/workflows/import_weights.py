@@ -12,6 +12,7 @@ from glasscast.errors import SettingsError
 from glasscast.inputs import reading
 from glasscast.models.botan.model import Botan, NodeTargeting
 from glasscast.models.botan.published import is_deepmind
+from glasscast.models.botan.settings import BotanSettings
 from glasscast.models.deep import DeepModel
 from glasscast.models.eignn.model import EignnCage
 from glasscast.models.eignn.published import is_eignn
@@ -24,6 +25,7 @@ def import_weights(
     time: float | None = None,
     workspace: Workspace | None = None,
     *,
+    particles: bool = False,
     out: Path | str | None = None,
 ) -> DeepModel:
     """Read published weights as a model that predicts.
@@ -32,9 +34,11 @@ def import_weights(
     ----------
     path : ``.pth`` of Shiba et al. (BOTAN), ``.pt`` of Jiang et al. (EIGNN), or a checkpoint of
         Bapst et al. (NT-GNN): its ``.ckpt.index``, or an ``.npz`` of its variables.
-    time : at which the weights of the first two forecast; the files do not say. BOTAN's
-        edge-pretrained ones were trained at t = 13, their node output is untrained. The ten
-        times of EIGNN are known.
+    time : at which the weights of BOTAN and NT-GNN forecast; the files do not say. BOTAN's
+        edge-pretrained ones were trained at t = 13. The ten times of EIGNN are known.
+    particles : whether weights of BOTAN were trained on particles, too; their file does not say.
+        The published ones were trained on pairs alone: what they say of particles means nothing,
+        and is left out.
     out : folder for the model; nothing is written without it.
 
     Returns
@@ -49,22 +53,31 @@ def import_weights(
         than an earlier import of the same lies in ``out``.
     """
     if out is None:
-        return _read(path, time, workspace)
-    with owned(Path(out), "import-weights", {"weights": place_of(path, Path(out)), "time": time}):
-        model = _read(path, time, workspace)
+        return _read(path, time, particles, workspace)
+    work = {"weights": place_of(path, Path(out)), "time": time, "particles": particles}
+    with owned(Path(out), "import-weights", work):
+        model = _read(path, time, particles, workspace)
         model.save(Path(out))
         return model
 
 
-def _read(path: Path, time: float | None, workspace: Workspace | None) -> DeepModel:
+def _read(
+    path: Path, time: float | None, particles: bool, workspace: Workspace | None
+) -> DeepModel:
     with reading(path):
-        return _made(path, read_foreign(path), time, workspace)
+        return _made(path, read_foreign(path), time, particles, workspace)
 
 
 def _made(
-    path: Path, raw: Mapping[str, Any], time: float | None, workspace: Workspace | None
+    path: Path,
+    raw: Mapping[str, Any],
+    time: float | None,
+    particles: bool,
+    workspace: Workspace | None,
 ) -> DeepModel:
     model: DeepModel
+    if particles and (is_eignn(raw) or is_deepmind(raw)):
+        raise SettingsError(f"{path} forecasts particles as it is; leave it out", "particles")
     if is_eignn(raw):
         if time is not None:
             raise SettingsError(
@@ -75,9 +88,11 @@ def _made(
         raise SettingsError(
             f"{path} does not say at which time it forecasts; give the time", "time"
         )
+    elif is_deepmind(raw):
+        model = NodeTargeting.from_published(raw, path, time, workspace)
     else:
-        kind = NodeTargeting if is_deepmind(raw) else Botan
-        model = kind.from_published(raw, path, time, workspace)
+        settings = BotanSettings() if particles else BotanSettings(node_weight=0.0)
+        model = Botan.from_published(raw, path, time, workspace, settings)
     model.provenance_ = {"published": path.name, "sha256": sha256_of_file(path)}
     model.history_ = []
     return model

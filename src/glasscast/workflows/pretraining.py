@@ -1,19 +1,21 @@
 """A training whose weights others start from, part of the same experiment.
 
-It sees the training configurations of the fit it is for, and no other, at times of its own.
+It sees the training configurations of the training it is for, and no other, at times of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from glasscast.datasets.dataset import Dataset
 from glasscast.models.files import RECORD, read_record, trained_on
 from glasscast.models.identity import fit_identity
 from glasscast.models.registry import build
 from glasscast.models.settings import ModelSettings
 from glasscast.progress import log
 from glasscast.runtime import Workspace
-from glasscast.workflows.experiments import BenchmarkExperiment
+from glasscast.workflows.experiments import BenchmarkExperiment, Data, Pretraining
 from glasscast.workflows.fits import Fit
 
 #: Folder of the pretrained models, below that of the experiment.
@@ -42,26 +44,39 @@ def started(
         return settings
     seed = seed if pretraining.each_seed else experiment.seed
     name = f"fit-{fit.number}-of-{len(fit.train)}" + (f"-seed-{seed}" * pretraining.each_seed)
-    folder = out / PRETRAINING / name
-    _make(experiment, seed, fit, folder, workspace)
+    data = learned_by(pretraining, experiment.data, fit.train.names)
+    folder = pretrained(pretraining, data, seed, out / PRETRAINING / name, workspace)
+    return starting_from(settings, folder)
+
+
+def learned_by(pretraining: Pretraining, data: Data, names: Sequence[str]) -> Dataset:
+    """Configurations that a pretraining learns from, at its times.
+
+    Parameters
+    ----------
+    names : of the training configurations among the data.
+    """
+    times = pretraining.times or data.times
+    return data.model_copy(update={"times": times}).open().subset(names)
+
+
+def starting_from(settings: ModelSettings, folder: Path) -> ModelSettings:
+    """Return the settings of a model with the weights in a folder to start from."""
     return settings.model_copy(update={"initial_weights": str(folder)})
 
 
-def _make(
-    experiment: BenchmarkExperiment, seed: int, fit: Fit, folder: Path, workspace: Workspace
-) -> None:
-    """Train what others start from, unless that very model is there."""
-    pretraining = experiment.pretraining
-    assert pretraining is not None
-    times = pretraining.times or experiment.data.times
-    data = experiment.data.model_copy(update={"times": times}).open().subset(fit.train.names)
+def pretrained(
+    pretraining: Pretraining, data: Dataset, seed: int, folder: Path, workspace: Workspace | None
+) -> Path:
+    """Train what others start from into a folder, unless that very model is there."""
     wanted = fit_identity(pretraining.model, seed, data).record()
     if (folder / RECORD).exists():
         made = trained_on(read_record(folder))
         if made.get("identity") == wanted["identity"]:
-            return
-    log.info("pretraining for fit %d on %d configurations", fit.number, len(data))
+            return folder
+    log.info("pretraining (%s) on %d configurations", folder.name, len(data))
     folder.mkdir(parents=True, exist_ok=True)
     model = build(pretraining.model, workspace)
     model.fit(data, seed=seed, checkpoint=folder / "checkpoint.npz")
     model.save(folder)
+    return folder

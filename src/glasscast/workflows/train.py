@@ -17,6 +17,7 @@ from glasscast.models.base import Model
 from glasscast.models.files import MODEL
 from glasscast.models.identity import fit_identity
 from glasscast.models.registry import build, load_model
+from glasscast.models.settings import ModelSettings
 from glasscast.progress import log
 from glasscast.runtime import Workspace
 from glasscast.training.history import history_paths, read_history
@@ -30,6 +31,7 @@ from glasscast.workflows.experiments import (
     resolved,
     with_copies,
 )
+from glasscast.workflows.pretraining import PRETRAINING, learned_by, pretrained, starting_from
 
 CHECKPOINT, SCORES = "checkpoint.npz", "scores"
 
@@ -68,7 +70,8 @@ def train(
 
 
 def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) -> Model:
-    refuse_absent_files(experiment.model)
+    pretraining = experiment.pretraining
+    refuse_absent_files(experiment.model, *([pretraining.model] if pretraining else []))
     data = experiment.train.open()
     validation = experiment.validation.open() if experiment.validation else ()
     test = experiment.test.open() if experiment.test else None
@@ -80,13 +83,30 @@ def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) 
     seen = with_copies(data, copies)
     identity = fit_identity(experiment.model, experiment.seed, seen, validation)
     others = (*inputs_of(test or (), "test"), *inputs_of(calibration or (), "calibration"))
+    if pretraining is not None:
+        begun_on = learned_by(pretraining, experiment.train, data.names)
+        before = fit_identity(pretraining.model, experiment.seed, begun_on)
+        others = (*others, *before.inputs)
+        identity = identity.also(pretraining=dict(before.values))
     folder = ExperimentFolder(out, experiment, identity.also(others))
     if folder.finished:
         log.info("%s is finished already", out)
         return load_model(out / MODEL, workspace)
+
+    def settings(train: Dataset, name: str) -> ModelSettings:
+        """Settings of a model to fit, with the weights that it starts from, if any."""
+        if pretraining is None:
+            return experiment.model
+        names = [n for n in data.names if n in set(train.names)]
+        begun_on = learned_by(pretraining, experiment.train, names)
+        place = out / PRETRAINING / name
+        start = pretrained(pretraining, begun_on, experiment.seed, place, workspace)
+        return starting_from(experiment.model, start)
+
     with folder.logging():
         log.info("training %s on %d configurations", experiment.model.name, len(seen))
-        model, started = build(experiment.model, workspace), perf_counter()
+        chosen = settings(seen, "all")
+        model, started = build(chosen, workspace), perf_counter()
         if test is not None and experiment.watch_test:
             model.watch(test)
         model.fit(seen, validation, seed=experiment.seed, checkpoint=out / CHECKPOINT)
@@ -95,7 +115,7 @@ def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) 
         draw_history(out, model.name)
         held = held_out(model, experiment, seen)
         forecasts = (
-            cross_fitted(experiment.model, seen, experiment.seed, workspace)
+            cross_fitted(settings, seen, experiment.seed, workspace)
             if held is None
             else list(forecasts_of(model, held))
         )

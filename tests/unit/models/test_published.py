@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.errors import InputError, ModelError
+from glasscast.errors import InputError, ModelError, SettingsError
 from glasscast.liquid.box import minimum_image, wrap
 from glasscast.models.botan.model import Botan
 from glasscast.models.botan.settings import BotanSettings
@@ -112,7 +112,7 @@ def naive(configuration, layer, edge_order, node_order, self_edges):
 def test_botan_layout(tmp_path):
     state = botan_state()
     torch.save(state, tmp_path / "w.pth")
-    model = import_weights(tmp_path / "w.pth", time=13.0)
+    model = import_weights(tmp_path / "w.pth", time=13.0, particles=True)
     blocks = dict(
         zip(["node", "edge", "edge update", "node update", "decode"], BOTAN_SHAPES, strict=True)
     )
@@ -132,6 +132,9 @@ def test_botan_layout(tmp_path):
     mean = (table[i, j] + table[j, i]) / 2
     np.testing.assert_allclose(forecast.bond_change[0], mean, rtol=1e-4, atol=1e-6)
     assert forecast.times.tolist() == [13.0]
+    alone = import_weights(tmp_path / "w.pth", time=13.0).predict(snapshot())
+    assert np.isnan(alone.values).all()  # the published weights know nothing of particles
+    np.testing.assert_array_equal(alone.bond_change, forecast.bond_change)
 
 
 def test_deepmind_layout(tmp_path):
@@ -206,6 +209,9 @@ def test_errors_name_what_is_missing(tmp_path):
     torch.save(state, tmp_path / "w.pth")
     with pytest.raises(InputError, match="another network"):
         import_weights(tmp_path / "w.pth", 1.0)
+    np.savez(tmp_path / "w.npz", **deepmind_arrays())
+    with pytest.raises(SettingsError, match="particles as it is"):
+        import_weights(tmp_path / "w.npz", 1.0, particles=True)
 
 
 @pytest.mark.slow

@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 
 from glasscast.config import checked
+from glasscast.datasets.dataset import Dataset
 from glasscast.datasets.kept import read_kept
 from glasscast.errors import SettingsError
 from glasscast.evaluation.score_table import read_scores
+from glasscast.models.registry import load_model
 from glasscast.runtime import Workspace
 from glasscast.workflows.benchmark import benchmark
 from glasscast.workflows.experiments import BenchmarkExperiment
+from glasscast.workflows.train import train
+from tests.cli.material import contents
 from tests.steps import KilledError, Steps
 from tests.world import World
 
@@ -176,6 +180,45 @@ def test_pretraining_sees_the_training_configurations_alone(world, tmp_path, eac
     done = len(steps.taken)
     benchmark(experiment, tmp_path / "run", report=False, workspace=Workspace(1, progress=steps))
     assert len(steps.taken) - done == 12  # fits looked at, nothing trained
+
+
+def test_a_training_starts_from_its_own_pretraining_and_resumes(world, tmp_path):
+    """Killed in the pretraining, and in the training: the same bytes; fits in turn have theirs."""
+    experiment = {
+        "train": {"datasets": [str(world.data)], "split": "train", "times": [10.0]},
+        "pretraining": {"times": [1.0], "model": BOTAN | {"node_weight": 0.0}},
+        "model": BOTAN,
+    }
+    for stop in (3, 9):
+        with pytest.raises(KilledError):
+            train(experiment, tmp_path / "a", workspace=Workspace(1, progress=Steps(stop)))
+        assert (tmp_path / "a/pretraining/all/model.json").exists() == (stop == 9)
+    train(experiment, tmp_path / "a")
+    train(experiment, tmp_path / "b")
+    made = [contents(tmp_path / name, "*.safetensors") for name in ("a", "b")]
+    assert made[0] == made[1]
+    assert set(made[0]) == {
+        "model/weights.safetensors",
+        *(f"pretraining/{name}/weights.safetensors" for name in ("all", "fold-0", "fold-1", "fold-2")),
+    }
+    seen = [set(names_trained_on(tmp_path / "a/pretraining" / f"fold-{k}")) for k in range(3)]
+    assert sorted([{"c0", "c1", "c2"} - each for each in seen], key=min) == [{"c0"}, {"c1"}, {"c2"}]
+    record = json.loads((tmp_path / "a/pretraining/all/model.json").read_text())
+    assert record["stages"]["values"] == [1.0]
+    bare = train({**experiment, "pretraining": None})
+    scored = Dataset.open(world.data).split("test").at_times([10.0])[0]
+    ours = load_model(tmp_path / "a/model").predict(scored)
+    assert not np.array_equal(ours.bond_change, bare.predict(scored).bond_change)
+    experiment["pretraining"]["model"] = BOTAN
+    with pytest.raises(SettingsError, match="another experiment: 'pretraining.model.node_weight'"):
+        train(experiment, tmp_path / "a")
+    with pytest.raises(SettingsError, match="'model' is a 'lr', which starts from none"):
+        train({**experiment, "model": "lr"})
+
+
+def names_trained_on(folder) -> list[str]:
+    record = json.loads((folder / "model.json").read_text())
+    return [entry["name"].split(".")[0] for entry in record["trained_on"]["inputs"]]
 
 
 @pytest.mark.parametrize(

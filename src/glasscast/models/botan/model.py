@@ -127,7 +127,12 @@ class Botan(DeepModel):
 
     @classmethod
     def from_published(
-        cls, raw: Mapping[str, Any], path: Path, time: float, workspace: Workspace | None = None
+        cls,
+        raw: Mapping[str, Any],
+        path: Path,
+        time: float,
+        workspace: Workspace | None = None,
+        settings: InteractionSettings | None = None,
     ) -> Self:
         """Make a model of the content of a published file.
 
@@ -138,12 +143,13 @@ class Botan(DeepModel):
         raw : content of the file.
         path : of the file, for errors.
         time : at which the weights forecast.
+        settings : of the network; the default ones without.
 
         Raises
         ------
         InputError : if the file holds no such network.
         """
-        model = cls(cls.settings_class.model_validate({}), workspace)
+        model = cls(settings or cls.settings_class.model_validate({}), workspace)
         model.species_, model.species_names_, model.dimension_ = (0, 1), ("A", "B"), 3
         model.stages_ = Stages(values=(time,))
         model.statistics_ = TargetStatistics.unscaled(model.species_, 1)
