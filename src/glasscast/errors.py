@@ -45,7 +45,8 @@ class InputError(GlasscastError):
         self, path: Path | str, problem: str, remedy: str = "", parameter: str = ""
     ) -> None:
         self.path, self.problem, self.remedy = Path(path), problem, remedy
-        super().__init__(f"{path}: {problem}" + (f"; {remedy}" if remedy else ""), parameter)
+        shown = self.path.resolve() if ".." in self.path.parts else path
+        super().__init__(f"{shown}: {problem}" + (f"; {remedy}" if remedy else ""), parameter)
 
 
 class ShapeError(GlasscastError, ValueError):

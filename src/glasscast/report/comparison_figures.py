@@ -214,7 +214,8 @@ def transfer_figure(
     panels[0, 0].set_ylim(correlation_limits(scores))
     panels[0, 0].set_xlim(-0.4, len(order.state_points) - 0.6)
     figure.supylabel(METRIC_LABELS[metric], fontsize=9.5)
-    figure.supxlabel("tested on", fontsize=9.5)
+    for axes in panels[-1]:
+        axes.set_xlabel("tested on")
     legend_below(figure, *panels.flat)
     return Illustration(
         name=f"transfer_{metric}_{species}",

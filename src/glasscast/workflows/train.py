@@ -142,7 +142,7 @@ def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) 
                 "fit_seconds": seconds,
             }
         )
-        log.info("finished in %.1f s", seconds)
+        log.info("fitted in %.1f s", seconds)
     return model
 
 
