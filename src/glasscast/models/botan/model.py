@@ -20,7 +20,7 @@ from glasscast.models.botan.settings import (
     InteractionSettings,
     NodeTargetingSettings,
 )
-from glasscast.models.botan.start import Source, fit_readout, take_weights
+from glasscast.models.botan.start import Source, fit_readout, start_near_identity, take_weights
 from glasscast.models.deep import DeepModel
 from glasscast.models.files import read_record
 from glasscast.models.foreign import read_foreign
@@ -81,6 +81,8 @@ class Botan(DeepModel):
         Weights that forecast one time start all times of the network.
         """
         if self.settings.initial_weights is None:
+            if self.settings.initialisation == "identity":
+                start_near_identity(self.network_)
             return
         path = Path(self.settings.initial_weights)
         source = self._weights_in(path)

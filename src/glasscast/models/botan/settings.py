@@ -50,6 +50,11 @@ class InteractionSettings(GraphSettings):
         description="means over nodes and over edges, as in the released code, or sums, as printed "
         "(eqs. 13 and 14), which weigh edges by their number",
     )
+    initialisation: Literal["identity", "uniform"] = Field(
+        default="identity",
+        description="of an untrained network: rounds that change little at first, or what torch "
+        "draws, with which the first hundred steps learn next to nothing",
+    )
     initial_weights: str | None = Field(
         default=None,
         description="file of published weights, or folder of a saved model, to start from",
@@ -86,10 +91,11 @@ class BotanSettings(InteractionSettings):
         "paper": {
             "shared_decoder": False,
             "loss": "sums",
+            "initialisation": "uniform",
             "fit_readout": False,
             "training": {**_RAW, "clip_norm": None},
         },
-        "released": {"training": _RAW},
+        "released": {"initialisation": "uniform", "training": _RAW},
     }
 
     name: Literal["botan"] = "botan"
@@ -105,10 +111,15 @@ class NodeTargetingSettings(InteractionSettings):
         "paper": {
             "edge_sees_encoded_nodes": False,
             "self_edges": False,
+            "initialisation": "uniform",
             "fit_readout": False,
             "training": {**_RAW, "clip_norm": None, "batch_size": 5},
         },
-        "released": {"fit_readout": False, "training": {**_RAW, "learn_species": (0,)}},
+        "released": {
+            "initialisation": "uniform",
+            "fit_readout": False,
+            "training": {**_RAW, "learn_species": (0,)},
+        },
     }
 
     name: Literal["nt-gnn"] = "nt-gnn"

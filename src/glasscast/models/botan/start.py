@@ -14,6 +14,8 @@ from glasscast.training.examples import Example, TargetStatistics
 
 #: Read-out layer of a decoder.
 _LAST = "layers.2"
+#: How much a round changes at first what it was given; how large first forecasts are.
+_SMALL = 0.1
 #: Ridge on standardised features, per learned node: enough to bear features that hardly vary.
 _PENALTY = 1e-4
 
@@ -31,6 +33,38 @@ class Source(NamedTuple):
     state: Mapping[str, Tensor]
     statistics: TargetStatistics
     knows_pairs: bool
+
+
+def start_near_identity(network: BotanNetwork) -> None:
+    """Draw the weights of an untrained network so that each round changes little at first.
+
+    Rounds begin as the identity plus a tenth of what He et al. draw, as Le et al. begin recurrent
+    networks with rectifiers: the vectors of the edges, which layers drawn at random wash out in
+    seven rounds, reach the read-out, and learning starts at the first step.
+
+    References
+    ----------
+    Le, Jaitly, Hinton, arXiv:1504.00941 (2015); He et al., arXiv:1502.01852 (2015).
+    """
+    for encoder in (network.encode_node, network.encode_edge):
+        for layer in encoder.linears:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.uniform_(layer.bias, -0.3, 0.3)  # kinks of few inputs lie apart
+    for update in (network.update_edge, network.update_node):
+        for layer in update.linears:  # of the first, what is updated stands in the first columns
+            width = len(layer.weight)
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+            with torch.no_grad():
+                layer.weight *= _SMALL
+                layer.weight[:, :width] += torch.eye(width)
+    for decoder in (network.decode, network.decode_edge):
+        for layer in decoder.linears if decoder is not None else ():
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+        if decoder is not None:
+            with torch.no_grad():
+                decoder.linears[-1].weight *= _SMALL
 
 
 def take_weights(
