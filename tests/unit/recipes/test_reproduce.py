@@ -87,9 +87,13 @@ def test_a_figure_without_its_data_ends_with_an_error(tmp_path):
 def test_a_figure_of_which_the_data_hold_nothing_is_refused(tmp_path):
     late = replace(points_of([])[0], tau_alpha=1e6)
     entry = entries()["botan/fig6c"]
-    result = draw_one(entry, [late], Bench(tmp_path / "trainings", "sample", Workspace(1)), tmp_path)
+    result = draw_one(
+        entry, [late], Bench(tmp_path / "trainings", "sample", Workspace(1)), tmp_path
+    )
     assert result.folder is None
-    assert result.lacking == ("T = 0.64: nothing can be drawn: no time of the data is near this one",)
+    assert result.lacking == (
+        "T = 0.64: nothing can be drawn: no time of the data is near this one",
+    )
     assert not (tmp_path / "botan").exists()
 
 

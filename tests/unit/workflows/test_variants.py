@@ -199,7 +199,10 @@ def test_a_training_starts_from_its_own_pretraining_and_resumes(world, tmp_path)
     assert made[0] == made[1]
     assert set(made[0]) == {
         "model/weights.safetensors",
-        *(f"pretraining/{name}/weights.safetensors" for name in ("all", "fold-0", "fold-1", "fold-2")),
+        *(
+            f"pretraining/{name}/weights.safetensors"
+            for name in ("all", "fold-0", "fold-1", "fold-2")
+        ),
     }
     seen = [set(names_trained_on(tmp_path / "a/pretraining" / f"fold-{k}")) for k in range(3)]
     assert sorted([{"c0", "c1", "c2"} - each for each in seen], key=min) == [{"c0"}, {"c1"}, {"c2"}]
