@@ -213,7 +213,7 @@ def test_a_training_starts_from_its_own_pretraining_and_resumes(world, tmp_path)
     ours = load_model(tmp_path / "a/model").predict(scored)
     assert not np.array_equal(ours.bond_change, bare.predict(scored).bond_change)
     experiment["pretraining"]["model"] = BOTAN
-    with pytest.raises(SettingsError, match="another experiment: 'pretraining.model.node_weight'"):
+    with pytest.raises(SettingsError, match=r"another experiment: 'pretraining.model.node_weight'"):
         train(experiment, tmp_path / "a")
     with pytest.raises(SettingsError, match="'model' is a 'lr', which starts from none"):
         train({**experiment, "model": "lr"})
