@@ -33,6 +33,19 @@ _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
+def usable_cores() -> int:
+    """Cores this process may use: OMP_NUM_THREADS where set, else those it is confined to.
+
+    A job of a cluster owns a few of the cores of its machine; threads on others' would wait.
+    """
+    wished = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if wished.isdecimal() and int(wished) > 0:
+        return int(wished)
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def check_device(device: str) -> None:
     """Refuse a word that names no device.
 
@@ -103,7 +116,7 @@ class Workspace:
     progress : what long work reports to.
     """
 
-    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+    threads: int = field(default_factory=usable_cores)
     limit: int = field(default_factory=lambda: _memory() // 4)
     progress: Progress = field(default_factory=Silent)
     _kept: OrderedDict[Hashable, Measured] = field(default_factory=OrderedDict)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shlex
 import shutil
 import sys
@@ -34,7 +33,9 @@ Liquid = Annotated[
 Temperature = Annotated[
     float | None, typer.Option(help="of Monte Carlo or velocities, where the dataset does not tell")
 ]
-Threads = Annotated[int, typer.Option(help="0 takes all cores", min=0)]
+Threads = Annotated[
+    int, typer.Option(help="0 takes OMP_NUM_THREADS, else all cores it may use", min=0)
+]
 Workers = Annotated[int, typer.Option(help="configurations made side by side", min=1)]
 SchedulerKind = Annotated[str, typer.Option(help="inline, processes, dask or slurm")]
 Address = Annotated[str | None, typer.Option(help="of a running Dask scheduler, host:port")]
@@ -68,11 +69,11 @@ Overrides = Annotated[
 def workspace_for(threads: int, folder: Path | None = None) -> Iterator[Workspace]:
     """Threads and a progress display for one command, which writes into a folder if any."""
     from glasscast.cli.display import progress_display
-    from glasscast.runtime import Workspace
+    from glasscast.runtime import Workspace, usable_cores
 
     logging.getLogger("glasscast").setLevel(logging.INFO)
     with progress_display(console, folder) as progress:
-        yield Workspace(threads or os.cpu_count() or 1, progress=progress)
+        yield Workspace(threads or usable_cores(), progress=progress)
 
 
 def command_line() -> str:

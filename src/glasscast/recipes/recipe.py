@@ -12,7 +12,7 @@ from glasscast.config import Settings
 Panels = dict[str, tuple[str, ...]]
 
 
-#: Data of which reasons are told: the bundled sample, and the ten public configurations at T = 0.44.
+#: Data of which reasons are told: the bundled sample, the ten public configurations at T = 0.44.
 ReasonsOf = Literal["sample", "ten at T = 0.44"]
 
 

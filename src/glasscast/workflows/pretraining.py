@@ -50,7 +50,7 @@ def started(
 
 
 def learned_by(pretraining: Pretraining, data: Data, names: Sequence[str]) -> Dataset:
-    """Configurations that a pretraining learns from, at its times.
+    """Return the configurations that a pretraining learns from, at its times.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) 
         return load_model(out / MODEL, workspace)
 
     def settings(train: Dataset, name: str) -> ModelSettings:
-        """Settings of a model to fit, with the weights that it starts from, if any."""
+        """Return the settings of a model to fit, with the weights it starts from, if any."""
         if pretraining is None:
             return experiment.model
         names = [n for n in data.names if n in set(train.names)]

@@ -17,7 +17,7 @@ from glasscast.liquid.box import FloatArray
 from glasscast.liquid.neighbours import find_neighbours
 from glasscast.recipes.curves import STAGE, by_stage, legend, panels
 from glasscast.recipes.maps import colour_bar, dots, frame, limits_of, slab
-from glasscast.recipes.material import Material, Moment, Point
+from glasscast.recipes.material import Material, Moment
 from glasscast.recipes.scoring import (
     correlations,
     deviations,

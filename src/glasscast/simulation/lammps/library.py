@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -18,6 +17,7 @@ from threadpoolctl import ThreadpoolController
 from glasscast.errors import MissingExtraError, SettingsError, SimulationError
 from glasscast.liquid.box import FloatArray
 from glasscast.liquid.interactions import Liquid
+from glasscast.runtime import usable_cores
 from glasscast.simulation.engine import (
     Confined,
     Ensemble,
@@ -255,9 +255,8 @@ def restore_openmp_threads(before: dict[str, int]) -> None:
     LAMMPS sets the number of threads for good, and both use the first OpenMP library that the
     process loaded: left alone, torch would go on with one thread.
     """
-    default = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
     for library in _openmp_libraries():
-        library.set_num_threads(before.get(library.filepath, default))
+        library.set_num_threads(before.get(library.filepath, usable_cores()))
 
 
 def _openmp_libraries() -> Any:
