@@ -41,9 +41,10 @@ def usable_cores() -> int:
     wished = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     if wished.isdecimal() and int(wished) > 0:
         return int(wished)
-    if sys.platform == "linux":
+    try:
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    except AttributeError:  # only Linux confines
+        return os.cpu_count() or 1
 
 
 def check_device(device: str) -> None:
