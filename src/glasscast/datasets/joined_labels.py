@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.fields import EQUILIBRIUM_POSITIONS, FIELDS, LABELS
 from glasscast.datasets.labels import Labels, distinct_times
-from glasscast.datasets.metadata import Definitions, Equilibrium, Metadata
+from glasscast.datasets.metadata import Definitions, Equilibrium, MeasuredRelaxation, Metadata
 from glasscast.datasets.records import EquilibriumField
 from glasscast.errors import ShapeError
 from glasscast.liquid.box import FloatArray, minimum_image, wrap
@@ -234,6 +234,29 @@ def _missing_positions(
     }
 
 
+def _joined_curves(curves: Sequence[MeasuredRelaxation]) -> MeasuredRelaxation | None:
+    """Put together what was measured at the wave number of the first; of each time the first."""
+    measured = next((m for m in curves if m.scattering), curves[0] if curves else None)
+    if measured is None or measured.q is None:
+        return measured
+    alike = [m for m in curves if m.q is not None and np.isclose(m.q, measured.q, rtol=1e-4)]
+    found: dict[float, tuple[float, float]] = {}
+    for m in (c for c in alike if c.species in (measured.species, None)):
+        for time, scattering, squared in zip(
+            m.times, m.scattering, m.squared_displacement, strict=False
+        ):
+            if not any(np.isclose(time, known, rtol=1e-3, atol=0) for known in found):
+                found[time] = scattering, squared
+    times = sorted(found)
+    return measured.model_copy(
+        update={
+            "times": tuple(times),
+            "scattering": tuple(found[t][0] for t in times),
+            "squared_displacement": tuple(found[t][1] for t in times),
+        }
+    )
+
+
 def _joined_metadata(first: Configuration, others: Sequence[Configuration]) -> Metadata:
     """All that is known; of what several tell, the first counts."""
     told = first.metadata
@@ -247,7 +270,7 @@ def _joined_metadata(first: Configuration, others: Sequence[Configuration]) -> M
         evidence = {k: v for k, v in c.metadata.records.items() if k in EQUILIBRIUM_POSITIONS}
         records = evidence | records
     curves = [m for c in (first, *others) if (m := c.metadata.relaxation) is not None]
-    measured = next((m for m in curves if m.scattering), curves[0] if curves else None)
+    measured = _joined_curves(curves)
     if measured is not None:
         tau = next((m for m in curves if m.tau_alpha is not None), measured)
         measured = measured.model_copy(

@@ -7,7 +7,9 @@ knows a few keys: what has a place of its own goes there, the rest into ``record
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError
@@ -235,7 +237,9 @@ def upgraded(record: Mapping[str, Any], times: tuple[float, ...] = ()) -> dict[s
     made = {k: _how(k, records[k]).model_dump(exclude_none=True) for k in keys if k in records}
     if made and "equilibrium" not in known:
         found["equilibrium"] = made
-    relaxation = _relaxation(records.get("production"), record.get("tau_alpha"), times)
+    relaxation = _relaxation(
+        records.get("production"), record.get("tau_alpha"), times, record.get("liquid")
+    )
     if relaxation and "relaxation" not in known:
         found["relaxation"] = relaxation
     if records:
@@ -266,12 +270,16 @@ def _how(key: EquilibriumField, evidence: Any) -> Equilibrium:
     return how_made(key, told.get("settings") or {}, told.get("temperature"))
 
 
-def _relaxation(production: Any, tau: Any, times: tuple[float, ...]) -> dict[str, Any]:
+def _relaxation(production: Any, tau: Any, times: tuple[float, ...], liquid: Any) -> dict[str, Any]:
+    """How version 1 told of the runs of a simulation: at q = 2 pi / sigma_AA, of species A."""
     found: dict[str, Any] = {} if tau is None else {"tau_alpha": tau}
     told = production if isinstance(production, Mapping) else {}
     curves = {k: told[k] for k in ("scattering", "squared_displacement") if k in told}
     if curves and len(times) == len(next(iter(curves.values()))):
         found |= {"q_from": "2 pi / sigma_AA", "times": times, **curves}
+        with suppress(GlasscastError):
+            known = load_liquid(str(liquid))
+            found |= {"q": float(2 * math.pi / known.sigma[0, 0]), "species": known.species[0]}
     return found
 
 

@@ -5,6 +5,7 @@ import pytest
 
 import glasscast as gc
 from glasscast.datasets.configuration import Configuration
+from glasscast.datasets.metadata import MeasuredRelaxation
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.errors import InputError, SettingsError
 from tests.conftest import random_liquid
@@ -148,6 +149,25 @@ def test_nothing_to_join_and_stages_are_refused(tmp_path, late):
         gc.join_labels(late, [], tmp_path / "out")
     with pytest.raises(InputError, match="stages by number"):
         gc.join_labels(late.at_stages([1.0]), tmp_path / "late", tmp_path / "out")
+
+
+def test_scattering_functions_join_where_their_wave_number_is_the_same(tmp_path):
+    def told(c, times, q=6.283185, scattering=(0.9, 0.8)):
+        relaxation = MeasuredRelaxation(
+            q=q, species="A", times=times, scattering=scattering, squared_displacement=(0.1, 0.2)
+        )
+        return c.with_fields(metadata=c.metadata.changed(relaxation=relaxation))
+
+    late = told(measured("a", TIMES[1:], 32, 1), (1.0, 10.0), scattering=(0.8, 0.3))
+    early = told(measured("a", TIMES[:2], 16, 2), (0.1, 1.0), scattering=(0.9, 0.81))
+    other = told(measured("a", TIMES[:1], 16, 3), (0.05, 0.1), q=7.2)
+    for name, c in (("late", late), ("early", early), ("other", other)):
+        write(tmp_path / name, [c])
+    parts = [tmp_path / "early", tmp_path / "other"]
+    found = gc.join_labels(tmp_path / "late", parts, tmp_path / "out")[0].metadata.relaxation
+    assert found.times == (0.1, 1.0, 10.0)
+    assert found.scattering == (0.9, 0.8, 0.3)
+    assert found.q == 6.283185
 
 
 def test_the_real_configurations_have_five_times(tmp_path, real_data):
