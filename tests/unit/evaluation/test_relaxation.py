@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import least_squares
 
+from glasscast import load_sample
+from glasscast.datasets.scattering import first_peak
 from glasscast.errors import ShapeError
 from glasscast.evaluation.relaxation import (
     fit_relaxation,
@@ -46,3 +49,49 @@ def test_standard_error_of_known_samples():
     # 1, 2, 3 spread by 1 about their mean; a single sample tells nothing of its spread
     assert standard_error(np.array([1.0, 2.0, 3.0])) == pytest.approx(3**-0.5)
     assert standard_error(np.array([[4.0, 5.0]])).tolist() == [0.0, 0.0]
+
+
+def test_the_wave_number_of_the_sample_is_where_plain_sums_over_wave_vectors_peak():
+    snapshot = load_sample()[0]
+    positions = snapshot.positions[snapshot.types == 0]
+    unit = 2 * np.pi / snapshot.box
+    grid = np.arange(-17, 18)
+    vectors = np.stack(np.meshgrid(grid[17:], grid, grid, indexing="ij"), axis=-1).reshape(-1, 3)
+    vectors = vectors * unit
+    lengths = np.linalg.norm(vectors, axis=1)
+    near = (lengths > 6.25) & (lengths < 8.25)
+    phases = positions @ vectors[near].T
+    factors = (np.cos(phases).sum(axis=0) ** 2 + np.sin(phases).sum(axis=0) ** 2) / len(positions)
+    # a parabola through all that lies above nine tenths of the top of shells
+    edges = np.arange(6.25, 8.26, 0.25)
+    shells = np.digitize(lengths[near], edges) - 1
+    means = np.array([factors[shells == k].mean() for k in range(len(edges) - 1)])
+    top = int(np.argmax(means))
+    chosen = np.abs(shells - top) <= 1
+    curve = np.polyfit(lengths[near][chosen], factors[chosen], 2)
+    expected = -curve[1] / (2 * curve[0])
+    assert first_peak(positions, snapshot.box) == pytest.approx(expected, abs=0.1)
+    assert expected == pytest.approx(7.2, abs=0.15)  # of the Kob-Andersen liquid at density 1.2
+
+
+def test_the_relaxation_time_of_the_sample_by_an_own_search():
+    """The recorded F_s(2 pi, t): where it is 1/e, and BOTAN's fit by another minimiser."""
+    told = [c.metadata.relaxation for c in load_sample()]
+    times, mean = np.array(told[0].times), np.mean([r.scattering for r in told], axis=0)
+    fit = fit_relaxation(times, mean)
+    above = int(np.flatnonzero(mean > np.exp(-1))[-1])
+    pair = slice(above, above + 2)
+    crossing = np.exp(np.interp(-np.exp(-1), -mean[pair], np.log(times[pair])))
+    assert fit.crossing == pytest.approx(crossing, rel=1e-6)
+    assert 8 < crossing < fit.tau_alpha < 25  # published: 16.5
+
+    def misfit(p):
+        f, tau, beta, short, gamma = p[0], np.exp(p[1]), p[2], np.exp(p[3]), p[4]
+        fast, slow = np.exp(-((times / short) ** gamma)), np.exp(-((times / tau) ** beta))
+        return (1 - f) * fast + f * slow - mean
+
+    box = ([0.05, 0, 0.2, np.log(1e-3), 0.5], [1, 7, 1.5, np.log(5), 2.5])
+    starts = [(0.6, np.log(t), 0.6, np.log(s), 1.2) for t in (5, 40) for s in (0.1, 0.5)]
+    found = min((least_squares(misfit, s, bounds=box) for s in starts), key=lambda r: r.cost)
+    assert np.exp(found.x[1]) == pytest.approx(fit.tau_alpha, rel=0.03)
+    assert fit.residual <= 1.1 * np.sqrt(2 * found.cost / len(times)) + 1e-4

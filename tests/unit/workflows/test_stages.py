@@ -10,6 +10,8 @@ import glasscast as gc
 from glasscast.errors import InputError, SettingsError
 from glasscast.report.analysis_figures import relaxation_figure
 from glasscast.report.forecast_files import forecast_table
+from tests.bapst import VALUES as FALLEN
+from tests.bapst import write_files
 from tests.conftest import random_liquid
 
 VALUES = [0.8, 0.5, 0.2, float(np.exp(-1))]  # in the order of the files
@@ -225,3 +227,66 @@ def test_runs_that_an_import_keeps_are_measured_at_any_wave_number(tmp_path, run
     assert gc.analyse(plain).runs is None
     with pytest.raises(InputError, match="has no trajectories beside it"):
         gc.analyse(plain, wave_number="peak")
+
+
+@pytest.mark.slow
+def test_files_of_the_set_go_all_the_way_by_stage(tmp_path):
+    """Real runs of a liquid, laid down as Bapst et al. do: import to the forecast of a snapshot."""
+    gc.simulate(
+        {
+            "name": "hot",
+            "liquid": "ka",
+            "temperature": 0.8,
+            "particles": 200,
+            "configurations": 5,
+            "runs": 4,
+            "times": np.geomspace(0.05, 15, 12).round(3).tolist(),
+            "seed": 3,
+            "equilibration": {
+                "hot_time": 2, "quench_time": 2, "time": 20, "between": 5, "chains": 1
+            },
+            "inherent": None,
+            "keep_trajectories": True,
+        },
+        tmp_path / "hot",
+    )  # fmt: skip
+    hot = gc.Dataset.open(tmp_path / "hot")
+    write_files(hot.subset(hot.names[:4]), tmp_path / "files")
+    data = gc.import_data(tmp_path / "files", tmp_path / "data")
+    assert data.stages.by == "scattering"
+    assert len(data) == 4
+    np.testing.assert_allclose(data.times, np.sort(FALLEN)[::-1])
+    assert len({tuple(c.times) for c in data}) > 1  # each file has its own times
+    for c, kept in zip(data, hot, strict=False):
+        assert np.all(np.diff(c.times) >= 0)
+        np.testing.assert_allclose(c.propensity[-1], _nearest(kept, c.times[-1]), rtol=1e-4)
+    stages = [0.7, 0.5, 0.3]
+    folder = tmp_path / "data"
+    model = gc.train(
+        {"train": {"datasets": [folder], "times": stages, "configurations": data.names[:3]},
+         "test": {"datasets": [folder], "times": stages, "configurations": data.names[3:]},
+         "model": LINE},
+        tmp_path / "model",
+    )  # fmt: skip
+    result = gc.benchmark(
+        {"data": {"datasets": [folder], "times": stages}, "models": {"LR": LINE}, "folds": 2},
+        tmp_path / "b",
+    )
+    assert result.scores.by == "scattering"
+    page = (tmp_path / "b" / "report.html").read_text()
+    assert "F_s(q, t) = 0.5" in page
+    assert "against F_s(q, t)" in page
+    new = hot[4]
+    snapshot = gc.Configuration.from_arrays(
+        new.positions, new.types, new.box, liquid="ka-cut", temperature=0.8
+    )
+    forecast = gc.predict(model, snapshot)
+    assert [forecast.stages.by, *forecast.stages.values] == ["scattering", *stages]
+    for (low, high), row in zip(forecast.spans, (2, 4, 7), strict=True):
+        known = [c.times[row] for c in list(data)[:3]]
+        assert (low, high) == (min(known), max(known))
+    assert "times of training there" in str(forecast)
+
+
+def _nearest(kept, time):
+    return kept.propensity[int(np.argmin(np.abs(kept.times - time)))]
