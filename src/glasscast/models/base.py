@@ -158,7 +158,17 @@ class Model(ABC):
         The uncertainty is that of one snapshot, which a mean over several should not exceed; it is
         not known where nothing was learned of it.
         """
-        forecasts = [self.predict(snapshot) for snapshot in snapshots]
+        return self._mean([self.predict(snapshot) for snapshot in snapshots], since)
+
+    def predict_each(self, groups: Sequence[Sequence[Configuration]]) -> list[ModelForecast]:
+        """Forecast several snapshots, each with its thermal copies; see :meth:`predict_mean`.
+
+        One after the other, unless the settings ask for more together.
+        """
+        return [self.predict_mean(group) for group in groups]
+
+    def _mean(self, forecasts: Sequence[ModelForecast], since: float = 0.0) -> ModelForecast:
+        """Make the forecast of a snapshot of those of it and its copies."""
         first = forecasts[0]
         if len(forecasts) > 1:
             values = np.array([f.values for f in forecasts], dtype=np.float64)

@@ -35,7 +35,7 @@ from glasscast.training.examples import (
 )
 from glasscast.training.history import Epoch
 from glasscast.training.loop import Trainer, seeded
-from glasscast.training.objectives import Objective, Phase, phase_paths
+from glasscast.training.objectives import Objective, Outputs, Phase, phase_paths
 from glasscast.training.processes import Processes, find_device
 
 
@@ -78,6 +78,11 @@ class DeepModel(Model):
     def longest_pair(self) -> float:
         """Distance in sigma below which pairs are learned too; 0: particles alone."""
         return 0.0
+
+    @property
+    def sums(self) -> bool:
+        """Whether losses are sums over particles and pairs, not means over them."""
+        return False
 
     @property
     def learns_particles(self) -> bool:
@@ -237,6 +242,7 @@ class DeepModel(Model):
             self.statistics_,
             self.longest_pair,
             self.settings.training.species_loss == "separate",
+            self.sums,
         )
 
     def predict(self, configuration: Configuration) -> ModelForecast:
@@ -247,10 +253,23 @@ class DeepModel(Model):
         """
         self.check_structure(configuration)
         inputs = self.read(configuration)
+        return self._forecast(configuration, inputs, *self._outputs(inputs))
+
+    def _outputs(self, inputs: NetworkInput) -> Outputs:
+        """Let the network forecast."""
         torch.set_num_threads(self.workspace.threads)
         with torch.no_grad():
             nodes, edges = self.network_.eval()(inputs.to(self._device))
-        nodes, edges = nodes.cpu(), None if edges is None else edges.cpu()
+        return nodes.cpu(), None if edges is None else edges.cpu()
+
+    def _forecast(
+        self,
+        configuration: Configuration,
+        inputs: NetworkInput,
+        nodes: Tensor,
+        edges: Tensor | None,
+    ) -> ModelForecast:
+        """Put what the network says of a configuration into units."""
         standardised = nodes.double().numpy().T  # (T, N)
         values = np.full(standardised.shape, np.nan, dtype=np.float32)
         for s, species in enumerate(self.statistics_.species if self.learns_particles else ()):

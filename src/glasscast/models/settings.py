@@ -64,6 +64,11 @@ class ModelSettings(Settings):
         return False
 
     @property
+    def together(self) -> int:
+        """Snapshots that are forecast side by side, where they matter to one another; 1: alone."""
+        return 1
+
+    @property
     def files(self) -> dict[str, Path]:
         """Files that these settings name, by key; none unless a model says otherwise."""
         return {}

@@ -237,7 +237,7 @@ class Example:
     nodes : (N, T) standardised targets.
     node_weights : (N, T), weight of the labels / (learned nodes of the configuration), 0 for
         other species and times without labels; so a sum over nodes is a mean over each
-        configuration.
+        configuration. Of sums the weight of the labels alone.
     edges, edge_weights : (E, T) the same for pair-distance changes, or None.
     learned : (N,) index into the statistics' species, -1 for the others.
     noisy : (C, S, T) whether the labels of a species are mostly noise.
@@ -271,6 +271,7 @@ def make_example(
     statistics: TargetStatistics,
     longest_pair: float = 0.0,
     species_apart: bool = False,
+    sums: bool = False,
 ) -> Example:
     """Standardise the targets of one configuration and match its bonds to edges.
 
@@ -280,6 +281,7 @@ def make_example(
     target : field of Configuration, (T, N).
     longest_pair : in sigma; changes of pairs closer than this are learned too, 0: none.
     species_apart : weigh particles by how many there are of their species, not of all learned.
+    sums : weigh none by how many there are: losses are sums over particles and pairs.
     """
     labels = np.asarray(getattr(configuration, target), dtype=np.float64)
     runs = np.array(runs_of(configuration, target))
@@ -298,14 +300,17 @@ def make_example(
             mean, own = values.mean(1), _positive(values.std(1))
             std = np.where(noisy[s], std, own)
         nodes[mine] = ((values - mean[:, None]) / std[:, None]).T
-        share = max(1, int(mine.sum())) if species_apart else 1
+        share = max(1, int(mine.sum())) if species_apart and not sums else 1
         weights[mine] = row_weights(runs, noise[s], most) / share
     nodes[:, runs == 0] = 0.0
-    weights /= 1 if species_apart else max(1, int((learned >= 0).sum()))
+    weights /= 1 if species_apart or sums else max(1, int((learned >= 0).sum()))
     edge_targets, edge_weights = None, None
     if longest_pair > 0:
         assert isinstance(inputs, GraphBatch)
-        edge_targets, edge_weights = _edge_targets(configuration, inputs, statistics, longest_pair)
+        edge_targets, edge_weights, known = _edge_targets(
+            configuration, inputs, statistics, longest_pair
+        )
+        edge_weights = edge_weights if sums else edge_weights / max(1, known)
     return Example(
         inputs,
         torch.from_numpy(nodes).float(),
@@ -322,8 +327,8 @@ def _edge_targets(
     graph: GraphBatch,
     statistics: TargetStatistics,
     longest_pair: float,
-) -> tuple[Tensor, Tensor]:
-    """Pair-distance change of each directed edge, weight 0 where none is known.
+) -> tuple[Tensor, Tensor, int]:
+    """Pair-distance change of each directed edge, weight 0 where none is known, and how many are.
 
     A bond is the nearest image of a pair; edges to other images of it have no target.
     """
@@ -342,8 +347,8 @@ def _edge_targets(
     by_row = np.where(runs > 0, 1.0, 0.0)
     if statistics.edge_noise is not None and statistics.most_runs is not None:
         by_row = row_weights(runs, statistics.edge_noise, statistics.most_runs)
-    weights = np.outer(known / max(1, int(known.sum())), by_row)
-    return torch.from_numpy(targets).float(), torch.from_numpy(weights).float()
+    weights = torch.from_numpy(np.outer(known, by_row)).float()
+    return torch.from_numpy(targets).float(), weights, int(known.sum())
 
 
 def _to_nearest_image(graph: GraphBatch) -> NDArray[np.bool_]:

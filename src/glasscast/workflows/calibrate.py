@@ -84,11 +84,19 @@ def calibrate(
 
 
 def forecasts_of(model: Model, data: Sequence[Configuration]) -> Iterator[ModelForecast]:
-    """Forecast configurations one by one; equilibrium positions that they lack are found."""
+    """Forecast configurations, as many together as the model is set to.
+
+    Equilibrium positions that they lack are found.
+    """
     engine = load_engine(None)
+    batch: list[list[Configuration]] = []
     for configuration in track(model.workspace.progress, f"try {model.name}", data, len(data)):
         needs = examine(model, configuration, StatePoint.stated())
-        yield model.predict_mean([complete(configuration, needs, engine)])
+        batch.append([complete(configuration, needs, engine)])
+        if len(batch) == model.settings.together:
+            yield from model.predict_each(batch)
+            batch = []
+    yield from model.predict_each(batch)
 
 
 def held_out(model: Model, experiment: TrainExperiment, data: Dataset) -> Dataset | None:

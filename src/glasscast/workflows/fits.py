@@ -160,8 +160,14 @@ def carry_out(
     train = fit.trained_on(plain_label)
     sources = {name: fit.forecast_from(name, plain_label) for name in fit.test.names}
     identity = fit_identity(settings, seed, train)
+    size, names = settings.together, fit.test.names
+    batches = [names[start : start + size] for start in range(0, len(names), size)]
     wanted = {
-        name: identity.also(inputs_of(source, "forecast")) for name, source in sources.items()
+        name: identity.also(inputs_of(sources[name], "forecast")).also(
+            part for n in batch if n != name for part in inputs_of(sources[n], "forecast beside")
+        )
+        for batch in batches
+        for name in batch
     }
     missing = [n for n in fit.test.names if not _is_made(forecast_path(out, label, n), wanted[n])]
     if not missing:
@@ -178,23 +184,29 @@ def carry_out(
     )
     fitted = perf_counter() - started
     log.info("%s, fit %d: done in %.1f s", label, fit.number, fitted)
-    for name in missing:
+    for batch in batches:
+        if not set(batch) & set(missing):
+            continue
         # Nothing remembered from training: the time of a forecast is that of a new snapshot.
         model.workspace = Workspace(workspace.threads, workspace.limit, workspace.progress)
         started = perf_counter()
-        forecast = model.predict_mean(sources[name])
-        cost = Cost(model.parameter_count(), fitted, perf_counter() - started, peak_mb())
-        keep(
-            forecast_path(out, label, name),
-            wanted[name].fingerprint,
-            _arrays(forecast),
-            {
-                "target": forecast.target,
-                "stages": forecast.stages.model_dump(mode="json", exclude_none=True),
-                "identity": wanted[name].to_json(),
-                **asdict(cost),
-            },
-        )
+        forecasts = model.predict_each([sources[name] for name in batch])
+        each = (perf_counter() - started) / len(batch)
+        cost = Cost(model.parameter_count(), fitted, each, peak_mb())
+        for name, forecast in zip(batch, forecasts, strict=True):
+            if name in missing:
+                _keep(forecast_path(out, label, name), forecast, wanted[name], cost)
+
+
+def _keep(path: Path, forecast: ModelForecast, identity: Identity, cost: Cost) -> None:
+    """Write a forecast, with what it was made from and what it cost."""
+    record = {
+        "target": forecast.target,
+        "stages": forecast.stages.model_dump(mode="json", exclude_none=True),
+        "identity": identity.to_json(),
+        **asdict(cost),
+    }
+    keep(path, identity.fingerprint, _arrays(forecast), record)
 
 
 def _is_made(path: Path, wanted: Identity) -> bool:

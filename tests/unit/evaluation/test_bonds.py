@@ -17,6 +17,7 @@ from glasscast.evaluation.score_table import best_model
 from glasscast.evaluation.scores import evaluate
 from glasscast.liquid.box import minimum_image
 from glasscast.models.forecast import ModelForecast
+from glasscast.workflows.import_data import import_data
 from tests.conftest import random_liquid
 
 TIMES = np.array([1.0, 10.0])
@@ -46,9 +47,9 @@ def change_of(configuration, runs, i, j) -> np.ndarray:
 
 
 def forecast(configuration, bonds, change, values=None) -> ModelForecast:
-    nothing = np.full((len(TIMES), configuration.size), np.nan, dtype=np.float32)
+    nothing = np.full((len(change), configuration.size), np.nan, dtype=np.float32)
     return ModelForecast(
-        configuration=configuration, model="m", times=TIMES,
+        configuration=configuration, model="m", times=configuration.times,
         values=nothing if values is None else values, bonds=bonds.astype(np.int32),
         bond_change=change.astype(np.float32),
     )  # fmt: skip
@@ -95,6 +96,30 @@ def test_scores_are_those_of_the_runs_themselves(name, kinds):
         assert row.value == pytest.approx(np.mean([e[t] for e in expected]), abs=1e-6)
         assert row.ceiling == pytest.approx(noise_ceiling([h[:, :, t] for h in ceilings]), abs=1e-5)
         assert row.n_particles == sum(len(h[0]) for h in ceilings)
+
+
+def test_scores_of_an_import_are_those_of_the_end_positions_in_its_file(tmp_path):
+    """From a file of end positions that left the box to the score, beside plain arrays alone."""
+    rng = np.random.default_rng(7)
+    start, types, _ = random_liquid(rng, 96, 3)
+    side = (len(start) / 1.2) ** (1 / 3)  # the file's format has no box
+    start = start % side
+    ends = start + rng.normal(scale=0.3, size=(6, *start.shape)).cumsum(axis=2)
+    arrays = {"types": types, "initial_positions": start, "positions": ends}
+    np.savez(tmp_path / "isoconfig_N96T0.44_1_tc07.npz", **arrays)
+    (configuration,) = import_data(tmp_path / "isoconfig_N96T0.44_1_tc07.npz", tmp_path / "data")
+    apart = start[:, None] - start[None]
+    apart -= side * np.round(apart / side)
+    later = apart + (ends - start)[:, :, None] - (ends - start)[:, None]
+    change = (np.linalg.norm(later, axis=3) - np.linalg.norm(apart, axis=2)).mean(axis=0)
+    i, j = configuration.bonds
+    np.testing.assert_allclose(configuration.bond_change[0], change[i, j], atol=1e-6)
+    guess = change + rng.normal(size=change.shape)
+    said = forecast(configuration, configuration.bonds, guess[i, j][None])
+    near = np.triu((np.linalg.norm(apart, axis=2) < 1.35) & ((types[:, None] + types) == 0), 1)
+    (row,) = evaluate([said], [configuration]).select(metric="pearson_mean")
+    assert row.value == pytest.approx(np.corrcoef(guess[near], change[near])[0, 1], abs=1e-6)
+    assert row.n_particles == near.sum()
 
 
 def test_a_pair_without_a_forecast_makes_the_score_undefined():

@@ -87,7 +87,7 @@ def test_printed_sums_weigh_what_there_is_more_of():
     """Eqs. 12 to 14 by hand, of one configuration and of two side by side."""
     model = tiny("botan", loss="sums").fit([liquid(1)])
     objective = model.phases()[0].objective
-    assert objective == PairObjective(0.4, sums=True)
+    assert objective == PairObjective(0.4)
     examples = [model.example(liquid(k), objective) for k in (1, 2)]
     found = []
     for example in examples:
@@ -116,3 +116,23 @@ def test_an_untrained_network_learns_what_is_told_by_an_edge_alone(drawn, learns
     model.fit(known[:2], seed=1)
     r = np.corrcoef(model.predict(known[2]).bond_change[0], known[2].bond_change[0])[0, 1]
     assert (r > 0.5) == learns, r
+
+
+def test_printed_sums_weigh_labels_by_their_runs():
+    """A label of 4 runs counts 1 / (1 + k / 4) over 1 / (1 + k / 32) of one of 32, in both sums."""
+    many, few = (liquid(k).with_fields(runs=np.array([32, r])) for k, r in ((1, 32), (2, 4)))
+    k = 8.0
+    share = (1 + k / 32) / (1 + k / 4)
+    for loss in ("means", "sums"):
+        model = tiny("botan", loss=loss, training={"label_noise": k}).fit([many, few])
+        objective = model.phases()[0].objective
+        example = model.example(few, objective)
+        with torch.no_grad():
+            nodes, edges = model.network_(example.inputs)
+            squares = [(nodes - example.nodes).square(), (edges - example.edges).square()]
+            known = (example.edge_weights > 0).any(1)
+            sums = [s.sum(0) / (len(s) if loss == "means" else 1) for s in
+                    (squares[0], squares[1][known])]  # fmt: skip
+            parts = [(s[0] + share * s[1]) / 2 for s in sums]
+            by_hand = 0.4 * parts[0] + 0.6 * parts[1]
+            assert float(objective((nodes, edges), example)) == pytest.approx(float(by_hand))

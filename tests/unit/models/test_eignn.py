@@ -13,6 +13,7 @@ from glasscast.networks import gated_messages as second
 from glasscast.networks import tensor_messages as first
 from glasscast.networks.basis import spherical_harmonics
 from glasscast.networks.batch import batch_graph, join_graphs
+from glasscast.networks.normalisation import FeatureNorm
 from glasscast.networks.tensor_messages import EdgeGeometry
 from glasscast.structure.graphs import build_union_graph
 from glasscast.workflows.import_weights import import_weights
@@ -310,3 +311,36 @@ def test_gradcheck(monkeypatch):
     shapes = [(27, 2), (27, 2), (2, 5), (2, 2), (2,)]
     inputs = [random(*shape, seed=k) for k, shape in enumerate(shapes)]
     assert gradcheck(lambda *x: first.tensor_messages(*x, geometry)[1], inputs)
+
+
+@pytest.mark.parametrize("form", ["released", "printed"])
+def test_a_batch_of_forecasts_is_normalised_as_one(form):
+    """Features have mean zero over the batch, not in each snapshot; alone nothing is different."""
+    changes = {"form": form, "parity": False, "training": {"epochs": 1}}
+    model = tiny("eignn-cage", forecast_batch=3, **changes).fit([liquid(1), liquid(2)])
+    alone = tiny("eignn-cage", **changes).fit([liquid(1), liquid(2)])
+    sparse = liquid(3, species=1)
+    states = [liquid(3), liquid(4), sparse]
+    single = [alone.predict(c).values for c in states]
+    for forecast, values in zip(alone.predict_each([[c] for c in states]), single, strict=True):
+        np.testing.assert_array_equal(forecast.values, values)
+    np.testing.assert_array_equal(model.predict_each([[liquid(3)]])[0].values, single[0])
+    twice = model.predict_each([[liquid(3)], [liquid(3)]])
+    for forecast in twice:  # the statistics of two of a kind are those of one
+        np.testing.assert_allclose(forecast.values, single[0], rtol=1e-3, atol=1e-5)
+    norm = next(m for m in model.network_.modules() if isinstance(m, FeatureNorm) and not m.running)
+    with torch.no_grad():
+        norm.mean_scale.fill_(1)
+        norm.bias.zero_()
+    seen = []
+    handle = norm.register_forward_hook(lambda _, given, made: seen.append(made))
+    together = model.predict_each([[c] for c in states])
+    handle.remove()
+    assert len(seen) == 1
+    assert seen[0].mean(0).abs().max() < 1e-5
+    parts = torch.split(seen[0], [c.size for c in states])
+    assert min(float(part.mean(0).abs().max()) for part in parts) > 1e-3
+    model.settings = model.settings.model_copy(update={"forecast_batch": 1})
+    for forecast, other in zip(together, model.predict_each([[c] for c in states]), strict=True):
+        assert np.nanmax(np.abs(forecast.values - other.values)) > 1e-4
+        assert forecast.configuration is other.configuration

@@ -182,6 +182,25 @@ def test_pretraining_sees_the_training_configurations_alone(world, tmp_path, eac
     assert len(steps.taken) - done == 12  # fits looked at, nothing trained
 
 
+def test_forecasts_of_a_batch_are_made_anew_as_one(world, tmp_path):
+    """A snapshot alone is forecast otherwise; one forecast of two that is lost comes back."""
+    eignn = {"name": "eignn-cage", "cutoff": 1.4, "hidden": 4, "layers": 1, "energy": "none",
+             "training": TRAINING}  # fmt: skip
+    models = {"alone": eignn, "two": eignn | {"forecast_batch": 2}}
+    benchmark(asked(world, models=models), tmp_path, report=False)
+    alone, two = (read(tmp_path, label) for label in models)
+    assert all(not np.array_equal(alone[name], two[name]) for name in alone)
+    (tmp_path / "forecasts" / "two" / "held.npz").unlink()
+    benchmark(asked(world, models=models), tmp_path, report=False)
+    for name, values in read(tmp_path, "two").items():
+        assert np.array_equal(values, two[name])
+
+
+def read(out, label: str) -> dict[str, np.ndarray]:
+    paths = (out / "forecasts" / label).glob("*.npz")
+    return {path.stem: read_kept(path).arrays["values"] for path in paths}
+
+
 def test_a_training_starts_from_its_own_pretraining_and_resumes(world, tmp_path):
     """Killed in the pretraining, and in the training: the same bytes; fits in turn have theirs."""
     experiment = {

@@ -26,34 +26,28 @@ class PairObjective(Objective):
     .. math:: L = p L_S + (1 - p) L_E
 
     with means over the learned nodes and the known edges of each configuration, or sums as printed
-    in eqs. 13 and 14 of Shiba et al. (2023), and means over configurations and times.
+    in eqs. 13 and 14 of Shiba et al. (2023) where the weights of the examples are those of sums,
+    and means over configurations and times.
 
     Parameters
     ----------
     node_weight : p.
-    sums : over nodes and edges, not means.
     """
 
     node_weight: float = 0.4
-    sums: bool = False
 
     def __call__(self, outputs: Outputs, example: Example) -> Tensor:
         """Loss of one or more configurations: a scalar."""
         nodes, edges = outputs
         loss = nodes.new_zeros(())
         if self.node_weight > 0:
-            weights = self._weights(example.node_weights, example)
-            loss = loss + self.node_weight * mean_square(nodes, example.nodes, weights)
+            of_nodes = mean_square(nodes, example.nodes, example.node_weights)
+            loss = loss + self.node_weight * of_nodes
         if edges is not None and example.edges is not None:
             assert example.edge_weights is not None
-            weights = self._weights(example.edge_weights, example)
-            change = mean_square(edges, example.edges, weights)
-            loss = loss + (1 - self.node_weight) * change
+            of_edges = mean_square(edges, example.edges, example.edge_weights)
+            loss = loss + (1 - self.node_weight) * of_edges
         return loss
-
-    def _weights(self, shares: Tensor, example: Example) -> Tensor:
-        """Weights of a mean over each configuration, or of a sum."""
-        return (shares > 0) / len(example.inputs.counts) if self.sums else shares
 
     def correlations(self, outputs: Outputs, example: Example) -> tuple[float, float]:
         """Pearson correlation of particles, if learned, and of nearest A-A pairs (eq. 15)."""

@@ -53,14 +53,18 @@ class Botan(DeepModel):
         return 0.0 if settings.node_weight == 1 else settings.bond_cutoff or math.inf
 
     @property
+    def sums(self) -> bool:
+        """As the settings say."""
+        return self.settings.loss == "sums"
+
+    @property
     def learns_particles(self) -> bool:
         """Unless the loss is that of the pairs alone."""
         return self.settings.node_weight > 0
 
     def phases(self) -> list[Phase]:
         """Nodes, edges or both."""
-        objective = PairObjective(self.settings.node_weight, self.settings.loss == "sums")
-        return [Phase(objective, self.settings.training)]
+        return [Phase(PairObjective(self.settings.node_weight), self.settings.training)]
 
     def read(self, configuration: Configuration) -> GraphBatch:
         """Join what is close in the structure."""

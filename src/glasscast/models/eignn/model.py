@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor
 
 from glasscast.datasets.configuration import Configuration
@@ -20,6 +23,7 @@ from glasscast.models.eignn.settings import (
     EignnSettings,
 )
 from glasscast.models.equivariant import EquivariantModel
+from glasscast.models.forecast import ModelForecast
 from glasscast.networks.batch import GraphBatch, batch_graph
 from glasscast.runtime import Workspace
 from glasscast.structure.graphs import build_union_graph
@@ -45,6 +49,34 @@ class EignnInherent(EquivariantModel):
         self.structure_of(configuration, settings.structure)
         graph = build_union_graph(configuration, settings.cutoff, settings.structure)
         return batch_graph(graph, energies=self.energies(configuration))
+
+    def predict_each(self, groups: Sequence[Sequence[Configuration]]) -> list[ModelForecast]:
+        """Forecast snapshots as one batch, their copies as further ones, if the settings say so.
+
+        The statistics that normalise features and tensors are then those of the batch, as in the
+        paper where it measures Pcc(all): single graphs are each centred on zero, and a forecast
+        cannot tell a configuration that moves more from one that moves less.
+        """
+        if self.settings.together == 1:
+            return super().predict_each(groups)
+        found: list[list[ModelForecast]] = [[] for _ in groups]
+        for copies in zip_longest(*groups):
+            there = [k for k, configuration in enumerate(copies) if configuration is not None]
+            forecasts = self._predict_as_one([copies[k] for k in there])
+            for k, forecast in zip(there, forecasts, strict=True):
+                found[k].append(forecast)
+        return [self._mean(forecasts) for forecasts in found]
+
+    def _predict_as_one(self, configurations: Sequence[Configuration]) -> list[ModelForecast]:
+        """Forecast configurations whose graphs are taken for one of all their particles."""
+        for configuration in configurations:
+            self.check_structure(configuration)
+        graphs = [self.read(configuration) for configuration in configurations]
+        joined = GraphBatch.join(graphs)
+        nodes, _ = self._outputs(replace(joined, counts=(joined.size,)))
+        parts = torch.split(nodes, [graph.size for graph in graphs])
+        together = zip(configurations, graphs, parts, strict=True)
+        return [self._forecast(c, graph, part, None) for c, graph, part in together]
 
     def input_numbers(self, graph: GraphBatch) -> Tensor:
         """Energy, if read, and length of the displacement."""

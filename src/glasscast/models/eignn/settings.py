@@ -57,6 +57,19 @@ class EignnSettings(EquivariantSettings):
         "configuration, or the average over training",
     )
 
+    forecast_batch: int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="snapshots of a test set that are forecast as one, features normalised by the "
+        "statistics of all of them: the paper takes 10 for Pcc(all); 1: each by its own",
+    )
+
+    @property
+    def together(self) -> int:
+        """The size of the batch."""
+        return self.forecast_batch
+
     @model_validator(mode="after")
     def _printed_paths_are_all(self) -> Self:
         if self.form == "printed" and self.parity:
