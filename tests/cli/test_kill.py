@@ -248,6 +248,36 @@ def test_a_killed_prediction_goes_on_to_the_same_bytes(tmp_path, liquid, trained
         assert contents(folder).keys() >= whole.keys()
 
 
+@pytest.mark.slow
+def test_killed_figures_go_on_to_the_same_bytes(tmp_path, liquid):
+    """What was trained is not trained again; figures tell the seconds they took, which differ."""
+
+    def job(folder: Path) -> Job:
+        call = ("reproduce", "boattini/fig1b", "geo-gnn/supptable1", "--data", liquid)
+        return Job(folder, "claims.csv", *call, "-o", folder, "--threads", "1")
+
+    def drawn(folder: Path) -> dict[str, str]:
+        found = contents(folder / "boattini") | contents(folder / "geo-gnn")
+        return {name: digest for name, digest in found.items() if not name.endswith("claims.json")}
+
+    work = job(tmp_path / "whole").finish()
+    whole, forecasts = drawn(tmp_path / "whole"), values(tmp_path / "whole" / "trainings")
+    assert len(whole) == 8
+    left = []
+    for number, (moment, delay) in enumerate(moments(3, *work, seed=6)):
+        folder = tmp_path / f"killed-{number}"
+        job(folder).kill(moment, delay)
+        made = values(folder / "trainings")
+        left.append(len(made))
+        assert made.items() <= forecasts.items()
+        written = {path: path.stat().st_mtime_ns for path in folder.rglob("forecasts/*/[!.]*.npz")}
+        job(folder).finish()
+        assert all(path.stat().st_mtime_ns == time for path, time in written.items())
+        assert drawn(folder) == whole
+        assert values(folder / "trainings") == forecasts
+    assert len(set(left)) > 1, left
+
+
 def test_what_is_asked_twice_is_the_same_to_the_bit(done, tmp_path, liquid, trained):
     """Commands that keep nothing of their own on the way make the same files once more."""
     for folder in ("first", "second"):

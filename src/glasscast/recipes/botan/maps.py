@@ -298,10 +298,11 @@ def draw_collective(material: Material, sheet: Sheet) -> Figure:
 def _alignment(configuration: Configuration, moment: Moment) -> float:
     """Mean cosine of locally averaged displacements of pairs that share no neighbour."""
     averaged = locally_averaged_displacement(configuration)[moment.row]
-    unit = averaged / np.linalg.norm(averaged, axis=1, keepdims=True)
+    length = np.linalg.norm(averaged, axis=1)
+    points = (configuration.types == 0) & (length > 0)  # displacements are kept in steps
+    unit = averaged / np.where(length > 0, length, 1.0)[:, None]
     far = find_neighbours(configuration.positions, configuration.box, 3.5)
-    chosen = (far.distances > 3.0) & (configuration.types[far.receivers] == 0)
-    chosen &= configuration.types[far.senders] == 0
+    chosen = (far.distances > 3.0) & points[far.receivers] & points[far.senders]
     return float(np.sum(unit[far.receivers[chosen]] * unit[far.senders[chosen]], axis=1).mean())
 
 
