@@ -157,7 +157,7 @@ def draw_rayleigh(material: Material, sheet: Sheet) -> Figure:
     for k, (name, values) in enumerate(groups.items()):
         _violins(axes, point.scattering, values, k, name, offset=(0.5 - k) * 0.03)
         sheet.add("main", name, x=np.repeat(point.scattering, values.shape[1]), y=values.ravel())
-    inset = axes.inset_axes((0.71, 0.62, 0.28, 0.32))
+    inset = axes.inset_axes((0.77, 0.62, 0.22, 0.32))
     inset.plot(point.scattering, every.mean(axis=1), "o-", color=GREY, ms=3, lw=1)
     inset.set_xlim(1, 0)
     inset.set_xticks([1.0, 0.5, 0.0])
