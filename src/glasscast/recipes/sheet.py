@@ -100,15 +100,17 @@ class Sheet:
         if text not in self.remarks:
             self.remarks.append(text)
 
-    def judge(self, number: int, samples: ArrayLike, words: str, digits: int = 3) -> None:
+    def judge(
+        self, number: int, samples: ArrayLike, words: str, of: str = "configurations"
+    ) -> None:
         """Judge a claim by a difference that it says is above 0.
 
         Parameters
         ----------
         number : of the claim.
-        samples : (C,) the difference in each test configuration.
+        samples : (C,) the difference in each configuration.
         words : what the difference is.
-        digits : of its value.
+        of : what there is one sample of.
         """
         values = np.asarray(samples, dtype=np.float64).ravel()
         values = values[np.isfinite(values)]
@@ -120,12 +122,11 @@ class Sheet:
         if np.isfinite(reach) and abs(mean) > reach:
             outcome = "seen" if mean > 0 else "not seen"
         interval = (
-            f" ({mean - reach:.{digits}f} to {mean + reach:.{digits}f} in {len(values)} "
-            "configurations)"
+            f" ({mean - reach:.3f} to {mean + reach:.3f} in {len(values)} {of})"
             if np.isfinite(reach)
             else " (one configuration, no interval)"
         )
-        self._note(number, outcome, f"{words}: {mean:.{digits}f}{interval}")
+        self._note(number, outcome, f"{words}: {mean:.3f}{interval}")
 
     def judge_all(self, number: int, parts: Mapping[str, ArrayLike], words: str) -> None:
         """Judge a claim that says several differences are above 0: seen if each is.

@@ -279,7 +279,9 @@ def draw_collective(material: Material, sheet: Sheet) -> Figure:
         frame(each, shown)
         each.set_title(moment.words)
     sheet.remark("Arrows are scaled to a mean length of 0.8.")
-    order = {k: np.array([_alignment(c, m) for c in point.everything]) for k, m in moments.items()}
+    rows = [m.row for m in moments.values()]
+    cosines = np.array([_alignment(c, rows) for c in point.everything])
+    order = dict(zip(moments, cosines.T, strict=True))
     if order:
         sheet.judge_all(
             1,
@@ -295,15 +297,19 @@ def draw_collective(material: Material, sheet: Sheet) -> Figure:
     return figure
 
 
-def _alignment(configuration: Configuration, moment: Moment) -> float:
-    """Mean cosine of locally averaged displacements of pairs that share no neighbour."""
-    averaged = locally_averaged_displacement(configuration)[moment.row]
-    length = np.linalg.norm(averaged, axis=1)
-    points = (configuration.types == 0) & (length > 0)  # displacements are kept in steps
-    unit = averaged / np.where(length > 0, length, 1.0)[:, None]
+def _alignment(configuration: Configuration, rows: list[int]) -> FloatArray:
+    """Mean cosine of locally averaged displacements of pairs that share no neighbour: (rows,)."""
+    averaged = locally_averaged_displacement(configuration)[rows]
+    length = np.linalg.norm(averaged, axis=2)
+    unit = averaged / np.where(length > 0, length, 1.0)[:, :, None]
     far = find_neighbours(configuration.positions, configuration.box, 3.5)
-    chosen = (far.distances > 3.0) & points[far.receivers] & points[far.senders]
-    return float(np.sum(unit[far.receivers[chosen]] * unit[far.senders[chosen]], axis=1).mean())
+    mine = configuration.types == 0
+    chosen = (far.distances > 3.0) & mine[far.receivers] & mine[far.senders]
+    one, other = far.receivers[chosen], far.senders[chosen]
+    cosine = np.sum(unit[:, one] * unit[:, other], axis=2)
+    # Displacements are kept in steps, so that a few are 0 and have no direction.
+    defined = (length[:, one] > 0) & (length[:, other] > 0)
+    return np.asarray(cosine.sum(axis=1) / defined.sum(axis=1))
 
 
 @styled

@@ -44,19 +44,18 @@ def draw_directions(material: Material, sheet: Sheet) -> Figure:
     unit = moved / np.linalg.norm(moved, axis=-1, keepdims=True)  # (R, T, n, 3)
     strength = np.linalg.norm(unit.mean(axis=0), axis=-1)  # (T, n)
     chance = 1 / np.sqrt(len(moved))
-    figure, axes = panels(4, columns=4, height=2.1)
     rows = {}
-    shown = int(np.argmax(strength[_row(times, 130.0, tau)]))
-    for each, time in zip(axes, _TIMES, strict=True):
-        panel = f"t = {time:g}"
-        wanted = time / _RELAXATION * tau
+    for time in _TIMES:
         row = _row(times, time, tau)
-        if abs(np.log(times[row] / wanted)) > np.log(3):
-            sheet.lacks(panel, "runs", "no such time among the runs")
-            each.set_visible(False)
-            continue
-        rows[time] = row
-        each.set_title(f"{panel} ({times[row]:g})", fontsize=8)
+        if abs(np.log(times[row] / (time / _RELAXATION * tau))) > np.log(3):
+            sheet.lacks(f"t = {time:g}", "runs", "no such time among the runs")
+        else:
+            rows[time] = row
+    shown = int(np.argmax(strength[_row(times, 130.0, tau)]))
+    figure, axes = panels(len(rows), columns=4, height=2.6 if len(rows) < 4 else 2.1)
+    for each, (time, row) in zip(axes, rows.items(), strict=True):
+        panel = f"t = {time:g}"
+        each.set_title(f"{panel} (t = {times[row]:g})", fontsize=8)
         _sphere(sheet, each, panel, unit[:, row, shown])
     sheet.remark(
         f"Directions of one A particle in {len(moved)} runs, projected along z; filled dots point "
@@ -68,18 +67,12 @@ def draw_directions(material: Material, sheet: Sheet) -> Figure:
             sheet.leave(number, "no such time among the runs")
             continue
         values = strength[[rows[t] for t in have]].mean(axis=0)
-        if sign > 0:
-            sheet.judge(
-                number,
-                values - 2 * chance,
-                f"|mean unit vector| less twice {chance:.3f}, over {moved.shape[2]} particles",
-            )
-        else:
-            sheet.judge(
-                number,
-                2 * chance - values,
-                f"twice {chance:.3f} less |mean unit vector|, over {moved.shape[2]} particles",
-            )
+        by_chance = f"twice {chance:.3f}, as by chance"
+        words = f"|mean unit vector| less {by_chance}"
+        if sign < 0:
+            words = f"{by_chance}, less |mean unit vector|"
+        lead = sign * (values - 2 * chance)
+        sheet.judge(number, lead, words, of="particles of one configuration")
     return figure
 
 
