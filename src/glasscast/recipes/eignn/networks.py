@@ -74,7 +74,8 @@ def draw_sizes(material: Material, sheet: Sheet) -> Figure:
         each.xaxis.set_major_locator(LogLocator(base=10, numticks=6))
         each.xaxis.set_minor_formatter(NullFormatter())
         for k, (name, value) in enumerate(values.items()):
-            each.annotate(f" {value:.3g}", (value, k), va="center", fontsize=7)
+            told = f"{value:.0f}" if panel == "parameters" else f"{value:.2g}"
+            each.annotate(f" {told}", (value, k), va="center", fontsize=7)
             sheet.add(panel, name, x=k, y=value)
         low, high = min(values.values()), max(values.values())
         each.set_xlim(low / 3, high * 12)
@@ -82,7 +83,7 @@ def draw_sizes(material: Material, sheet: Sheet) -> Figure:
     axes[0].invert_yaxis()
     axes[0].set_xlabel("numbers learned")
     axes[1].set_xlabel("seconds a configuration and epoch, one core")
-    told = {name: f"{value:.3g}" for name, value in seconds.items()}
+    cost_of = {name: f"{value:.3g}" for name, value in seconds.items()}
     networks = ("EIGNN-Cage", "EIGNN-Inh", "SE(3)-GNN", "BOTAN")
     few = max(parameters["GlassMLP"], parameters["CAGE"]) < min(parameters[n] for n in networks)
     quick = max(seconds["GlassMLP"], seconds["CAGE"]) < min(seconds[n] for n in networks) / 5
@@ -90,7 +91,7 @@ def draw_sizes(material: Material, sheet: Sheet) -> Figure:
         1,
         few and quick,
         f"parameters of GlassMLP, CAGE: {parameters['GlassMLP']:.0f}, {parameters['CAGE']:.0f}; "
-        f"seconds: {told['GlassMLP']}, {told['CAGE']}",
+        f"seconds: {cost_of['GlassMLP']}, {cost_of['CAGE']}",
     )
     eignn = max(parameters["EIGNN-Cage"], parameters["EIGNN-Inh"])
     sheet.decide(
@@ -103,7 +104,7 @@ def draw_sizes(material: Material, sheet: Sheet) -> Figure:
     sheet.leave(
         4,
         "EIGNN-Cage is trained on as many configurations as the others here; a configuration "
-        f"and epoch take {told['EIGNN-Cage']} s against {told['EIGNN-Inh']} s of EIGNN-Inh",
+        f"and epoch take {cost_of['EIGNN-Cage']} s against {cost_of['EIGNN-Inh']} s of EIGNN-Inh",
     )
     ratio = seconds["EIGNN-Inh"] / seconds["BOTAN"]
     sheet.decide(5, 1 < ratio < 3, f"seconds of EIGNN-Inh over BOTAN: {ratio:.2f}")
