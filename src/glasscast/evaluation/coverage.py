@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import erfinv
 from scipy.stats import rankdata
 
 from glasscast.datasets.files import write_atomically, write_json
@@ -17,6 +18,7 @@ from glasscast.liquid.interactions import species_name
 from glasscast.models.forecast import ModelForecast
 
 _PARTS = 5
+_LEVELS = 100  # quantiles that stand for a distribution
 #: Standard deviations within which 95 % of a normal distribution lie.
 TWO_SIGMA = 1.959963984540054
 
@@ -34,6 +36,10 @@ class Coverage:
     deviation : mean stated standard deviation of each fifth, in units of the target.
     rank_correlation : Spearman's, of stated standard deviation and size of the error, within each
         configuration; mean over them.
+    rank_expected : what it would be if errors were normal with just the stated deviations, which
+        the size of an error tells little of: 0.11 where these vary by a tenth.
+    noise_share : share of the mean squared error that is noise of the labels; what is left is the
+        error about the exact mean over trajectories.
     n_configurations, n_particles : what it rests on.
     """
 
@@ -44,6 +50,8 @@ class Coverage:
     within_95: tuple[float, ...]
     deviation: tuple[float, ...]
     rank_correlation: float
+    rank_expected: float
+    noise_share: float
     n_configurations: int
     n_particles: int
 
@@ -53,7 +61,7 @@ class Coverage:
 
 
 class CoverageEvaluation:
-    """Accumulates forecasts with uncertainties; keeps two numbers a particle and time."""
+    """Accumulates forecasts with uncertainties; keeps three numbers a particle and time."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, int, float], list[FloatArray]] = {}
@@ -62,32 +70,33 @@ class CoverageEvaluation:
         """Add a forecast of a labelled configuration; one without uncertainty says nothing."""
         if forecast.uncertainty is None:
             return
-        errors = np.abs(forecast.errors())
+        errors, noise = np.abs(forecast.errors()), forecast.label_variances()
         for kind in forecast.configuration.species:
             mine = forecast.configuration.types == kind
             for row, time in enumerate(forecast.times):
-                pair = np.stack([forecast.uncertainty[row, mine], errors[row, mine]])
-                pair = pair[:, np.isfinite(pair).all(axis=0)]
-                if pair.size:
+                stated = forecast.uncertainty[row, mine]
+                found = np.stack([stated, errors[row, mine], noise[row, mine]])
+                found = found[:, np.isfinite(found[:2]).all(axis=0)]
+                if found.size:
                     key = (forecast.model, kind, float(time))
-                    self._found.setdefault(key, []).append(pair)
+                    self._found.setdefault(key, []).append(found)
 
     def rows(self) -> list[Coverage]:
         """Say for each model, species and time what was found."""
-        return [_coverage(key, pairs) for key, pairs in sorted(self._found.items())]
+        return [_coverage(key, of_each) for key, of_each in sorted(self._found.items())]
 
 
 def _coverage(key: tuple[str, int, float], of_each: Sequence[FloatArray]) -> Coverage:
     model, kind, time = key
-    pairs = np.concatenate(of_each, axis=1)
-    deviation, error = pairs[:, np.argsort(pairs[0], kind="stable")]
+    together = np.concatenate(of_each, axis=1)
+    deviation, error, noise = together[:, np.argsort(together[0], kind="stable")]
     parts = np.array_split(np.arange(len(deviation)), _PARTS)
 
     def each(values: FloatArray) -> tuple[float, ...]:
         return tuple(float(values[part].mean()) if len(part) else np.nan for part in parts)
 
-    ranks = [_rank_correlation(*pair) for pair in of_each]
-    known = [rank for rank in ranks if np.isfinite(rank)]
+    measured = np.isfinite(noise)
+    squares = float(np.mean(error[measured] ** 2)) if measured.any() else 0.0
     return Coverage(
         model=model,
         species=species_name(kind),
@@ -95,10 +104,26 @@ def _coverage(key: tuple[str, int, float], of_each: Sequence[FloatArray]) -> Cov
         within_68=each(error <= deviation),
         within_95=each(error <= TWO_SIGMA * deviation),
         deviation=each(deviation),
-        rank_correlation=float(np.mean(known)) if known else np.nan,
+        rank_correlation=_mean([_rank_correlation(of[0], of[1]) for of in of_each]),
+        rank_expected=_mean([_expected(of[0]) for of in of_each]),
+        noise_share=float(np.mean(noise[measured])) / squares if squares else np.nan,
         n_configurations=len(of_each),
         n_particles=len(error),
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Mean of those that are defined."""
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else np.nan
+
+
+def _expected(deviation: FloatArray) -> float:
+    """Rank correlation of standard deviations and sizes of errors normal with just these."""
+    levels = (np.arange(_LEVELS) + 0.5) / _LEVELS
+    widths = np.repeat(np.quantile(deviation, levels), _LEVELS)
+    sizes = np.tile(np.sqrt(2) * erfinv(levels), _LEVELS)
+    return _rank_correlation(widths, widths * sizes)
 
 
 def _rank_correlation(a: FloatArray, b: FloatArray) -> float:

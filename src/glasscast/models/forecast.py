@@ -102,3 +102,15 @@ class ModelForecast:
             for row, true in self.shared_rows(self.configuration):
                 found[row] = self.values[row].astype(np.float64) - measured[true]
         return found
+
+    def label_variances(self) -> NDArray[np.float64]:
+        """Variance of the noise of the labels, where the halves of the runs are known: (T, N).
+
+        The estimate of one particle rests on two numbers: it tells something as a mean over many.
+        """
+        found = np.full(self.values.shape, np.nan)
+        halves = self.configuration.propensity_halves if self.target == "propensity" else None
+        if halves is not None:
+            for row, true in self.shared_rows(self.configuration):
+                found[row] = (halves[0, true].astype(np.float64) - halves[1, true]) ** 2 / 4
+        return found

@@ -8,13 +8,16 @@ configurations of N particles a further one lies within
 .. math:: \bar x \pm t_{n-1} \frac{s}{\sqrt N} \sqrt{1 + 1/n}
 
 but for the quantile that t stands for (prediction interval of a normal distribution).
+
+How fast a liquid relaxes cannot be told from one snapshot. Where a snapshot is labelled its mean
+propensity is compared too, species by species and time by time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -136,12 +139,14 @@ class State:
     temperature : of the heat bath, as told.
     quantities : by name.
     surroundings : by species.
+    relaxation : mean propensities, by name; none where the labels are those of stages.
     """
 
     liquid: str | None
     temperature: float | None
     quantities: Mapping[str, Spread]
     surroundings: Mapping[int, _Surroundings]
+    relaxation: Mapping[str, Spread] = field(default_factory=dict)
 
     @classmethod
     def of(cls, configurations: Sequence[Configuration]) -> Self:
@@ -159,17 +164,19 @@ class State:
             if all((c.types == kind).any() for c in configurations)
         }
         seen = [_quantities(c, liquid, d, surroundings) for c, d in pairs]
-        common = [key for key in seen[0] if all(key in quantities for quantities in seen)]
-        spreads = {key: Spread.of(np.array([q[key] for q in seen]), sizes) for key in common}
+        spreads = _spreads(seen, sizes)
         if STRESS in spreads:
             largest = [quantities[STRESS] for quantities in seen]
             spreads[STRESS] = _isotropic(largest, sizes, configurations[0].dimension)
-        return cls(
-            None if liquid is None else point.liquid, point.temperature, spreads, surroundings
-        )
+        moved = _spreads([_relaxation(c) for c in configurations], sizes)
+        name = None if liquid is None else point.liquid
+        return cls(name, point.temperature, spreads, surroundings, moved)
 
     def departures(self, snapshot: Configuration) -> list[Departure]:
-        """Compare a snapshot, quantity by quantity; of its surroundings the strangest alone."""
+        """Compare a snapshot, quantity by quantity; of its surroundings the strangest alone.
+
+        So too of its mean propensities, where it is labelled.
+        """
         liquid = None
         if self.liquid is not None:
             with suppress(GlasscastError):
@@ -183,23 +190,21 @@ class State:
             if key in self.quantities
         ]
         departures.append(self._strangest(snapshot, described))
+        departures.append(_strangest(_relaxation(snapshot), self.relaxation, snapshot.size))
         return [departure for departure in departures if departure is not None]
 
     def _strangest(self, snapshot: Configuration, described: FloatArray) -> Departure | None:
         """Mean descriptor of a species that lies farthest outside; None if all are inside."""
         names = _shells(max([*self.surroundings, *snapshot.species]) + 1).feature_names()
-        worst: Departure | None = None
+        values: dict[str, float] = {}
+        spreads: dict[str, Spread] = {}
         for kind, known in self.surroundings.items():
             mine = described[snapshot.types == kind]
-            if not len(mine) or mine.shape[1] != len(known.means):
-                continue
-            missed = _MISSED / len(known.means) / len(self.surroundings)
-            for name, value, spread in zip(names, mine.mean(axis=0), known.means, strict=True):
-                what = f"descriptor {name} of {species_name(kind)} particles"
-                found = spread.departure(what, float(value), snapshot.size, missed)
-                if found is not None and (worst is None or found.severity > worst.severity):
-                    worst = found
-        return worst
+            if len(mine) and mine.shape[1] == len(known.means):
+                whats = [f"descriptor {name} of {species_name(kind)} particles" for name in names]
+                values |= zip(whats, mine.mean(axis=0).tolist(), strict=True)
+                spreads |= zip(whats, known.means, strict=True)
+        return _strangest(values, spreads, snapshot.size)
 
 
 @dataclass(frozen=True)
@@ -256,7 +261,8 @@ def _state(record: Mapping[str, Any]) -> State:
         for kind, known in record["surroundings"].items()
     }
     quantities = {key: Spread(**spread) for key, spread in record["quantities"].items()}
-    return State(record["liquid"], record["temperature"], quantities, surroundings)
+    moved = {key: Spread(**spread) for key, spread in record.get("relaxation", {}).items()}
+    return State(record["liquid"], record["temperature"], quantities, surroundings, moved)
 
 
 def _rounded(value: Any) -> Any:
@@ -266,6 +272,44 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_rounded(item) for item in value]
     return float(f"{value:.8g}") if isinstance(value, float) else value
+
+
+def _spreads(seen: Sequence[Mapping[str, float]], sizes: FloatArray) -> dict[str, Spread]:
+    """Spread of what all configurations have."""
+    common = [key for key in seen[0] if all(key in quantities for quantities in seen)]
+    return {key: Spread.of(np.array([q[key] for q in seen]), sizes) for key in common}
+
+
+def _strangest(
+    values: Mapping[str, float], known: Mapping[str, Spread], size: int
+) -> Departure | None:
+    """Value that lies farthest outside, of many that are missed no oftener than a single one."""
+    found = [
+        known[what].departure(what, value, size, _MISSED / len(known))
+        for what, value in values.items()
+        if what in known
+    ]
+    outside = [departure for departure in found if departure is not None]
+    return max(outside, key=lambda departure: departure.severity, default=None)
+
+
+def _relaxation(configuration: Configuration) -> dict[str, float]:
+    """Mean propensity of each species and time; single runs differ by more and are left out."""
+    c = configuration
+    if c.propensity is None or c.stages.by != "time":
+        return {}
+    rows = [
+        row
+        for row in np.flatnonzero(c.known_rows("propensity"))
+        if c.runs is None or c.runs[row] > 1
+    ]
+    return {
+        f"mean propensity of {species_name(kind)} particles at t = {c.times[row]:g}": float(
+            c.propensity[row, c.types == kind].mean()
+        )
+        for row in rows
+        for kind in c.species
+    }
 
 
 def _shells(species: int) -> ShellDescriptors:

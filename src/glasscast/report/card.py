@@ -133,9 +133,20 @@ def _uncertainty(record: Mapping[str, Any]) -> list[str]:
     text += (
         " The table was made from configurations left out of that in turn: the share of errors "
         "within 1 and 1.96 standard deviations in each fifth of the particles, the surest first "
-        "(68 and 95 % would be right), and the rank correlation of standard deviation and error."
+        "(68 and 95 % would be right), the rank correlation of standard deviation and error, in "
+        "brackets what it would be of normal errors with just these standard deviations, and the "
+        "share of the squared error that is noise of the labels: an exact mean over trajectories "
+        "lies closer."
     )
-    heads = ("species", "t", "within 1 sd (%)", "within 1.96 sd (%)", "mean sd", "rank correlation")
+    heads = (
+        "species",
+        "t",
+        "within 1 sd (%)",
+        "within 1.96 sd (%)",
+        "mean sd",
+        "rank correlation",
+        "noise (%)",
+    )
     return ["## Uncertainty", text, markdown_text(heads, map(_covered, told["coverage"]))]
 
 
@@ -143,14 +154,19 @@ def _covered(row: Mapping[str, Any]) -> tuple[str, ...]:
     shares = (" ".join(_percent(x) for x in row[key]) for key in ("within_68", "within_95"))
     sizes = [x for x in row["deviation"] if x is not None]
     widths = f"{min(sizes):.3g} to {max(sizes):.3g}" if sizes else "–"
-    rank = row["rank_correlation"]
+    rank, expected = (_rank(row.get(key)) for key in ("rank_correlation", "rank_expected"))
     return (
         row["species"],
         f"{row['time']:g}",
         *shares,
         widths,
-        "–" if rank is None else f"{rank:.2f}",
+        f"{rank} ({expected})",
+        _percent(row.get("noise_share")),
     )
+
+
+def _rank(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
 def _percent(share: float | None) -> str:

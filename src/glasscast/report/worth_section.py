@@ -63,7 +63,9 @@ def coverage_section(rows: Sequence[Coverage], tau_alpha: float | None = None) -
     text = (
         "A standard deviation of each forecast, learned from the other test configurations. Share "
         "of errors within 1 and 1.96 of them, over all particles, and the lowest to the highest of "
-        "fifths by stated width (68 and 95 % would be right); rank correlation of width and error."
+        "fifths by stated width (68 and 95 % would be right); rank correlation of width and error, "
+        "below it what it would be of normal errors with just these widths; share of the squared "
+        "error that is noise of the labels."
     )
     contents: list[Content] = [html.paragraph(text)]
     times = sorted({row.time for row in rows})
@@ -71,7 +73,7 @@ def coverage_section(rows: Sequence[Coverage], tau_alpha: float | None = None) -
     for time in [first, *(t for t in times if t != first)]:
         here = [row for row in rows if row.time == time]
         lines = [(f"{row.model}, {row.species}", _covered(row)) for row in here]
-        heads = ("model, species", "within 1", "within 1.96", "rank correlation")
+        heads = ("model, species", "within 1", "within 1.96", "rank correlation", "noise")
         table = tables.plain_table(heads, lines)
         title = f"t = {format_time(time)}"
         contents.append(Folded(title, [table], opened=time == first))
@@ -83,7 +85,8 @@ def _covered(row: Coverage) -> list[tuple[str, str]]:
     for shares in (row.within_68, row.within_95):
         low, high = np.nanmin(shares), np.nanmax(shares)
         cells.append((f"{np.nanmean(shares):.0%}", f"{low:.0%} – {high:.0%}"))
-    return [*cells, (f"{row.rank_correlation:.2f}", "")]
+    noise = "–" if np.isnan(row.noise_share) else f"{row.noise_share:.0%}"
+    return [*cells, (f"{row.rank_correlation:.2f}", f"{row.rank_expected:.2f}"), (noise, "")]
 
 
 def _alarm(alarms: Alarms | None) -> Markup:

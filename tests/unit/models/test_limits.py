@@ -105,6 +105,16 @@ def test_one_configuration_tells_nothing_of_others():
     assert Spread.of(np.ones(1), np.ones(1)).departure("x", 100.0, 10, 1e-4) is None
 
 
+def test_a_liquid_that_relaxes_faster_is_told_where_the_snapshot_is_labelled():
+    c = load_sample()[3]
+    faster = c.with_fields(propensity=1.2 * c.propensity, propensity_halves=None)
+    (found,) = learned().departures(faster)
+    assert found.what.startswith("mean propensity of ")
+    assert found.value > found.high
+    one = np.ones_like(c.runs)
+    assert learned().departures(faster.with_fields(runs=one)) == ()  # a single run says too little
+
+
 def test_limits_are_kept():
     again = Limits.from_record(json.loads(json.dumps(learned().record(), allow_nan=False)))
     crystal = fcc(load_sample()[3])

@@ -56,6 +56,7 @@ def test_coverage_is_right_in_each_fifth_and_finds_a_constant_width_out():
         assert row.rank_correlation > 0.25
         assert row.deviation[4] > 2 * row.deviation[0]
         assert row.n_configurations == 6
+        assert row.rank_expected == pytest.approx(row.rank_correlation, abs=0.05)
     evaluation = CoverageEvaluation()
     for seed in range(6):
         forecast = noisy(seed)
@@ -63,6 +64,34 @@ def test_coverage_is_right_in_each_fifth_and_finds_a_constant_width_out():
     (row, *_) = evaluation.rows()
     assert abs(row.rank_correlation) < 0.1 or np.isnan(row.rank_correlation)
     assert row.record()["rank_correlation"] is None
+
+
+@pytest.mark.parametrize("delta", [0.05, 0.1, 0.4])
+def test_the_rank_correlation_that_right_widths_would_have_is_that_of_normal_errors(delta):
+    forecast, evaluation = noisy(1, size=1000), CoverageEvaluation()
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        widths = 0.1 * np.exp(delta * rng.normal(size=forecast.values.shape))
+        truth = forecast.values + widths * rng.normal(size=widths.shape)
+        c = forecast.configuration.with_fields(propensity=truth.astype(np.float32))
+        evaluation.add(replace(forecast, configuration=c, uncertainty=widths.astype(np.float32)))
+    (row, *_) = evaluation.rows()
+    assert row.rank_expected == pytest.approx(row.rank_correlation, abs=0.025)
+    assert np.isnan(row.noise_share)
+
+
+def test_the_share_of_noise_is_what_halves_of_the_runs_tell(rng):
+    """Errors of 3 about the exact mean and noise of 4 about that: a share of 16 / 25."""
+    c, evaluation = labelled(rng, "c", size=1000), CoverageEvaluation()
+    exact = np.full((2, c.size), 100.0)
+    for _ in range(5):
+        halves = exact + np.sqrt(2) * 4 * rng.normal(size=(2, *exact.shape))
+        c = c.with_fields(propensity=halves.mean(axis=0), propensity_halves=halves)
+        values = (exact + 3 * rng.normal(size=exact.shape)).astype(np.float32)
+        made = ModelForecast(configuration=c, model="m", times=c.times, values=values)
+        evaluation.add(replace(made, uncertainty=np.full_like(values, 5.0)))
+    for row in evaluation.rows():
+        assert row.noise_share == pytest.approx(16 / 25, abs=0.06)
 
 
 def test_what_is_not_found_again_elsewhere_is_not_believed():

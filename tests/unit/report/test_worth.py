@@ -53,12 +53,13 @@ def test_what_uncertainties_cover_is_shown_for_each_model_at_the_relaxation_time
         Coverage(
             model=model, species="A", time=time, within_68=(0.6, 0.64, 0.68, 0.7, 0.78),
             within_95=(0.94, 0.95, 0.95, 0.95, 0.96), deviation=(0.1,) * 5,
-            rank_correlation=0.25, n_configurations=6, n_particles=100,
+            rank_correlation=0.25, rank_expected=0.31, noise_share=0.42,
+            n_configurations=6, n_particles=100,
         )
         for model in ("lr", "gnn") for time in (1.0, 10.0)
     ]  # fmt: skip
     page = Page("p", [coverage_section(rows, 9.0)]).as_html()
-    for said in ("lr, A", "gnn, A", "68%", "60% – 78%", "0.25"):
+    for said in ("lr, A", "gnn, A", "68%", "60% – 78%", "0.25", "0.31", "42%"):
         assert said in page
     assert page.index("<details open><summary>t = 10<") < page.index("<summary>t = 1<")
     assert "How sure" not in Page("p", [coverage_section([])]).as_html()
