@@ -9,7 +9,7 @@ for each species and time on its own, fitted by the likelihood of sizes that are
 (McCullagh and Nelder, Generalized Linear Models, 1989, chapter 8); squares would let the few
 largest errors decide. The descriptors :math:`x` are those of any forecast, as deviations from the
 mean of its configuration: its value and the square of it, mean and spread of the forecasts of the
-neighbours, and how crowded the particle is.
+neighbours, and how crowded the particle is; of a mean over trainings also how far these differ.
 
 Configurations that the weights were not fitted on say how much of that is true: the logarithm of
 the width varies by the share of it that is found again there, and 68.27 % of their errors are
@@ -42,6 +42,8 @@ FEATURES = (
     "spread over neighbours",
     "crowding",
 )
+#: One more, of forecasts that are means over trainings.
+MEMBERS = "spread of the trainings"
 #: Share of a normal distribution within one standard deviation of its mean.
 ONE_SIGMA = 0.682689492137086
 _CUTOFF = 2.0  # of neighbours, in sigma
@@ -71,15 +73,17 @@ class Uncertainty:
     Parameters
     ----------
     species : S species, as numbers.
-    scale : (S, T + 1) standard deviation of the forecasts it was learned from, and last of the
-        crowding, within configurations. What lies farther than four of these from the mean of its
-        configuration and species counts as if it lay there.
+    scale : (S, T + 1) standard deviation of the forecasts it was learned from, and behind them of
+        the crowding, within configurations; (S, 2 T + 1) with those of the spreads of trainings.
+        What lies farther than four of these from the mean of its configuration and species counts
+        as if it lay there.
     weights : (S, T, 1 + F) of the constant and of the descriptors; NaN where no error was known.
     share : (S, T) of the variation of widths that is believed: that which is found again in
         configurations that the weights were not fitted on.
     deviation : (S, T) standard deviation where the descriptors foretell the mean error, such that
         ONE_SIGMA of the errors in configurations left out are smaller than stated.
     on : names of the configurations it was learned from.
+    features : what the descriptors are.
     coverage : what the stated widths cover, on configurations not used for them; JSON values.
     """
 
@@ -89,18 +93,22 @@ class Uncertainty:
     share: FloatArray
     deviation: FloatArray
     on: tuple[str, ...]
+    features: tuple[str, ...] = FEATURES
     coverage: tuple[Mapping[str, Any], ...] = ()
 
     @classmethod
     def learn(cls, forecasts: Sequence[ModelForecast]) -> Self:
         """Learn from forecasts of labelled configurations that the model was not fitted on.
 
+        Where all of them are means over trainings their ``spread`` is a descriptor too.
+
         Raises
         ------
         ModelError : if no label is known at any time of the forecasts.
         """
         species = tuple(sorted({s for f in forecasts for s in f.configuration.species}))
-        measured = [_measures(forecast) for forecast in forecasts]
+        members = all(f.spread is not None for f in forecasts)
+        measured = [_measures(forecast, members) for forecast in forecasts]
         scale = _scales(measured, species)
         samples = [
             _Sample(f.configuration.types, _features(m, species, scale), f.errors())
@@ -130,6 +138,7 @@ class Uncertainty:
             share=share,
             deviation=deviation,
             on=tuple(f.configuration.name for f in forecasts),
+            features=(*FEATURES, MEMBERS) if members else FEATURES,
         )
 
     def of(self, forecast: ModelForecast) -> NDArray[np.float32]:
@@ -138,7 +147,8 @@ class Uncertainty:
         NaN where the forecast is, and where the errors of a species and time were not known.
         """
         types = forecast.configuration.types
-        features = _features(_measures(forecast), self.species, self.scale)
+        measured = _measures(forecast, MEMBERS in self.features)
+        features = _features(measured, self.species, self.scale)
         sample = _Sample(types, features, np.empty((0, 0)))
         widths = _logarithms(sample, self.species, self.weights)
         for s, kind in enumerate(self.species):
@@ -156,20 +166,23 @@ class Uncertainty:
         """Return JSON values; null stands for what is not known."""
         arrays = {key: _listed(getattr(self, key)) for key in _ARRAYS}
         known = {k: v for k, v in asdict(self).items() if k not in arrays}
-        return {"by": "residuals", "features": list(FEATURES), **known, **arrays}
+        return {"by": "residuals", **known, **arrays}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """Take up what :meth:`record` gave; KeyError, ValueError or TypeError if it cannot be."""
-        if tuple(record["features"]) != FEATURES:
+        features = tuple(record["features"])
+        if features not in (FEATURES, (*FEATURES, MEMBERS)):
             raise ValueError(f"uncertainty by {record['features']}")
         arrays = {key: np.array(record[key], dtype=np.float64) for key in _ARRAYS}
-        kinds, columns = arrays["scale"].shape
-        if arrays["weights"].shape != (kinds, columns - 1, 1 + len(FEATURES)):
+        kinds, times, width = arrays["weights"].shape
+        columns = times * (2 if MEMBERS in features else 1) + 1
+        if (arrays["scale"].shape, width) != ((kinds, columns), 1 + len(features)):
             raise ValueError(f"weights of uncertainty have shape {arrays['weights'].shape}")
         return cls(
             species=tuple(int(s) for s in record["species"]),
             on=tuple(map(str, record["on"])),
+            features=features,
             coverage=tuple(record["coverage"]),
             **arrays,
         )
@@ -186,24 +199,30 @@ def _listed(values: FloatArray) -> Any:
 
 
 class _Measures(NamedTuple):
-    """What descriptors are made of: species (N,), neighbours, forecasts and crowding (T + 1, N)."""
+    """What descriptors are made of: species (N,), neighbours, and values by row.
+
+    The rows are T forecasts, the crowding, and T spreads of trainings or none: (R, N).
+    """
 
     types: NDArray[np.int8]
     near: Neighbours
     values: FloatArray
+    times: int
 
 
-def _measures(forecast: ModelForecast) -> _Measures:
+def _measures(forecast: ModelForecast, members: bool) -> _Measures:
     configuration = forecast.configuration
     near = find_neighbours(configuration.positions, configuration.box, _CUTOFF)
     crowding = _sums(near, np.exp(-near.distances / _CROWDING))
-    return _Measures(
-        configuration.types, near, np.vstack([forecast.values.astype(np.float64), crowding])
-    )
+    rows = [forecast.values.astype(np.float64), crowding]
+    if members:
+        unknown = np.full(forecast.values.shape, np.nan)
+        rows.append(unknown if forecast.spread is None else forecast.spread.astype(np.float64))
+    return _Measures(configuration.types, near, np.vstack(rows), len(forecast.values))
 
 
 def _scales(measured: Sequence[_Measures], species: Sequence[int]) -> FloatArray:
-    """Spread of all values about the means of their configurations, (S, T + 1); 1 for none."""
+    """Spread of all values about the means of their configurations, (S, R); 1 for none."""
     scale = np.ones((len(species), len(measured[0].values)))
     for s, kind in enumerate(species):
         about = [_about_mean(m.values[:, m.types == kind]) for m in measured]
@@ -222,20 +241,22 @@ def _about_mean(values: FloatArray) -> FloatArray:
 
 def _features(measured: _Measures, species: Sequence[int], scale: FloatArray) -> FloatArray:
     """Descriptors of a width: (T, N, F); a species that is not forecast counts as average."""
-    types, near, values = measured
+    types, near, values, times = measured
     standard = np.zeros(values.shape)
     for s, kind in enumerate(species):
         mine = types == kind
         standard[:, mine] = _about_mean(values[:, mine]) / scale[s][:, None]
     standard = np.clip(np.nan_to_num(standard), -_FAR, _FAR)
     count = np.maximum(np.diff(near.offsets), 1)
-    found = np.empty((len(values) - 1, len(types), len(FEATURES)))
-    for row, own in enumerate(standard[:-1]):
+    crowding, members = standard[times], standard[times + 1 :]
+    found = []
+    for row, own in enumerate(standard[:times]):
         mean = _sums(near, own[near.senders]) / count
         square = _sums(near, own[near.senders] ** 2) / count
         spread = np.sqrt(np.maximum(square - mean**2, 0))
-        found[row] = np.column_stack([own, own**2, mean, spread, standard[-1]])
-    return found
+        columns = [own, own**2, mean, spread, crowding, *members[row : row + 1]]
+        found.append(np.column_stack(columns))
+    return np.array(found)
 
 
 def _sums(near: Neighbours, values: FloatArray) -> FloatArray:
@@ -254,7 +275,8 @@ def _left_out(forecasts: Sequence[ModelForecast]) -> list[list[int]]:
 def _weights(samples: Sequence[_Sample], species: Sequence[int]) -> FloatArray:
     """Weights (S, T, 1 + F) of the logarithm of an error over its mean; NaN for unknown errors."""
     times = len(samples[0].features)
-    weights = np.full((len(species), times, 1 + len(FEATURES)), np.nan)
+    width = 1 + samples[0].features.shape[2]
+    weights = np.full((len(species), times, width), np.nan)
     for s, kind in enumerate(species):
         for row in range(times):
             features, sizes = [], []

@@ -90,7 +90,8 @@ def benchmark(
     out : folder of the experiment; gets ``forecasts/LABEL/``, ``scores.json``, ``.csv``, ``.md``,
         ``.tex``, and ``comparison.csv``, ``.md``, ``.tex`` with susceptibilities, costs and
         published scores, ``smoothness.json``, ``.csv``, and ``uncertainty.json``, ``.csv``: what
-        uncertainties would cover that are learned from other test configurations; with
+        uncertainties would cover that are learned from other test configurations, of the first
+        seed and of the mean over several; with
         ``training_sizes`` also ``learning_curve.csv``, with ``sweep`` ``sweep.csv``, with
         ``seeds`` ``seeds.csv``, and ``report.html``. Without it nothing is kept.
     overrides : ``key=value`` with dotted keys, on top of a file.
@@ -168,15 +169,6 @@ def _evaluate(
             for forecast in trainings.forecasts(variant, trainings.seeds[0], fit.test):
                 for each in (smoothness, susceptibility):
                     each.add(forecast, forecast.configuration)
-    coverage = [
-        row
-        for variant in trainings.as_they_are()
-        for row in checked_coverage(
-            forecast
-            for fit in trainings.fits
-            for forecast in trainings.forecasts(variant, trainings.seeds[0], fit.test)
-        )
-    ]
     chi4 = susceptibility.scores()
     costs = {variant.label: trainings.cost(variant) for variant in trainings.as_they_are()}
     compared = compare(
@@ -187,7 +179,23 @@ def _evaluate(
         susceptibility=chi4,
         others={m: ORIGIN for m in scores.values_of("model") if m not in experiment.models},
     )
-    return BenchmarkResult(scores, compared, smoothness, chi4, coverage)
+    return BenchmarkResult(scores, compared, smoothness, chi4, _coverage(trainings))
+
+
+def _coverage(trainings: Trainings) -> list[Coverage]:
+    """Say how true uncertainties are of the first seed, and of the mean over several."""
+    rows: list[Coverage] = []
+    for variant in trainings.as_they_are():
+        tests = [fit.test for fit in trainings.fits]
+        first = trainings.seeds[0]
+        rows += checked_coverage(
+            chain.from_iterable(trainings.forecasts(variant, first, test) for test in tests)
+        )
+        if len(trainings.seeds) > 1:
+            rows += checked_coverage(
+                chain.from_iterable(trainings.means(variant, test) for test in tests)
+            )
+    return rows
 
 
 def _write(result: BenchmarkResult, experiment: BenchmarkExperiment, out: Path) -> None:

@@ -163,6 +163,20 @@ class Trainings:
             evaluation.add(forecast, forecast.configuration)
         return evaluation.table()
 
+    def means(self, variant: Variant, test: Dataset) -> Iterator[ModelForecast]:
+        """Read the means over all seeds of the kept forecasts of a variant, with their spreads."""
+        each = [self.forecasts(variant, seed, test) for seed in self.seeds]
+        for of_seeds in zip(*each, strict=True):
+            values = np.array([forecast.values for forecast in of_seeds], dtype=np.float64)
+            yield replace(
+                of_seeds[0],
+                model=f"{variant.label}, mean of {len(self.seeds)}",
+                values=values.mean(axis=0).astype(np.float32),
+                spread=values.std(axis=0, ddof=1).astype(np.float32),
+                bonds=None,
+                bond_change=None,
+            )
+
     def scores(self, variants: Sequence[Variant]) -> dict[int, ScoreTable]:
         """Scores of some variants, no two of the same model, for each seed."""
         return {seed: self._scores(variants, seed) for seed in self.seeds}

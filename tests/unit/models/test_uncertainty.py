@@ -9,7 +9,7 @@ import pytest
 from glasscast.errors import ModelError
 from glasscast.evaluation.coverage import CoverageEvaluation
 from glasscast.models.forecast import ModelForecast
-from glasscast.models.uncertainty import FEATURES, Uncertainty, log_mean
+from glasscast.models.uncertainty import FEATURES, MEMBERS, Uncertainty, log_mean
 from glasscast.workflows.calibrate import checked_coverage
 from tests.conftest import labelled
 
@@ -92,6 +92,27 @@ def test_the_share_of_noise_is_what_halves_of_the_runs_tell(rng):
         evaluation.add(replace(made, uncertainty=np.full_like(values, 5.0)))
     for row in evaluation.rows():
         assert row.noise_share == pytest.approx(16 / 25, abs=0.06)
+
+
+def test_trainings_that_differ_where_they_err_are_listened_to():
+    """The mean of trainings errs by as much as these differ, and nothing else tells it."""
+
+    def members(seed: int) -> ModelForecast:
+        rng = np.random.default_rng(1000 + seed)
+        forecast = noisy(seed, lambda values: 0.1)
+        spread = rng.uniform(0.01, 0.1, forecast.values.shape)
+        truth = forecast.values + spread * rng.normal(size=spread.shape)
+        c = forecast.configuration.with_fields(propensity=truth.astype(np.float32))
+        return replace(forecast, configuration=c, spread=spread.astype(np.float32))
+
+    learned, unseen = Uncertainty.learn([members(seed) for seed in range(6)]), members(99)
+    assert learned.features == (*FEATURES, MEMBERS)
+    assert np.corrcoef(learned.of(unseen)[0], unseen.spread[0])[0, 1] > 0.9
+    again = Uncertainty.from_record(json.loads(json.dumps(learned.record())))
+    np.testing.assert_array_equal(again.of(unseen), learned.of(unseen))
+    assert np.isfinite(learned.of(replace(unseen, spread=None))).all()  # a single training
+    rows = checked_coverage([members(seed) for seed in range(6)])
+    assert rows[0].rank_correlation > 0.3
 
 
 def test_what_is_not_found_again_elsewhere_is_not_believed():

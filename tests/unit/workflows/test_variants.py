@@ -87,6 +87,8 @@ def test_repeats_show_median_worst_and_best_and_resume(world, tmp_path):
         assert row.spread == pytest.approx(np.std(values, ddof=1))
         if row.model == "density":  # hardly anything random in it
             assert row.spread < 1e-6
+    named = {row["model"] for row in table(tmp_path / "a" / "uncertainty.csv")}
+    assert named == {"m", "density", "m, mean of 3", "density, mean of 3"}
     page = (tmp_path / "a" / "report.html").read_text()
     assert "in 3 trainings" in page
     assert "Of several trainings the median" in page
