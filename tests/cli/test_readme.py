@@ -41,8 +41,11 @@ def write_run(path):
 
 @pytest.mark.slow
 @pytest.mark.lammps
-def test_the_commands_run_as_printed(program, real_data, tmp_path, monkeypatch):
-    """The network is a server on loopback, which has small files under the published names."""
+def test_the_commands_run_as_printed(program, real_data, tmp_path, monkeypatch, capsys):
+    """The network is a server on loopback, which has small files under the published names.
+
+    Prints the seconds of each, whether output is captured or not.
+    """
     pytest.importorskip("numba")
     weights = real_data.parent / "checkpoints" / WEIGHTS
     if not weights.exists():
@@ -59,5 +62,6 @@ def test_the_commands_run_as_printed(program, real_data, tmp_path, monkeypatch):
         for line in COMMANDS:
             began = time.monotonic()
             outcome = program(*shlex.split(line, comments=True)[1:])
-            print(f"{time.monotonic() - began:6.1f} s  {line}")
+            with capsys.disabled():
+                print(f"{time.monotonic() - began:6.1f} s  {line}", flush=True)
             assert (outcome.code, outcome.err) == (0, ""), line
