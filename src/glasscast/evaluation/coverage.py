@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import erfinv
 from scipy.stats import rankdata
 
@@ -32,7 +33,9 @@ class Coverage:
     model, species : names.
     time : in LJ units.
     within_68, within_95 : share of the errors within 1 and 1.96 standard deviations, for each
-        fifth of the particles by their stated uncertainty, the surest first.
+        fifth of the particles of a configuration by their stated uncertainty, the surest first.
+        Levels learned from the others are low for a configuration whose errors are large: fifths
+        of all configurations together would gather it among the surest.
     deviation : mean stated standard deviation of each fifth, in units of the target.
     rank_correlation : Spearman's, of stated standard deviation and size of the error, within each
         configuration; mean over them.
@@ -88,12 +91,11 @@ class CoverageEvaluation:
 
 def _coverage(key: tuple[str, int, float], of_each: Sequence[FloatArray]) -> Coverage:
     model, kind, time = key
-    together = np.concatenate(of_each, axis=1)
-    deviation, error, noise = together[:, np.argsort(together[0], kind="stable")]
-    parts = np.array_split(np.arange(len(deviation)), _PARTS)
+    deviation, error, noise = np.concatenate(of_each, axis=1)
+    part = np.concatenate([_parts(of[0]) for of in of_each])
 
     def each(values: FloatArray) -> tuple[float, ...]:
-        return tuple(float(values[part].mean()) if len(part) else np.nan for part in parts)
+        return tuple(_mean(values[part == k]) for k in range(_PARTS))
 
     measured = np.isfinite(noise)
     squares = float(np.mean(error[measured] ** 2)) if measured.any() else 0.0
@@ -112,10 +114,16 @@ def _coverage(key: tuple[str, int, float], of_each: Sequence[FloatArray]) -> Cov
     )
 
 
-def _mean(values: Sequence[float]) -> float:
+def _parts(deviation: FloatArray) -> NDArray[np.int64]:
+    """Which part each particle of a configuration belongs to, the surest to the first."""
+    order = np.argsort(np.argsort(deviation, kind="stable"), kind="stable")
+    return order * _PARTS // len(deviation)
+
+
+def _mean(values: Sequence[float] | FloatArray) -> float:
     """Mean of those that are defined."""
-    known = [value for value in values if np.isfinite(value)]
-    return float(np.mean(known)) if known else np.nan
+    known = np.asarray(values)[np.isfinite(values)]
+    return float(known.mean()) if len(known) else np.nan
 
 
 def _expected(deviation: FloatArray) -> float:
