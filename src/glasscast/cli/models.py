@@ -154,7 +154,10 @@ def predict(
         )
     if report:
         console.print(f"report in {out / 'report.html'}", highlight=False, soft_wrap=True)
-    count = len(forecasts) if isinstance(forecasts, glasscast.Forecasts) else 1
+    made = list(forecasts) if isinstance(forecasts, glasscast.Forecasts) else [forecasts]
+    for line in dict.fromkeys(line for forecast in made for line in forecast.stage_lines()):
+        console.print(line, highlight=False, soft_wrap=True)
+    count = len(made)
     console.print(f"{count} forecasts in {out}", highlight=False, soft_wrap=True)
 
 

@@ -32,7 +32,7 @@ class Needs:
     missing : equilibrium positions that the model reads and the snapshot lacks.
     made : how those of the training were made, which theirs are to be like.
     liquid : to find them with, or that the model reads; None where it takes none.
-    temperature : to find them with.
+    temperature : to find them with; a snapshot that tells none is taken to be at it.
     called : liquid that the snapshot's metadata are to name, where they name none.
     remarks : level of logging and line: how the snapshot differs from the training, and what is
         assumed of it.
@@ -106,9 +106,14 @@ def complete(snapshot: Configuration, needs: Needs, engine: Engine) -> Configura
     snapshot = completed(
         snapshot, needs.missing, engine, needs.liquid, needs.temperature, needs.made
     )
-    if needs.called is None:
+    told = snapshot.metadata.state_point
+    point = replace(
+        told,
+        liquid=told.liquid if needs.called is None else needs.called,
+        temperature=needs.temperature if told.temperature is None else told.temperature,
+    )
+    if point == told:
         return snapshot
-    point = replace(snapshot.metadata.state_point, liquid=needs.called)
     return snapshot.with_fields(metadata=snapshot.metadata.changed(state_point=point))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import numpy as np
 
 from glasscast.datasets.facts import Facts
+from glasscast.datasets.stages import row_text
 from glasscast.datasets.state_points import Range, times_of_stages
 from glasscast.datasets.times import listed
 from glasscast.models.base import Model
@@ -82,10 +83,23 @@ class Forecast(Facts, ModelForecast):
             typical = np.nanmedian(self.uncertainty, axis=1)
             found.append(("uncertainty", ", ".join(f"{sd:.2g}" for sd in typical) + " (median)"))
         if any(self.spans):
-            spans = ("?" if s is None else " to ".join(dict.fromkeys(f"{t:.4g}" for t in s))
-                     for s in self.spans)  # fmt: skip
-            found.append(("times of training there", "; ".join(spans)))
+            found.append(("times of training there", "; ".join(self._span_texts())))
         return found + [("remark", remark) for remark in self.remarks]
+
+    def _span_texts(self) -> list[str]:
+        """Time of each stage in trainings at the snapshot's state point, in words."""
+        return [
+            "?" if span is None else " to ".join(dict.fromkeys(f"{t:.4g}" for t in span))
+            for span in self.spans
+        ]
+
+    def stage_lines(self) -> list[str]:
+        """Say when each of its stages was reached in trainings there; nothing where unknown."""
+        if not any(self.spans):
+            return []
+        values = [row_text(self.stages.by, value) for value in self.stages.values]
+        pairs = zip(values, self._span_texts(), strict=True)
+        return [f"{value}: t = {span} in training at this state point" for value, span in pairs]
 
     def to_pandas(self) -> Any:
         """Return a data frame, one row a particle: snapshot, frame, particle, species, position.

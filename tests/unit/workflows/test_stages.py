@@ -93,6 +93,13 @@ def test_models_learn_are_scored_and_forecast_by_stage(tmp_path, data):
     model = gc.new_model(**LINE).fit(list(data.at_times([0.5, 0.2])))
     forecast = gc.predict(model, data[0])
     assert forecast.spans == ((40.0, 44.0), (3600.0, 4000.0))
+    assert forecast.stage_lines() == [
+        "F_s(q, t) = 0.5: t = 40 to 44 in training at this state point",
+        "F_s(q, t) = 0.2: t = 3600 to 4000 in training at this state point",
+    ]
+    bare = gc.Configuration.from_arrays(data[0].positions, data[0].types, data[0].box)
+    assert not gc.predict(model, bare).stage_lines()
+    assert gc.predict(model, bare, liquid="ka-cut", temperature=0.44).stage_lines()
     assert {"propensity_s0p5", "true_propensity_s0p5"} <= set(forecast_table(forecast))
 
 
