@@ -226,6 +226,8 @@ def _draw_times(
             color=GREY,
             ls="--",
             lw=1.2,
+            marker="_" if len(known) == 1 else "",  # a line of one point would not be seen
+            ms=18,
             label="noise floor" if is_floor else "noise ceiling",
             zorder=1,
         )
