@@ -10,7 +10,7 @@ target of a model; see :mod:`glasscast.datasets.labels`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -81,7 +81,6 @@ class ForeignForecasts:
     """
 
     sources: Sequence[Path]
-    _read: dict[Path, list[ForeignForecast]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def _files(self) -> list[_File]:

@@ -243,6 +243,7 @@ def report_benchmark(
         how = f"cross-validated by configuration in {len(fits)} folds"
     summary = (
         f"{', '.join(experiment.models)}: {how}. {_copies(experiment)}{_repeats(experiment)}"
+        f"{_others(scores, experiment)}"
         f"Particle figures show {best}."
     )
     sources = [data.datasets for data in (experiment.data, experiment.test) if data is not None]
@@ -306,6 +307,12 @@ def _repeats(experiment: BenchmarkExperiment) -> str:
         "median training; smoothness, collective motion and pictures of particles are those of "
         "the first. "
     )
+
+
+def _others(scores: ScoreTable, experiment: BenchmarkExperiment) -> str:
+    """Say which forecasts of others were scored; '' if none."""
+    named = [model for model in scores.values_of("model") if model not in experiment.models]
+    return f"Forecasts of others, {', '.join(named)}, were scored as well. " if named else ""
 
 
 def _threshold(result: BenchmarkResult) -> float | None:
