@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from glasscast.liquid.box import FloatArray, check_cutoff, wrap
+from glasscast.liquid.harmonics import real_harmonics
 from glasscast.liquid.neighbours import find_neighbours
 
 _BLOCK = 4096  # particles whose phases are held at once
@@ -87,10 +88,7 @@ def bond_order(
     if positions.shape[1] == 2:
         angles = np.arctan2(vectors[:, 1], vectors[:, 0])
         return float(np.abs(np.exp(1j * order * angles).mean()))
-    from sphericart import SphericalHarmonics
-
-    harmonics = SphericalHarmonics(order).compute(np.ascontiguousarray(vectors))
-    mean = harmonics[:, order**2 :].mean(axis=0)
+    mean = real_harmonics(vectors, order)[:, order**2 :].mean(axis=0)
     return float(np.sqrt(4 * np.pi / (2 * order + 1) * np.sum(mean**2)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from glasscast.liquid.box import FloatArray, IntArray
+from glasscast.liquid.harmonics import real_harmonics
 from glasscast.liquid.neighbours import find_neighbours
 
 
@@ -34,11 +35,9 @@ def averaged_bond_order(
     Boattini et al., Nat. Commun. 11, 5479 (2020); Steinhardt, Nelson, Ronchetti, Phys. Rev. B 28,
     784 (1983).
     """
-    from sphericart import SphericalHarmonics
-
     near = find_neighbours(positions, box, radius)
     counts, lengths = np.diff(near.offsets), np.maximum(near.distances, 1e-300)[:, None]
-    harmonics = SphericalHarmonics(degrees).compute(near.vectors / lengths)  # (E, (l_max + 1)^2)
+    harmonics = real_harmonics(near.vectors / lengths, degrees)  # (E, (l_max + 1)^2)
     sums = _sum(harmonics, near.receivers, len(positions)) / np.maximum(counts, 1)[:, None]
     order = np.empty((len(positions), degrees))
     for l in range(1, degrees + 1):  # noqa: E741  the paper's symbol

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from glasscast.liquid.box import FloatArray, check_neighbours, minimum_image, repeat
+from glasscast.liquid.harmonics import real_harmonics
 from glasscast.liquid.interactions import species_name
 from glasscast.runtime import for_blocks
 
@@ -207,10 +208,7 @@ def _harmonics(vectors: FloatArray, distances: FloatArray, degrees: int) -> Floa
             len(vectors), 2 * degrees
         )
         return np.column_stack([np.ones(len(vectors)), waves])
-    from sphericart import SphericalHarmonics
-
-    unit = vectors / np.maximum(distances, 1e-300)[:, None]
-    return np.asarray(SphericalHarmonics(degrees).compute(unit))
+    return real_harmonics(vectors / np.maximum(distances, 1e-300)[:, None], degrees)
 
 
 @dataclass(frozen=True)
