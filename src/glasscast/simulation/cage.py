@@ -6,7 +6,7 @@ with every particle confined to a sphere of radius R_cage around its place in th
 :mod:`glasscast.simulation.monte_carlo` unless the engine can do so itself.
 
 Short runs: the mean position at the end of a few runs of the isoconfigurational ensemble, past the
-vibrations and long before the particles leave their cages. That costs a tenth of the time and is
+vibrations and long before the particles leave their cages. That costs a third of the time and is
 noisier: with R runs the error of a place is the amplitude of the vibrations over sqrt(R).
 """
 

@@ -51,6 +51,16 @@ def test_moments_add_up_whatever_the_order_and_the_parts():
     assert parts.count == 300
 
 
+def test_moments_move_to_another_origin():
+    x, y = data(0)
+    found = RidgeMoments.of(x, y, x[0]).moved(x[1] - x[0])
+    expected = RidgeMoments.of(x, y, x[1])
+    for name in ("x", "y", "xx", "xy", "yy"):
+        np.testing.assert_allclose(
+            getattr(found, name), getattr(expected, name), rtol=1e-9, atol=1e-5
+        )
+
+
 def test_scores_from_moments_equal_scores_from_predictions():
     x, y = data(1)
     test_x, test_y = data(2)
