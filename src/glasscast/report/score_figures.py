@@ -304,7 +304,8 @@ def _limit(axes: Axes, scores: ScoreTable, metric: str) -> None:
 
 def correlation_limits(scores: ScoreTable) -> tuple[float, float]:
     """Axis limits from 0, or a little below the lowest value, to 1."""
-    values = [v for row in scores for v in (row.value, row.low) if math.isfinite(v)]
+    lowest = (v for row in scores for v in (row.value, row.low, row.worst))
+    values = [v for v in lowest if math.isfinite(v)]
     return min([0.0, *(v - 0.05 for v in values)]), 1.0
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ from matplotlib.collections import EllipseCollection
 from glasscast.datasets.targets import TargetAccumulator
 from glasscast.evaluation.comparison import Compared, Comparison
 from glasscast.evaluation.correlation import pearson
+from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import evaluate
 from glasscast.report.collective_figures import susceptibility_figures
 from glasscast.report.measured import (
@@ -70,6 +73,22 @@ def test_no_two_of_many_series_look_alike():
     for i, look in enumerate(looks):
         for other in looks[:i]:
             assert sum(a != b for a, b in zip(look, other, strict=True)) >= 2
+
+
+def test_bars_of_several_trainings_and_a_ceiling_of_one_time_are_seen(scores):
+    times = scores.times()
+    rows = [
+        replace(
+            row, trainings=3, worst=-0.4, best=0.9, ceiling=row.ceiling if row.time == times[-1]
+            else np.nan,
+        )
+        for row in scores
+    ]  # fmt: skip
+    axes = score_figure(ScoreTable(tuple(rows))).figure.axes[0]
+    assert axes.get_ylim()[0] < -0.4
+    ceiling = lines_of(axes)["noise ceiling"]
+    assert list(ceiling.get_xdata()) == [times[-1]]
+    assert ceiling.get_marker() == "_"
 
 
 def test_score_figure_without_ceiling_or_interval():
