@@ -131,7 +131,7 @@ class DeepModel(Model):
         self._measure(train, validation)
         with seeded([seed]):
             self.network_ = self.build_network()
-        self.initialise(train, validation)
+            self.initialise(train, validation)
         best_epoch = self._train(train, validation, seed, identity, checkpoint)
         self.network_.cpu().eval()
         self.provenance_ = {

@@ -136,3 +136,14 @@ def test_printed_sums_weigh_labels_by_their_runs():
             parts = [(s[0] + share * s[1]) / 2 for s in sums]
             by_hand = 0.4 * parts[0] + 0.6 * parts[1]
             assert float(objective((nodes, edges), example)) == pytest.approx(float(by_hand))
+
+
+@pytest.mark.parametrize("drawn", ["identity", "uniform"])
+def test_what_is_drawn_is_the_seed_s_alone(drawn):
+    """Whatever was drawn before in the process."""
+    made = []
+    for before, seed in ((1, 0), (2, 0), (1, 1)):
+        torch.manual_seed(before)
+        made.append(weights(tiny("botan", initialisation=drawn).fit([liquid(1)], seed=seed)))
+    assert torch.equal(made[0], made[1])
+    assert not torch.equal(made[0], made[2])
