@@ -245,7 +245,7 @@ def test_files_of_the_set_go_all_the_way_by_stage(tmp_path):
             "name": "hot",
             "liquid": "ka",
             "temperature": 0.8,
-            "particles": 150,
+            "particles": 170,
             "configurations": 5,
             "runs": 3,
             "times": np.geomspace(0.1, 15, 10).round(3).tolist(),
