@@ -137,7 +137,14 @@ def field(
     limits: tuple[float, float],
     colours: str = MOBILITY_MAP,
 ) -> Any:
-    """Draw values (N,) interpolated between the chosen particles, periodic in the plane."""
+    """Draw values (N,) interpolated between the chosen particles, periodic in the plane.
+
+    Particles without a value, of a species that a model does not forecast, are left out.
+    """
+    known = np.isfinite(values)
+    if not known[chosen].all():
+        sheet.remark("Species that the model did not learn are left out.")
+        chosen = chosen & known
     points = configuration.positions[chosen][:, :2]
     box = configuration.box[:2]
     shifts = [np.array(s) * box for s in product((-1, 0, 1), repeat=2)]

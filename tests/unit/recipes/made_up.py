@@ -43,6 +43,8 @@ def forecast(training: str, at: Point, on: Point) -> list[ModelForecast]:
         bonds, change = None, None
         if weight == 0:
             values[:] = np.nan
+        if settings.name == "nt-gnn":
+            values[:, truth.types != 0] = np.nan  # learns species A at sample scale
         if weight < 1:
             spread = truth.bond_change.std(axis=1)[:, None]
             bonds = truth.bonds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter
 
 from glasscast.liquid.box import FloatArray
 from glasscast.recipes.curves import legend, panels
@@ -13,6 +14,10 @@ from glasscast.report.style import series_style, styled
 from glasscast.training.history import Epoch
 
 _LOSSES = {"training": "loss", "test": "test_loss"}
+_WHEN = (
+    "The loss of training is the mean while an epoch runs, that of the test set is of its end, by "
+    "averaged weights, so that it may lie below."
+)
 _SCORES = {"propensity": "test_pearson", "pair-distance change": "test_pair_pearson"}
 
 
@@ -29,6 +34,9 @@ def draw_losses(material: Material, sheet: Sheet) -> Figure:
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss of standardised targets")
     axes.set_yscale("log")
+    for formatted in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        formatted(FormatStrFormatter("%.2g"))
+    sheet.remark(_WHEN)
     legend(figure, [axes])
     _judge_convergence(sheet, history, "test_loss")
     return figure
@@ -54,6 +62,7 @@ def draw_losses_and_scores(material: Material, sheet: Sheet) -> Figure:
     right.set_ylabel("Pearson r of the test set")
     right.set_ylim(0, 1)
     axes.set_ylim(bottom=0)
+    sheet.remark(_WHEN)
     legend(figure, [axes, right])
     column = "test_pair_pearson"
     if sheet.entry.figure == "supp-s4":

@@ -371,10 +371,12 @@ def _judge_contours(material: Material, sheet: Sheet, moments: dict[str, Moment]
     for c, forecast in zip(point.tested, material.forecasts(_TRAININGS["NT-GNN"]), strict=True):
         error = _error(c, forecast.values[moment.row], moment)
         near = find_neighbours(c.positions, c.box, 2.0)
-        step = (error[near.senders] - error[near.receivers])[:, None] * near.vectors
-        step /= (near.distances**2)[:, None]
+        known = np.isfinite(error[near.senders]) & np.isfinite(error[near.receivers])
+        one, other = near.receivers[known], near.senders[known]
+        step = (error[other] - error[one])[:, None] * near.vectors[known]
+        step /= (near.distances[known] ** 2)[:, None]
         gradient = np.stack(
-            [np.bincount(near.receivers, step[:, axis], c.size) for axis in range(c.dimension)],
+            [np.bincount(one, step[:, axis], c.size) for axis in range(c.dimension)],
             axis=1,
         )
         averaged = locally_averaged_displacement(c)[moment.row]
