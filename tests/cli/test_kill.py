@@ -298,4 +298,4 @@ def checkpointed(path: Path) -> int:
     if not path.exists():
         return 0
     with np.load(path) as arrays:
-        return int(arrays["done"])
+        return int(arrays["counted"].sum())

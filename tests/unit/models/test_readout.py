@@ -62,7 +62,7 @@ def test_matched_normalisations_change_no_forecast(tmp_path):
     normed.network_.decode = plain.network_.decode  # its read-out was fitted anew
     with torch.no_grad():
         torch.testing.assert_close(
-            normed.network_(graph)[0], plain.network_(graph)[0], rtol=1e-3, atol=1e-4
+            normed.network_(graph)[0], plain.network_(graph)[0], rtol=1e-3, atol=1e-3
         )
     other = tiny("nt-gnn", feature_norm="configuration")
     other.fit([liquid(1)])

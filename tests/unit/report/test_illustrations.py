@@ -13,6 +13,7 @@ import pytest
 from glasscast import report
 from glasscast.evaluation.analysis import analyse_configurations
 from glasscast.evaluation.bonds import joint_distribution
+from glasscast.evaluation.runs import RunStatistics, SingleParticle
 from glasscast.evaluation.scores import evaluate
 from glasscast.evaluation.smoothness_scores import SmoothnessEvaluation
 from glasscast.evaluation.susceptibility import SusceptibilityEvaluation
@@ -20,6 +21,7 @@ from glasscast.report import analysis_figures as analysis
 from glasscast.report import bond_figures as bonds
 from glasscast.report import collective_figures as collective
 from glasscast.report import comparison_figures as comparison
+from glasscast.report import run_figures as runs
 from glasscast.report import truth_figures as truth
 from glasscast.report.history_figures import history_figure
 from glasscast.report.illustration import Illustration, listed
@@ -44,6 +46,19 @@ def found():
             own = each.__module__ == module.name and not name.startswith("_")
             if own and makes_one(each):
                 yield each
+
+
+def run_statistics(name):
+    """Statistics of four runs of a configuration of that name, at two times."""
+    directions = np.random.default_rng(5).normal(size=(2, 4, 3))
+    return RunStatistics(
+        times=np.array([1.0, 100.0]), runs=4, overlap=np.array([0.9, 0.3]),
+        susceptibility=np.array([0.2, 4.0]), threshold=0.3, cosine=np.array([0.4, 0.1]),
+        edges=np.linspace(-1, 1, 5), histogram=np.full((2, 4), 0.5),
+        particle=SingleParticle(
+            name, 7, directions / np.linalg.norm(directions, axis=-1, keepdims=True)
+        ),
+    )  # fmt: skip
 
 
 def material(name=EVIL):
@@ -107,6 +122,8 @@ def material(name=EVIL):
         analysis.arrow_figure: (truths[0], [0, 1]),
         truth.true_smoothness_figure: (found.smoothness,),
         truth.graph_figure: (found.graph,),
+        runs.overlap_figure: (run_statistics(name),),
+        runs.direction_figure: (run_statistics(name),),
     }  # fmt: skip
 
 
