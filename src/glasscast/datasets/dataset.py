@@ -6,7 +6,6 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -15,10 +14,10 @@ import numpy as np
 
 from glasscast.datasets.common import Common, joined
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.configuration_file import read_configuration
+from glasscast.datasets.entries import ALTERED, MANIFEST, Entry, read_entries, root_of
 from glasscast.datasets.facts import Facts
-from glasscast.datasets.files import UNREADABLE_ARCHIVE, read_npz, sha256_of_file
-from glasscast.datasets.manifest import KEPT_RUNS, EntryRecord, Manifest, Source, read_manifest
+from glasscast.datasets.files import UNREADABLE_ARCHIVE, sha256_of_file
+from glasscast.datasets.manifest import Source
 from glasscast.datasets.records import SINGLE_RUNS, Kind
 from glasscast.datasets.scattering import by_scattering
 from glasscast.datasets.splits import families
@@ -27,87 +26,12 @@ from glasscast.datasets.times import listed
 from glasscast.errors import InputError, ShapeError
 from glasscast.liquid.definition import (
     BUILT_IN,
-    IN_DATASET,
     LiquidSettings,
     load_liquid_settings,
 )
 
-MANIFEST = IN_DATASET
-_ALTERED = "it was altered or damaged: import or simulate it again"
 #: Name of the data set that comes with the library.
 SAMPLE = "sample"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Where one configuration lies and what its bytes must be.
-
-    Parameters
-    ----------
-    name : unique in the dataset.
-    path, checksum, size : of its file.
-    parent : what it was made from, its own name if from none.
-    root : of its family, see :class:`~glasscast.datasets.metadata.Origin`; None: not recorded.
-    kind : see :data:`~glasscast.datasets.metadata.Kind`.
-    trajectories : file of the runs behind its labels, if they are kept.
-    stored : its name in the ``dataset.json`` beside the file; its own where that is empty.
-    kept_times : the times, or values of stages, it is read with, labels NaN where it has none;
-        None: all.
-    scattering : values of F_s(q, t) that its rows are to be taken at; None: no such.
-    stages : that its rows are taken for; None: those of its file.
-    """
-
-    name: str
-    path: Path
-    checksum: str
-    size: int
-    parent: str
-    root: str | None = None
-    kind: Kind = "start"
-    trajectories: Path | None = None
-    stored: str = ""
-    kept_times: tuple[float, ...] | None = None
-    scattering: tuple[float, ...] | None = None
-    stages: Stages | None = None
-    liquid: Path | None = None
-
-    def read(self) -> Configuration:
-        """Read the file as it is, its liquid known by the content that the dataset holds of it.
-
-        Its dataset may have been changed in place since it was opened: where the file is gone,
-        ``dataset.json`` is read once more.
-
-        Raises
-        ------
-        InputError : as :func:`~glasscast.datasets.configuration_file.read_configuration`.
-        """
-        entry = self
-        while True:
-            try:
-                return _with_liquid(read_configuration(entry.path, entry.checksum), self.liquid)
-            except InputError:
-                before, entry = entry, entry.current()
-                if entry == before:
-                    raise
-
-    def current(self) -> Entry:
-        """Return the entry; of a file that is gone, with the one that took its place."""
-        path = self.path.parent / MANIFEST
-        if self.path.exists() or not path.exists():
-            return self
-        for record in read_manifest(path).configurations:
-            if record.name == (self.stored or self.name):
-                file, checksum, size = path.parent / record.file, record.sha256, record.bytes
-                return replace(self, path=file, checksum=checksum, size=size)
-        return self
-
-
-def _with_liquid(configuration: Configuration, described: Path | None) -> Configuration:
-    """Return a configuration whose liquid, named alone in its file, is found where it lies."""
-    if described is None:
-        return configuration
-    point = replace(configuration.metadata.state_point, liquid=str(described))
-    return configuration.with_fields(metadata=configuration.metadata.changed(state_point=point))
 
 
 def locate(folder: Path) -> Path:
@@ -205,7 +129,7 @@ class Dataset(Facts, Common, Sequence[Configuration]):
             raise InputError(folder, "is not a folder", "make one with 'glasscast import'")
         if not path.exists():
             raise InputError(folder, *_why_no_manifest(folder))
-        manifest, entries = _settled(folder)
+        manifest, entries = read_entries(folder)
         common = {f.name: getattr(manifest, f.name) for f in fields(Common)}
         point = manifest.state_point
         if manifest.liquid is not None and point.liquid is not None:
@@ -213,7 +137,7 @@ class Dataset(Facts, Common, Sequence[Configuration]):
                 raise InputError(
                     path,
                     f"holds the liquid '{manifest.liquid.get('name')}', but is of '{point.liquid}'",
-                    _ALTERED,
+                    ALTERED,
                 )
             common["state_point"] = replace(point, liquid=str(path))
             entries = tuple(replace(entry, liquid=path) for entry in entries)
@@ -269,7 +193,7 @@ class Dataset(Facts, Common, Sequence[Configuration]):
         by = configuration.stages.by
         if self.times and (entry.stages or entry.scattering) is None and by != self.stages.by:
             raise InputError(
-                entry.path, f"has rows by {by}, {MANIFEST} says by {self.stages.by}", _ALTERED
+                entry.path, f"has rows by {by}, {MANIFEST} says by {self.stages.by}", ALTERED
             )
 
     def __iter__(self) -> Iterator[Configuration]:
@@ -296,7 +220,7 @@ class Dataset(Facts, Common, Sequence[Configuration]):
 
     def descent(self) -> list[tuple[str, str | None]]:
         """Parent, named beyond this dataset, and root of the family of each configuration."""
-        return [(qualified(self.name, e.parent), _root(e)) for e in self.entries]
+        return [(qualified(self.name, e.parent), root_of(e)) for e in self.entries]
 
     def subset(self, names: Sequence[str]) -> Dataset:
         """Return a view on some configurations, in the order given.
@@ -507,65 +431,3 @@ def _refuse_other_content(a: Dataset, b: Dataset) -> None:
         raise ShapeError(
             f"both name the liquid '{a.state_point.liquid_name}', with other interactions"
         )
-
-
-def _settled(folder: Path) -> tuple[Manifest, tuple[Entry, ...]]:
-    """Read what a dataset holds; once more if it was changed in place meanwhile."""
-    manifest = read_manifest(folder / MANIFEST)
-    while True:
-        entries = tuple(_entry(folder, manifest.name, each) for each in manifest.configurations)
-        try:
-            for entry in entries:
-                _check_size(entry)
-        except InputError:
-            before, manifest = manifest, read_manifest(folder / MANIFEST)
-            if manifest == before:
-                raise
-        else:
-            return manifest, entries
-
-
-def _entry(folder: Path, dataset: str, record: EntryRecord) -> Entry:
-    parent = record.parent or record.name
-    return Entry(
-        name=record.name,
-        path=folder / record.file,
-        checksum=record.sha256,
-        size=record.bytes,
-        parent=parent.removeprefix(f"{dataset}/"),
-        root=record.root,
-        kind=record.kind,
-        trajectories=folder / KEPT_RUNS / record.trajectories.file if record.trajectories else None,
-    )
-
-
-def _check_size(entry: Entry) -> None:
-    try:
-        found = entry.path.stat().st_size
-    except OSError:
-        raise InputError(entry.path, f"is named in {MANIFEST} but missing") from None
-    if found != entry.size:
-        raise InputError(
-            entry.path,
-            f"has {found} bytes, not the {entry.size} of {MANIFEST}",
-            _ALTERED,
-        )
-
-
-def _root(entry: Entry) -> str | None:
-    """Root of an entry's family; version 1 recorded none, but a snapshot of its own has its own."""
-    if entry.root is not None or entry.kind != "start":
-        return entry.root
-    return _root_of_file(entry.path, entry.checksum)
-
-
-@cache
-def _root_of_file(path: Path, checksum: str) -> str:
-    keys = ("positions", "types", "box")
-    arrays = read_npz(path, keys, only=keys)
-    return Configuration(
-        name=checksum,
-        positions=arrays["positions"],
-        types=arrays["types"],
-        box=arrays["box"],
-    ).fingerprint()[:16]

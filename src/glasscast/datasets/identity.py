@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import Dataset, Entry
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.entries import Entry
 from glasscast.datasets.kept import fingerprint_of
 
 #: Differences that a message names; of more it says how many there are.

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glasscast.datasets.dataset import Dataset, Entry
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.entries import Entry
 from glasscast.datasets.files import read_npz
 from glasscast.datasets.frames import Ensemble, Frame, RunFrame
 from glasscast.datasets.manifest import RUNS_FORMAT, check_header

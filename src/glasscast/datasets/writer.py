@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from glasscast.datasets.common import Common, common_of, together
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import configuration_bytes, read_configuration
-from glasscast.datasets.dataset import MANIFEST, Dataset
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.entries import MANIFEST
 from glasscast.datasets.files import (
     npz_bytes,
     remove_partials,

@@ -8,7 +8,8 @@ from typing import Any
 
 from glasscast.config import checked
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import Dataset, Entry, locate
+from glasscast.datasets.dataset import Dataset, locate
+from glasscast.datasets.entries import Entry
 from glasscast.datasets.files import remove_partials
 from glasscast.datasets.kept import is_kept, keep, read_kept
 from glasscast.datasets.locks import locked

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from glasscast.config import read_mapping
-from glasscast.datasets.dataset import MANIFEST, Dataset
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.entries import MANIFEST
 from glasscast.datasets.locks import at_work
 from glasscast.datasets.ownership import owner, visible
 from glasscast.datasets.stages import Stages

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from glasscast.datasets.configuration import Configuration
-from glasscast.datasets.dataset import Dataset, Entry, qualified
+from glasscast.datasets.dataset import Dataset, qualified
+from glasscast.datasets.entries import Entry
 from glasscast.datasets.files import remove_partials
 from glasscast.datasets.kept import is_kept, keep, read_kept
 from glasscast.datasets.manifest import Source

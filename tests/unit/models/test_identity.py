@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from glasscast.datasets.dataset import Dataset, Entry
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.entries import Entry
 from glasscast.datasets.identity import Identity, inputs_of
 from glasscast.errors import InputError
 from glasscast.models.botan.settings import BotanSettings

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from glasscast.datasets.configuration import Configuration
 from glasscast.datasets.configuration_file import read_configuration
-from glasscast.datasets.dataset import MANIFEST, Dataset
+from glasscast.datasets.dataset import Dataset
+from glasscast.datasets.entries import MANIFEST
 from glasscast.datasets.files import sha256_of_file
 from glasscast.datasets.formats.listing import parse_name
 from glasscast.datasets.formats.registry import read_snapshot, snapshot_files
