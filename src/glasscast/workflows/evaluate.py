@@ -60,12 +60,12 @@ def evaluate(
     data = data if split is None else data.split(split)
     fitted = load_model(model, workspace, device)
     if out is None:
-        return score(fitted, data).table + score_others(others, data)
+        return score(fitted, data).table + score_others(others, data, fitted.name)
     out = Path(out)
     by = name_of(model, out)
     with owned(out, "evaluate", {"model": by, "dataset": data.name, "split": split}):
         found = score(fitted, data)
-        table = found.table + score_others(others, data)
+        table = found.table + score_others(others, data, fitted.name)
         for suffix in ("json", "csv", "md"):
             table.write(out / f"scores.{suffix}")
         write_smoothness(out, found.smoothness)
@@ -108,15 +108,19 @@ def score(model: Model, test: Dataset) -> Scores:
     return Scores(evaluation.table(), smoothness.scores(), coverage.rows())
 
 
-def score_others(files: Sequence[Path], test: Dataset) -> ScoreTable:
+def score_others(files: Sequence[Path], test: Dataset, model: str) -> ScoreTable:
     """Score the forecasts of others in some files, on the configurations that ours are scored on.
+
+    Parameters
+    ----------
+    model : name of ours.
 
     Raises
     ------
-    InputError : as :func:`glasscast.workflows.others.forecasts_of_others`.
+    InputError, SettingsError : as :func:`glasscast.workflows.others.forecasts_of_others`.
     """
     test = judged(test)
     evaluation = Evaluation(table_name(test), reliability=test.reliability())
-    for forecast in forecasts_of_others(files, test) if files else ():
+    for forecast in forecasts_of_others(files, test, [model]) if files else ():
         evaluation.add(forecast, forecast.configuration)
     return evaluation.table()

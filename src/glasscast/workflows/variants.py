@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from glasscast.datasets.dataset import Dataset
-from glasscast.errors import SettingsError
 from glasscast.evaluation.comparison import Cost
 from glasscast.evaluation.repeats import combine_repeats
 from glasscast.evaluation.score_table import ScoreTable
@@ -144,22 +143,12 @@ class Trainings:
         given = self.experiment.forecasts
         if given is not None:
             for fit in self.fits:
-                yield from forecasts_of_others(given.files, fit.test)
+                yield from forecasts_of_others(given.files, fit.test, self.experiment.models)
 
     def scores_of_others(self) -> ScoreTable:
-        """Scores of the forecasts of others.
-
-        Raises
-        ------
-        SettingsError : if one is called as a model of the experiment is.
-        """
+        """Scores of the forecasts of others."""
         evaluation = self._evaluation()
         for forecast in self.others():
-            if forecast.model in self.experiment.models:
-                raise SettingsError(
-                    f"forecasts of others are called '{forecast.model}', as one of the models is: "
-                    "rename that"
-                )
             evaluation.add(forecast, forecast.configuration)
         return evaluation.table()
 

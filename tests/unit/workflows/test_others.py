@@ -95,6 +95,9 @@ def test_label_only_files_are_forecasts_of_the_model_that_their_folder_names(tmp
     assert all(row.value == pytest.approx(-1) for row in mine)
     assert {row.time for row in mine} == {0.52, 1.65}
     assert len(table.select(model="lr"))
+    folder.rename(tmp_path / "lr")  # as ours is called
+    with pytest.raises(SettingsError, match="called 'lr', as one of the models is"):
+        gc.evaluate(model, data, forecasts=tmp_path / "lr")
 
 
 def test_forecasts_of_others_are_of_all_scored_configurations(tmp_path, data):
