@@ -27,6 +27,7 @@ from glasscast.report.style import (
     group_words,
     legend_below,
     new_figure,
+    published_style,
     row_height,
     series_style,
     styled,
@@ -268,16 +269,11 @@ def _draw_others(axes: Axes, scores: ScoreTable, order: TransferAxes, training: 
     places = {point: k for k, point in enumerate(order.state_points)}
     ours = [r for r in scores if r.model.endswith(f"/{training}") and r.dataset in places]
     models = dict.fromkeys(row.model for row in ours)
-    for model, marker in zip(models, "os^vDP", strict=False):
+    for k, model in enumerate(models):
         rows = [row for row in ours if row.model == model]
         axes.plot(
             [places[row.dataset] for row in rows],
             [row.value for row in rows],
-            color=GREY,
-            ls=":",
-            lw=1,
-            marker=marker,
-            ms=4,
-            fillstyle="none",
+            **published_style(k),
             label=escape_mathtext(model.removesuffix(f"/{training}")),
         )

@@ -22,6 +22,7 @@ from glasscast.report.style import (
     group_words,
     legend_below,
     new_figure,
+    published_style,
     row_height,
     series_style,
     styled,
@@ -153,17 +154,12 @@ def score_figure(
 
 def _draw_published(axes: Axes, curves: Sequence[Curve]) -> None:
     """Draw curves of the literature in grey, told apart by their markers."""
-    for (model, values), marker in zip(curves, "os^vDP", strict=False):
+    for k, (model, values) in enumerate(curves):
         times = sorted(values)
         axes.plot(
             times,
             [values[time] for time in times],
-            color=GREY,
-            ls=":",
-            lw=1,
-            marker=marker,
-            ms=4,
-            fillstyle="none",
+            **published_style(k),
             label=f"{escape_mathtext(model)} (published)",
         )
 

@@ -103,6 +103,18 @@ def series_style(k: int) -> dict[str, Any]:
     }
 
 
+def published_style(k: int) -> dict[str, Any]:
+    """Grey, dotted, hollow: the k-th of the curves of others, told apart by their markers."""
+    return {
+        "color": GREY,
+        "marker": MARKERS[k % len(MARKERS)],
+        "ls": ":",
+        "lw": 1,
+        "ms": 4,
+        "fillstyle": "none",
+    }
+
+
 def row_height(entries: int) -> float:
     """Height of a row of panels, in inches, above a legend of so many entries."""
     return 3.2 + 0.2 * -(-entries // LEGEND_COLUMNS)
