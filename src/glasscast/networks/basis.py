@@ -158,6 +158,18 @@ def coupling_table(degree: int, paths: list[tuple[int, int, int]]) -> Tensor:
     return torch.from_numpy(np.concatenate(blocks, axis=1))
 
 
+def mixing_entries(paths: list[tuple[int, int, int]]) -> Tensor:
+    """Where the columns of :func:`coupling_table` go when all paths are mixed: (3, columns).
+
+    Column of the products, component of the result, and path of each.
+    """
+    entries, column = [], 0
+    for number, (_, _, l3) in enumerate(paths):
+        entries += [(column + m, l3**2 + m, number) for m in range(2 * l3 + 1)]
+        column += 2 * l3 + 1
+    return torch.tensor(entries).T
+
+
 def bessel_functions(distances: Tensor, count: int, cutoff: float) -> Tensor:
     r"""Radial functions that vanish at a cutoff: (n,) -> (n, count).
 

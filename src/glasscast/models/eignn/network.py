@@ -13,6 +13,7 @@ from glasscast.networks.basis import (
     bessel_functions,
     coupling_paths,
     coupling_table,
+    mixing_entries,
     spherical_harmonics,
 )
 from glasscast.networks.batch import GraphBatch
@@ -44,12 +45,7 @@ class TensorCoupling(nn.Module):
         self.scalars = sum(1 for path in paths if path[2] == 0)
         self.weight = nn.Parameter(torch.randn(len(paths)))
         self.register_buffer("table", coupling_table(degree, paths), persistent=False)
-        # Entry (column of the products, component of the result, path) of each number mixed.
-        entries, column = [], 0
-        for number, (_, _, l3) in enumerate(paths):
-            entries += [(column + m, l3**2 + m, number) for m in range(2 * l3 + 1)]
-            column += 2 * l3 + 1
-        self.register_buffer("entries", torch.tensor(entries).T, persistent=False)
+        self.register_buffer("entries", mixing_entries(paths), persistent=False)
         counts = torch.tensor([sum(p[2] == path[2] for p in paths) for path in paths])
         self.register_buffer("share", counts.double().rsqrt(), persistent=False)
         self.size = (degree + 1) ** 2

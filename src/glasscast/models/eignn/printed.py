@@ -15,6 +15,7 @@ from glasscast.networks.basis import (
     coupling_paths,
     coupling_table,
     degree_of_components,
+    mixing_entries,
     smooth_cutoff,
     spherical_harmonics,
 )
@@ -55,11 +56,7 @@ class PrintedCoupling(nn.Module):
         self.scalars, self.size = degree + 1, (degree + 1) ** 2
         self.weight = nn.Parameter(torch.randn(len(paths)) / len(paths) ** 0.5)
         self.register_buffer("table", coupling_table(degree, paths), persistent=False)
-        entries, column = [], 0
-        for number, (_, _, l3) in enumerate(paths):
-            entries += [(column + m, l3**2 + m, number) for m in range(2 * l3 + 1)]
-            column += 2 * l3 + 1
-        self.register_buffer("entries", torch.tensor(entries).T, persistent=False)
+        self.register_buffer("entries", mixing_entries(paths), persistent=False)
 
     def forward(self, messages: Tensor, tensors: Tensor) -> tuple[Tensor, Tensor]:
         """Couple (N, M) with (N, M): the mixed tensors (N, M) and the scalars (N, L + 1)."""
