@@ -177,7 +177,7 @@ def _evaluate(
         literature,
         smoothness=smoothness.scores(),
         susceptibility=chi4,
-        others={m: ORIGIN for m in scores.values_of("model") if m not in experiment.models},
+        others=dict.fromkeys(_named_by_others(scores, experiment), ORIGIN),
     )
     return BenchmarkResult(scores, compared, smoothness, chi4, _coverage(trainings))
 
@@ -309,9 +309,14 @@ def _repeats(experiment: BenchmarkExperiment) -> str:
     )
 
 
+def _named_by_others(scores: ScoreTable, experiment: BenchmarkExperiment) -> list[str]:
+    """Models that are not of the experiment: those whose forecasts others made."""
+    return [model for model in scores.values_of("model") if model not in experiment.models]
+
+
 def _others(scores: ScoreTable, experiment: BenchmarkExperiment) -> str:
     """Say which forecasts of others were scored; '' if none."""
-    named = [model for model in scores.values_of("model") if model not in experiment.models]
+    named = _named_by_others(scores, experiment)
     return f"Forecasts of others, {', '.join(named)}, were scored as well. " if named else ""
 
 

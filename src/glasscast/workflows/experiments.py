@@ -98,11 +98,9 @@ class Data(Settings):
         joined = joined if self.times is None else joined.at_times(self.times)
         if self.stages is None:
             return joined
-        return (
-            joined.in_tau_alpha()
-            if self.stages == "tau_alpha"
-            else joined.at_scattering(self.stages)
-        )
+        if self.stages == "tau_alpha":
+            return joined.in_tau_alpha()
+        return joined.at_scattering(self.stages)
 
 
 def _is_sample(dataset: Path, seen: Path) -> bool:

@@ -58,13 +58,12 @@ def start_near_identity(network: BotanNetwork) -> None:
             with torch.no_grad():
                 layer.weight *= _SMALL
                 layer.weight[:, :width] += torch.eye(width)
-    for decoder in (network.decode, network.decode_edge):
-        for layer in decoder.linears if decoder is not None else ():
+    for decoder in filter(None, (network.decode, network.decode_edge)):
+        for layer in decoder.linears:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
-        if decoder is not None:
-            with torch.no_grad():
-                decoder.linears[-1].weight *= _SMALL
+        with torch.no_grad():
+            decoder.linears[-1].weight *= _SMALL
 
 
 def take_weights(
