@@ -30,7 +30,8 @@ from glasscast.report.card import card_text
 from glasscast.runtime import Workspace
 from glasscast.simulation.registry import load_engine
 from glasscast.workflows.complete import complete, examine
-from glasscast.workflows.experiments import TrainExperiment, judged, refuse_overlap, resolved
+from glasscast.workflows.data_roles import judged, refuse_overlap
+from glasscast.workflows.experiments import TrainExperiment, resolved
 
 _FOLDS = 3  # of the fits that stand in for held-out configurations
 _MOST = 100  # forecasts held at once

@@ -20,7 +20,7 @@ from glasscast.models.base import Model
 from glasscast.models.registry import Device, load_model
 from glasscast.runtime import Workspace
 from glasscast.workflows.calibrate import forecasts_of
-from glasscast.workflows.experiments import judged, table_name
+from glasscast.workflows.data_roles import judged, table_name
 from glasscast.workflows.forecast_folder import name_of
 from glasscast.workflows.others import forecasts_of_others
 

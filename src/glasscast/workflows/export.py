@@ -29,8 +29,9 @@ from glasscast.models.files import (
 )
 from glasscast.models.registry import load_model
 from glasscast.report.card import card_text
+from glasscast.workflows.data_roles import about
 from glasscast.workflows.experiment_folder import EXPERIMENT, OUTCOME, read_outcome
-from glasscast.workflows.experiments import Data, TrainExperiment, about
+from glasscast.workflows.experiments import Data, TrainExperiment
 from glasscast.workflows.train import SCORES
 
 _METRIC = "pearson_mean"

@@ -26,14 +26,8 @@ from glasscast.models.settings import ModelSettings
 from glasscast.progress import log
 from glasscast.runtime import Workspace, forget_peak, peak_mb
 from glasscast.training.history import Epoch, history_paths, read_history
-from glasscast.workflows.experiments import (
-    MARK,
-    BenchmarkExperiment,
-    judged,
-    refuse_overlap,
-    with_copies,
-    with_relatives,
-)
+from glasscast.workflows.data_roles import judged, refuse_overlap, with_copies, with_relatives
+from glasscast.workflows.experiments import MARK, BenchmarkExperiment
 
 FORECASTS = "forecasts"
 

@@ -22,15 +22,10 @@ from glasscast.progress import log
 from glasscast.runtime import Workspace
 from glasscast.training.history import history_paths, read_history
 from glasscast.workflows.calibrate import cross_fitted, forecasts_of, held_out, learn_worth
+from glasscast.workflows.data_roles import about, refuse_overlap, with_copies
 from glasscast.workflows.evaluate import score
 from glasscast.workflows.experiment_folder import ExperimentFolder, place, refuse_absent_files
-from glasscast.workflows.experiments import (
-    TrainExperiment,
-    about,
-    refuse_overlap,
-    resolved,
-    with_copies,
-)
+from glasscast.workflows.experiments import TrainExperiment, resolved
 from glasscast.workflows.pretraining import PRETRAINING, learned_by, pretrained, starting_from
 
 CHECKPOINT, SCORES = "checkpoint.npz", "scores"

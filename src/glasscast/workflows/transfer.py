@@ -26,8 +26,9 @@ from glasscast.report.sections import (
     summary_section,
 )
 from glasscast.runtime import Workspace
+from glasscast.workflows.data_roles import refuse_overlap
 from glasscast.workflows.experiment_folder import ExperimentFolder, place, refuse_absent_files
-from glasscast.workflows.experiments import TransferExperiment, refuse_overlap, resolved
+from glasscast.workflows.experiments import TransferExperiment, resolved
 from glasscast.workflows.fits import Fit, carry_out, read_forecasts
 
 ALL = "all"

@@ -20,7 +20,8 @@ from glasscast.models.forecast import ModelForecast
 from glasscast.models.settings import ModelSettings
 from glasscast.progress import task
 from glasscast.runtime import Workspace
-from glasscast.workflows.experiments import MARK, BenchmarkExperiment, table_name
+from glasscast.workflows.data_roles import table_name
+from glasscast.workflows.experiments import MARK, BenchmarkExperiment
 from glasscast.workflows.fits import Fit, carry_out, cost_of, read_forecasts
 from glasscast.workflows.others import forecasts_of_others
 from glasscast.workflows.pretraining import started

@@ -23,13 +23,8 @@ from glasscast.models.base import Model
 from glasscast.models.registry import build, settings_class
 from glasscast.runtime import Workspace
 from glasscast.workflows.benchmark import benchmark
-from glasscast.workflows.experiments import (
-    BenchmarkExperiment,
-    Copies,
-    Data,
-    TrainExperiment,
-    with_copies,
-)
+from glasscast.workflows.data_roles import with_copies
+from glasscast.workflows.experiments import BenchmarkExperiment, Copies, Data, TrainExperiment
 from glasscast.workflows.train import train
 from tests.cli.material import contents
 from tests.steps import KilledError, Steps
