@@ -210,7 +210,7 @@ def susceptibility_figure(scores: Sequence[SusceptibilityScore], by: By = "time"
     legend_below(figure, panels[0])
     return Illustration(
         name="susceptibility",
-        title="Whether whole configurations differ as they should",
+        title="Do whole configurations differ as they should?",
         caption="Variance between configurations of the number of particles whose propensity "
         f"exceeds {scores[0].threshold:g} σ, per particle. Look at the peak: a model below the "
         "dashed line makes configurations more alike than they are. A variance between "

@@ -91,11 +91,11 @@ def figure(illustration: Illustration) -> Markup:
     """Return a figure with its image inside the page."""
     return Markup(
         '<figure><img style="max-width:{}px" alt="{}" src="data:image/png;base64,{}">'
-        "<figcaption><strong>{}.</strong> {}</figcaption></figure>"
+        "<figcaption><strong>{}</strong> {}</figcaption></figure>"
     ).format(
         round(illustration.width * _PIXELS),  # small figures must not be blown up
         illustration.alternative,
         base64.b64encode(illustration.png).decode(),
-        illustration.title,
+        illustration.title if illustration.title.endswith("?") else f"{illustration.title}.",
         illustration.caption,
     )

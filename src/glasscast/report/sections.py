@@ -240,8 +240,9 @@ def particle_section(forecasts: Sequence[ModelForecast], tau_alpha: float | None
 
 
 def bond_section(forecasts: Sequence[ModelForecast], tau_alpha: float | None = None) -> Section:
-    """Show what one model says of pairs of neighbours, beside what was measured."""
+    """Show what one model says of pairs of neighbours, if anything, beside what was measured."""
     figures: list[Content] = []
+    forecasts = [forecast for forecast in forecasts if forecast.bond_change is not None]
     for forecast in forecasts:
         known = [forecast.times[row] for row, _ in _bond_rows(forecast)]
         if known:

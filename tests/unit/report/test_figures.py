@@ -11,6 +11,8 @@ from glasscast.evaluation.correlation import pearson
 from glasscast.evaluation.score_table import ScoreTable
 from glasscast.evaluation.scores import evaluate
 from glasscast.report.collective_figures import susceptibility_figures
+from glasscast.report.html import figure as figure_html
+from glasscast.report.illustration import Illustration
 from glasscast.report.measured import (
     drawn_diameters,
     nearest_time,
@@ -24,11 +26,18 @@ from glasscast.report.particle_figures import (
     particle_figures,
 )
 from glasscast.report.score_figures import score_figure, score_figures, selection_figure
+from glasscast.report.sections import bond_section
 from glasscast.report.slice_figures import slice_figure, slice_with_images
-from glasscast.report.style import format_time, series_style, target_label
+from glasscast.report.style import (
+    format_time,
+    new_figure,
+    published_style,
+    series_style,
+    target_label,
+)
 from tests.unit.evaluation.test_comparison import susceptibility
 
-from .material import configuration, forecast, selection
+from .material import configuration, forecast, selection, with_pairs
 
 
 @pytest.fixture
@@ -280,3 +289,24 @@ def test_times_shown():
     assert nearest_time([1.0, 100.0], 5.0) == 1.0
     assert nearest_time([1.0, 100.0], None) == 100.0
     assert [format_time(t) for t in (0.13, 41200.0, 1.5e6)] == ["0.13", "41200", "1.5e+06"]
+
+
+def test_pairs_are_shown_of_models_that_forecast_them(truths):
+    """Also where the snapshot of another model has pairs that were measured."""
+    paired = with_pairs(truths[0])
+    of_particles = forecast(paired.configuration, "m")
+    assert not bond_section([of_particles]).contents
+    assert len(bond_section([of_particles, paired]).contents) == 2
+
+
+def test_a_title_that_asks_is_not_stopped_as_well():
+    drawn = new_figure(1, 1)
+    for title, shown in (("Do they move?", "Do they move?"), ("How they move", "How they move.")):
+        made = Illustration(name="a", title=title, caption="C.", alternative="A.", figure=drawn)
+        assert f"<strong>{shown}</strong>" in figure_html(made)
+
+
+def test_many_published_curves_differ_in_their_markers():
+    styles = [published_style(k) for k in range(7)]
+    assert len({style["marker"] for style in styles}) == 7
+    assert len({style["color"] for style in styles}) == 1
