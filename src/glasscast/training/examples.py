@@ -63,6 +63,12 @@ class TargetStatistics:
         nodes, edges = (np.zeros(shape), np.ones(shape)), (np.zeros(times), np.ones(times))
         return cls(species, *nodes, *edges, per_configuration)
 
+    def noisy(self, runs: Runs) -> NDArray[np.bool_]:
+        """Whether labels of so many runs, (T,), are mostly noise: (S, T)."""
+        noise = self.node_noise
+        noise = np.zeros((len(self.species), len(runs))) if noise is None else noise
+        return mostly_noise(np.array(runs), noise)
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         values = {k: v for k, v in vars(self).items() if v is not None}.items()
@@ -284,13 +290,13 @@ def make_example(
     sums : weigh none by how many there are: losses are sums over particles and pairs.
     """
     labels = np.asarray(getattr(configuration, target), dtype=np.float64)
-    runs = np.array(runs_of(configuration, target))
+    behind = runs_of(configuration, target)
+    runs, noisy = np.array(behind), statistics.noisy(behind)
     learned = np.full(configuration.size, -1)
     nodes, weights = (np.zeros((configuration.size, len(labels))) for _ in range(2))
     noise = statistics.node_noise
     noise = np.zeros((len(statistics.species), len(labels))) if noise is None else noise
     most = runs if statistics.most_runs is None else statistics.most_runs
-    noisy = mostly_noise(runs, noise)
     for s, of_species in enumerate(statistics.species):
         mine = configuration.types == of_species
         learned[mine] = s

@@ -112,7 +112,5 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(particles):
 def test_bond_breaking_counts_what_is_kept():
     statistics = TargetStatistics((0,), np.zeros((1, 1)), np.ones((1, 1)), np.zeros(1), np.ones(1))
     kept = torch.tensor([[0.25], [1.0]])
-    assert MobilityLoss(statistics=statistics, kept=True).mobility(kept, 0).tolist() == [
-        [0.75],
-        [0],
-    ]
+    loss = MobilityLoss(statistics=statistics, target="bond_breaking")
+    assert loss.mobility(kept, 0).tolist() == [[0.75], [0]]

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from glasscast.models.glass_mlp.loss import MobilityLoss
+from glasscast.networks.descriptors import DescriptorTable
 from glasscast.training.examples import make_example, measure_targets
 from glasscast.training.label_weights import UNEXPLAINED, signal_and_noise
 from glasscast.training.objectives import Objective
@@ -85,3 +86,24 @@ def test_of_single_runs_the_mean_is_learned_not_the_median():
     (gradient,) = torch.autograd.grad(loss, best)
     means = torch.stack([example.nodes[example.learned == s].mean(0) for s in (0, 1)])
     torch.testing.assert_close(gradient / gradient[0, 0], means / means[0, 0])
+
+
+def test_noise_is_compared_with_nothing_but_the_mean():
+    """Neither variance nor correlations of single runs are asked for; nothing is kept for them."""
+    data = [told(0, 32, 2.0)] + [told(k, 1, 2.0) for k in range(1, 5)]
+    statistics = measure_targets(data, "propensity", (0, 1), "dataset", False)
+    whole = MobilityLoss(statistics, variance_weight=0.5, correlation_weight=0.5)
+    for configuration in data[:2]:
+        types = torch.from_numpy(configuration.types.astype(np.int64))
+        table = DescriptorTable(types, torch.zeros(len(types), 1), (len(types),), 3)
+        inputs = whole.prepare(configuration, table)
+        example = make_example(configuration, inputs, "propensity", statistics)
+        outputs = torch.linspace(-1, 1, example.nodes.numel()).reshape(example.nodes.shape)
+        error = MobilityLoss(statistics)((outputs, None), example)
+        loss = whole((outputs, None), example)
+        if configuration is data[0]:
+            assert loss > error + 0.01
+            assert inputs.nbytes() > table.nbytes()
+        else:
+            assert torch.equal(loss, error)
+            assert inputs.nbytes() == table.nbytes()

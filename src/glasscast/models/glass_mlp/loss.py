@@ -40,6 +40,7 @@ from glasscast.networks.batch import NetworkInput
 from glasscast.networks.descriptors import DescriptorTable
 from glasscast.structure.descriptors.coarse_graining import copies_seen
 from glasscast.training.examples import Example, TargetStatistics
+from glasscast.training.label_weights import runs_of
 from glasscast.training.objectives import Objective, Outputs
 
 #: Smallest difference of correlations that errors are measured by: where the mobility is not
@@ -90,7 +91,8 @@ class MobilityLoss(Objective):
     variance_weight, correlation_weight : lambda_v and lambda_c; 0 leaves a term out.
     threshold : y_0 in units of the target; None takes the training mean of species and time.
     steepness : s in inverse units of the target.
-    kept : the target falls with mobility (bond breaking counts what is kept), so that m = 1 - y.
+    target : field of Configuration; where it falls with mobility (bond breaking counts what is
+        kept), m = 1 - y.
     distances : d_1, ..., d_K in sigma; None takes those of the paper.
     """
 
@@ -99,7 +101,7 @@ class MobilityLoss(Objective):
     correlation_weight: float = 0.0
     threshold: float | None = None
     steepness: float = 20.0
-    kept: bool = False
+    target: str = "propensity"
     distances: tuple[float, ...] | None = None
 
     @property
@@ -108,18 +110,21 @@ class MobilityLoss(Objective):
         return True
 
     def prepare(self, configuration: Configuration, inputs: NetworkInput) -> NetworkInput:
-        """Add the neighbourhoods that the correlation term looks at."""
+        """Add the neighbourhoods that the correlation term looks at; none where it is left out."""
         assert isinstance(inputs, DescriptorTable)
         if self.correlation_weight == 0:
             return inputs
         distances = self.distances or RINGS[configuration.dimension]
+        noisy = self.statistics.noisy(runs_of(configuration, self.target))
         rings = tuple(
-            ring_weights(
+            torch.empty(0)
+            if left_out.all()
+            else ring_weights(
                 configuration.positions[configuration.types == species],
                 configuration.box,
                 distances,
             )
-            for species in self.statistics.species
+            for species, left_out in zip(self.statistics.species, noisy, strict=True)
         )
         return RingedTable(**vars(inputs), rings=(rings,))
 
@@ -157,13 +162,20 @@ class MobilityLoss(Objective):
             a, b = forecast[mine].float(), truth[mine]  # (n, T), in units of sigma_y already
             worth = weights[mine][0] * count  # (T,)
             loss = torch.where(noisy[s], (a - b).square(), (a - b).abs()).mean(0)
-            if self.variance_weight > 0:
-                loss = loss + torch.where(noisy[s], 0.0, self.variance_weight * variance_term(a, b))
-            if self.correlation_weight > 0:
-                error = correlation_term(self.mobility(a, s), self.mobility(b, s), rings[s])
-                loss = loss + torch.where(noisy[s], 0.0, self.correlation_weight * error)
+            if not noisy[s].all():
+                loss = loss + torch.where(noisy[s], 0.0, self._further(a, b, s, rings))
             terms.append((worth * loss).mean())
         return torch.stack(terms).mean()
+
+    def _further(self, a: Tensor, b: Tensor, s: int, rings: tuple[Tensor, ...]) -> Tensor:
+        """Terms of variance and correlation, weighed, per time: (n, T), (n, T) -> (T,)."""
+        error = a.new_zeros(a.shape[1])
+        if self.variance_weight > 0:
+            error = error + self.variance_weight * variance_term(a, b)
+        if self.correlation_weight > 0:
+            apart = correlation_term(self.mobility(a, s), self.mobility(b, s), rings[s])
+            error = error + self.correlation_weight * apart
+        return error
 
     def mobility(self, standardised: Tensor, s: int) -> Tensor:
         """Mobility m of the particles of one species: (n, T) -> (n, T)."""
@@ -172,7 +184,7 @@ class MobilityLoss(Objective):
             for values in (self.statistics.node_mean, self.statistics.node_std)
         )
         values = mean + std * standardised
-        if self.kept:
+        if self.target == "bond_breaking":
             return 1 - values
         start = mean if self.threshold is None else self.threshold
         return (torch.tanh(self.steepness * (values - start)) + 1) / 2
@@ -196,10 +208,10 @@ def correlation_term(forecast: Tensor, truth: Tensor, rings: Tensor) -> Tensor:
     -------
     (T,), the sum over distances.
     """
-    with torch.no_grad():
-        wanted = ring_correlation(truth, rings)
-        contrast = (wanted[0] - wanted[-1]).abs().clamp(min=SMALLEST_CONTRAST)
-    return (ring_correlation(forecast, rings) - wanted).abs().sum(0) / contrast
+    # One product for both: it is reading the weights that takes the time.
+    found, wanted = ring_correlation(torch.cat([forecast, truth], 1), rings).chunk(2, 1)
+    contrast = (wanted[0] - wanted[-1]).abs().clamp(min=SMALLEST_CONTRAST).detach()
+    return (found - wanted).abs().sum(0) / contrast
 
 
 def ring_correlation(mobility: Tensor, rings: Tensor) -> Tensor:

@@ -150,7 +150,7 @@ class GlassMlp(DeepModel):
                 correlation_weight=options.correlation_weight if total else 0.0,
                 threshold=options.threshold,
                 steepness=options.steepness,
-                kept=options.target == "bond_breaking",
+                target=options.target,
                 distances=options.rings,
             )
             changes = phase.model_dump(exclude={"loss"})
