@@ -97,7 +97,13 @@ def _data(uses: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     rows = []
     for use, what in uses.items():
         split = f", split {what['split']}" if what["split"] else ""
-        rows.append((use, escape_markdown(what["data"] + split), str(what["configurations"])))
+        rows.append(
+            (
+                use.replace("_", " "),
+                escape_markdown(what["data"] + split),
+                str(what["configurations"]),
+            )
+        )
     return rows
 
 

@@ -122,6 +122,11 @@ class TrainExperiment(Settings):
     copies: Data | None = Field(
         None, description="thermal copies; those of training configurations are trained on too"
     )
+    single_runs: Data | None = Field(
+        None,
+        description="labels of single runs; those that descend from training configurations "
+        "are trained on too",
+    )
     validation: Data | None = None
     test: Data | None = Field(None, description="scored after training, never trained on")
     watch_test: bool = Field(

@@ -36,7 +36,7 @@ from glasscast.workflows.train import SCORES
 
 _METRIC = "pearson_mean"
 #: What data a training uses, in the order of the card.
-_USES = ("train", "copies", "validation", "test")
+_USES = ("train", "copies", "single_runs", "validation", "test")
 #: What the card takes from ``run.json`` as it stands.
 _COPIED = ("seed", "versions", "fit_seconds")
 

@@ -22,7 +22,7 @@ from glasscast.progress import log
 from glasscast.runtime import Workspace
 from glasscast.training.history import history_paths, read_history
 from glasscast.workflows.calibrate import cross_fitted, forecasts_of, held_out, learn_worth
-from glasscast.workflows.data_roles import about, refuse_overlap, with_copies
+from glasscast.workflows.data_roles import about, refuse_overlap, with_relatives
 from glasscast.workflows.evaluate import score
 from glasscast.workflows.experiment_folder import ExperimentFolder, place, refuse_absent_files
 from glasscast.workflows.experiments import TrainExperiment, resolved
@@ -74,8 +74,12 @@ def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) 
     for other in (test, calibration):
         if other is not None:
             refuse_overlap(data, other)
-    copies = None if experiment.copies is None else experiment.copies.open()
-    seen = with_copies(data, copies)
+    beside = {
+        use: asked.open()
+        for use, asked in (("copies", experiment.copies), ("single_runs", experiment.single_runs))
+        if asked is not None
+    }
+    seen = with_relatives(data, list(beside.values()))
     identity = fit_identity(experiment.model, experiment.seed, seen, validation)
     others = (*inputs_of(test or (), "test"), *inputs_of(calibration or (), "calibration"))
     if pretraining is not None:
@@ -127,8 +131,9 @@ def _train(experiment: TrainExperiment, out: Path, workspace: Workspace | None) 
             "train": data, "validation": validation, "test": test, "calibration": calibration
         }  # fmt: skip
         used = {use: about(d) for use, d in opened.items() if isinstance(d, Dataset)}
-        if copies is not None:
-            used["copies"] = {**about(copies), "configurations": len(seen) - len(data)}
+        for use, relatives in beside.items():
+            count = len(with_relatives(data, [relatives])) - len(data)
+            used[use] = {**about(relatives), "configurations": count}
         folder.finish(
             {
                 "seed": experiment.seed,

@@ -8,7 +8,9 @@ from glasscast.datasets.metadata import Origin
 from glasscast.datasets.writer import DatasetWriter
 from glasscast.workflows.benchmark import benchmark
 from glasscast.workflows.evaluate import evaluate
+from glasscast.workflows.experiment_folder import read_outcome
 from glasscast.workflows.experiments import BenchmarkExperiment
+from glasscast.workflows.export import export
 from glasscast.workflows.fits import fits_of
 from glasscast.workflows.train import train
 from tests.world import NAMES, World, snapshot
@@ -74,6 +76,22 @@ def test_a_model_says_of_how_many_runs_its_labels_were(world):
     told = model.common_record()["trained_on"]["labels"]
     assert told["start"] == {"configurations": 5}  # whose runs nobody told
     assert told["reversed"] == {"configurations": 10, "runs": (1, 1)}
+
+
+def test_a_training_takes_the_runs_of_its_configurations_alone(world, tmp_path):
+    experiment = {
+        "train": {"datasets": [world.data], "split": "train"},
+        "single_runs": {"datasets": [world.folder / "runs"]},
+        "test": {"datasets": [world.data], "split": "test"},
+        "model": DENSITY,
+    }
+    train(experiment, tmp_path / "run")
+    ours = Dataset.open(world.data).split("train").names
+    runs = [f"{name}-run-{run}" for name in ours for run in range(2)]
+    assert read_outcome(tmp_path / "run")["trained_on"] == ours + runs
+    used = export(tmp_path / "run", tmp_path / "ready")["card"]["data"]
+    assert used["single_runs"]["configurations"] == len(runs)
+    assert f"| single runs | runs | {len(runs)} |" in (tmp_path / "ready" / "card.md").read_text()
 
 
 def test_the_benchmark_goes_through(world, tmp_path):
