@@ -12,20 +12,29 @@ single run the reliability
 .. math:: \rho = \frac{S}{S + s^2},
 
 the square of its correlation with the propensity.
+
+All this is true in equilibrium alone. There the potential energy, known where the liquid is, does
+not change from the starts to the ends; :mod:`glasscast.datasets.stationarity` compares them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glasscast.datasets.frames import Ensemble, RunFrame
+from glasscast.datasets.stationarity import Drift, drift_from_starts
 from glasscast.errors import InputError
 from glasscast.liquid.box import FloatArray, minimum_image
+from glasscast.liquid.definition import load_liquid
+
+#: Runs of each start whose energies are compared with it: more would hardly tell more.
+_ENOUGH = 8
 
 
 @dataclass
@@ -36,10 +45,13 @@ class ReversedRuns:
     ----------
     ends : only the ends of runs are configurations; else each of their frames is one, with a
         label at the time it took to get there.
+    liquid : name or file, for the energies; None: that of the files.
     """
 
     ends: bool = True
+    liquid: str | None = None
     _worth: dict[tuple[str, float], _Worth] = field(default_factory=dict)
+    _energies: list[tuple[float, list[float]]] = field(default_factory=list)
 
     def read(self, ensemble: Ensemble) -> Iterator[Ensemble]:
         """Yield the ensembles of one run each that end where the given one began.
@@ -57,6 +69,8 @@ class ReversedRuns:
         rows = [last] if self.ends else list(range(last + 1))
         times, root = ensemble.times[rows], ensemble.snapshot().fingerprint()[:16]
         sums: dict[int, _Sums] = {row: _Sums() for row in rows}
+        energy = _energy_of(ensemble, self.liquid)
+        at_ends: list[float] = []
         for frame in ensemble.frames():
             if frame.row not in sums:
                 continue
@@ -64,13 +78,41 @@ class ReversedRuns:
                 moved = minimum_image(frame.positions - parent.positions, parent.box)
                 frame = frame._replace(positions=parent.positions + moved)
             sums[frame.row].add(frame.positions - parent.positions)
+            if energy is not None and frame.row == last and len(at_ends) < _ENOUGH:
+                at_ends.append(energy(frame.positions))
             lag = float(ensemble.times[frame.row])
             yield _reversed(ensemble, frame, times, lag, root)
+        if energy is not None:
+            self._energies.append((energy(parent.positions), at_ends))
         names = ensemble.snapshot().species_names
         for row, found in sums.items():
             for species in np.unique(parent.types):
                 key = names[species], float(ensemble.times[row])
                 self._worth.setdefault(key, _Worth()).add(found, parent.types == species)
+
+    def drift(self) -> Drift | None:
+        """Change of the potential energy per particle from starts to ends; None: not known."""
+        return drift_from_starts(*zip(*self._energies, strict=True)) if self._energies else None
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is wrong with the runs."""
+        drift = self.drift()
+        if drift is None or not drift.is_one:
+            return []
+        return [
+            f"the runs are not stationary: the potential energy changes by {drift.change:.3g} "
+            f"(error {drift.error:.2g}) from their starts to their ends; read backwards, labels "
+            "are right in equilibrium alone"
+        ]
+
+    def record(self) -> dict[str, Any]:
+        """Say whether the runs are stationary, as JSON values."""
+        drift = self.drift()
+        return {
+            "stationary": None if drift is None else not drift.is_one,
+            "drifts": {} if drift is None else {"energy": drift.record()},
+        }
 
     def reliability(self) -> dict[str, dict[str, float]]:
         """Reliability of a single run's propensity: species -> time -> the share of signal."""
@@ -79,6 +121,19 @@ class ReversedRuns:
             if worth.runs > 1:
                 found.setdefault(species, {})[f"{time:g}"] = round(worth.reliability(), 3)
         return found
+
+
+def _energy_of(ensemble: Ensemble, liquid: str | None) -> Callable[[FloatArray], float] | None:
+    """Return what measures the mean potential energy of positions; None of unknown liquids."""
+    name = liquid or ensemble.metadata.get("liquid")
+    if name is None:
+        return None
+    known, parent = load_liquid(str(name)), ensemble.parent
+
+    def energy(positions: FloatArray) -> float:
+        return float(np.mean(known.energies(positions, parent.types, parent.box)))
+
+    return energy
 
 
 def _reversed(

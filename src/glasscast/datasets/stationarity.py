@@ -13,6 +13,11 @@ ratio follows Student's distribution with :math:`m / g - 1` degrees of freedom. 
 the end has no quiet half; so the slope of a straight line along the whole run is a further
 comparison, with g of what is left of it and :math:`n / g - 2` degrees of freedom. The least likely
 of all counts, its chance times their number.
+
+Of ensembles only start and ends are known. With P starts, each the start of R runs, and :math:`s^2`
+the variance among the ends of the runs of one start, the mean change from start to end has the
+error :math:`s \sqrt{(1 + 1/R) / P}`, at P (R - 1) degrees of freedom. It is not less than the true
+one: what an end remembers of its start, the difference lacks.
 """
 
 from __future__ import annotations
@@ -38,7 +43,7 @@ class Drift:
     Parameters
     ----------
     change, error : in units of the quantity.
-    ages : first ones that were compared; all: along the run.
+    ages : first ones that were compared, of ensembles the start alone; all: along the run.
     chance : how often equilibrium would give a change as unlikely.
     """
 
@@ -82,6 +87,27 @@ def drift_of(values: Sequence[float] | FloatArray, window: float = 1.0) -> Drift
         found.append(Drift(change, error, first, float(chance)))
     least = min(found, key=lambda drift: drift.chance)
     return replace(least, chance=min(1.0, least.chance * len(found)))
+
+
+def drift_from_starts(starts: Sequence[float], ends: Sequence[Sequence[float]]) -> Drift | None:
+    """Compare the starts of ensembles with the ends of their runs; None where these are too few.
+
+    Parameters
+    ----------
+    starts : (P,) values of the starts.
+    ends : for each the values at the ends of some of its runs.
+    """
+    known = [(a, np.array(b)) for a, b in zip(starts, ends, strict=True) if len(b) > 1]
+    if not known:
+        return None
+    freedom = sum(len(b) - 1 for _, b in known)
+    variance = sum(float(b.var()) * len(b) for _, b in known) / freedom
+    changes = [float(b.mean()) - a for a, b in known]
+    share = np.mean([1 + 1 / len(b) for _, b in known]) / len(known)
+    change, error = float(np.mean(changes)), float(np.sqrt(variance * share))
+    ratio = abs(change) / error if error > 0 else np.inf * abs(change)
+    chance = 2 * stdtr(freedom, -ratio) if change else 1.0
+    return Drift(change, error, 1, float(chance))
 
 
 def _slope(x: FloatArray, window: float) -> Drift:

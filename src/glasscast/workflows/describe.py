@@ -183,8 +183,9 @@ def _single_runs(dataset: Dataset) -> list[tuple[str, str]]:
     listed = [f"{dataset.species[s]} {share:.2f} at t = {time:g}" for (s, time), share in worth]
     if listed:
         facts.append(("reliability of a single run", ", ".join(listed)))
-    chains = [(source.model_extra or {}).get("chains", {}) for source in dataset.sources]
-    ageing = [name for told in chains for name, c in told.items() if c.get("stationary") is False]
+    told = [source.model_extra or {} for source in dataset.sources]
+    runs = [each.get("chains", {"runs read backwards": each}) for each in told]
+    ageing = [name for each in runs for name, c in each.items() if c.get("stationary") is False]
     return [*facts, ("not stationary", ", ".join(ageing))] if ageing else facts
 
 

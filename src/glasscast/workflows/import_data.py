@@ -141,7 +141,8 @@ class _Taken:
         if stride != 1:
             raise SettingsError("only a chain has a stride", "stride")
         ends = options.times is None
-        return cls(liquid, backwards=ReversedRuns(ends) if reading == "reversed" else None)
+        backwards = ReversedRuns(ends, liquid) if reading == "reversed" else None
+        return cls(liquid, backwards=backwards)
 
     def read(
         self, source: Path, format_name: str | None, options: ReadOptions
@@ -183,7 +184,8 @@ class _Taken:
             told = {"as": "chain", "runs": (1, 2), "chains": self.chains.records}
             return told | {"reliability": self._worth()}
         if self.backwards is not None:
-            return {"as": "reversed", "runs": (1, 1), "reliability": self._worth()}
+            told = {"as": "reversed", "runs": (1, 1), "reliability": self._worth()}
+            return told | self.backwards.record()
         return {"as": "ensemble"}
 
     def _worth(self) -> dict[str, dict[str, float]]:
@@ -193,7 +195,8 @@ class _Taken:
 
     def remarks(self) -> list[str]:
         """Return what a user should hear of, once all are read."""
-        found = [] if self.chains is None else list(self.chains.remarks)
+        read = self.chains or self.backwards
+        found = [] if read is None else list(read.remarks)
         for species, shares in self._worth().items():
             listed = ", ".join(f"{share:.2f} at t = {time}" for time, share in shares.items())
             found.append(f"reliability of a single run's label, species {species}: {listed}")

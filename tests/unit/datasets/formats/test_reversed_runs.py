@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from format_writers import make_liquid, write_botan, write_dumps
 
+from glasscast import load_sample
 from glasscast.datasets.formats.format import ReadOptions
 from glasscast.datasets.formats.registry import read_ensembles
 from glasscast.datasets.frames import Ensemble, Frame, RunFrame
 from glasscast.datasets.reversed_runs import ReversedRuns
+from glasscast.datasets.stationarity import drift_from_starts
 from glasscast.datasets.writer import DatasetWriter, replace_configurations
 from glasscast.errors import InputError, SettingsError
 from glasscast.liquid.box import wrap
@@ -105,6 +107,48 @@ def test_the_reliability_of_one_run_is_the_share_of_its_variance_that_is_signal(
     backwards = ReversedRuns()
     assert len(list(backwards.read(ensemble))) == runs
     assert backwards.reliability()["A"]["5"] == pytest.approx(0.25, abs=0.02)
+
+
+def test_runs_that_are_not_in_equilibrium_are_told(rng, tmp_path):
+    """Those from an inherent structure take up the energy of vibrations."""
+    snapshot = load_sample()[0]
+
+    def energies_change(start):
+        ends = [snapshot.positions + rng.normal(scale=0.02, size=start.shape) for _ in range(3)]
+        ensemble = Ensemble(
+            name="c",
+            sources=(tmp_path / "c.npz",),
+            parent=Frame(positions=start, types=snapshot.types, box=snapshot.box, absolute=True),
+            times=np.array([5.0]),
+            frames=lambda: (RunFrame(0, r, end, tmp_path) for r, end in enumerate(ends)),
+            metadata={"liquid": "ka"},
+        )
+        backwards = ReversedRuns()
+        assert len(list(backwards.read(ensemble))) == 3
+        return backwards
+
+    cold = energies_change(snapshot.inherent)
+    assert cold.record()["stationary"] is False
+    (remark,) = cold.remarks
+    assert "not stationary" in remark
+    warm = snapshot.positions + rng.normal(scale=0.02, size=snapshot.positions.shape)
+    alike = energies_change(warm)
+    assert alike.record()["stationary"] is True
+    assert alike.remarks == []
+
+
+def test_starts_and_ends_that_are_alike_rarely_differ_by_chance(rng):
+    """Of draws around values that runs of a start share in part, at most one in a hundred."""
+
+    def drift(shift):
+        shared = rng.normal(size=6)
+        ends = shared[:, None] + rng.normal(size=(6, 4)) + shift
+        return drift_from_starts(shared + rng.normal(size=6), ends)
+
+    assert sum(drift(0).is_one for _ in range(600)) <= 15
+    assert sum(drift(3).is_one for _ in range(50)) >= 45
+    assert drift(0.7).error == pytest.approx((1.25 / 6) ** 0.5, rel=0.6)
+    assert drift_from_starts([1.0], [[2.0]]) is None
 
 
 def test_runs_that_a_dataset_keeps_are_read_backwards(tmp_path, liquid):
