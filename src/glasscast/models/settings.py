@@ -59,6 +59,11 @@ class ModelSettings(Settings):
         return fields_among({getattr(self, "structure", "positions")})
 
     @property
+    def extras(self) -> tuple[str, ...]:
+        """Optional parts of the package that the forecast of a bare snapshot needs."""
+        return ("md",) if self.equilibrium_positions else ()
+
+    @property
     def reads_liquid(self) -> bool:
         """Whether a forecast asks the snapshot which liquid it is of, for its interactions."""
         return False

@@ -84,13 +84,16 @@ def _use(name: str, record: Mapping[str, Any]) -> str:
         f"```sh\nglasscast predict SNAPSHOT --model {name}  # where it comes with the package\n"
         "glasscast predict SNAPSHOT --model .  # in the folder of this card\n```"
     )
-    if " + " not in reads(record):
-        return text
-    return text + (
-        "\n\nEquilibrium positions are found where a snapshot carries none, in the way above; this "
-        "needs the `md` extra. Liquid and temperature are those above where neither the file nor "
-        "an option tells."
-    )
+    settings = settings_class(record["model"]).from_record(record["hyperparameters"])
+    if settings.extras:
+        extras = ",".join(settings.extras)
+        text += f"\n\nThe forecast of a bare snapshot needs `pip install 'glasscast[{extras}]'`."
+    if settings.equilibrium_positions:
+        text += (
+            " Equilibrium positions are found where a snapshot carries none, in the way above; "
+            "liquid and temperature are those above where neither the file nor an option tells."
+        )
+    return text
 
 
 def _data(uses: Mapping[str, Any]) -> list[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,14 @@ def _data(
             known = made.get("data", {}).get(use) or about(_opened(training, asked))
             used[use] = {**known, "split": asked.split}
     origin = record.get("provenance", record)
-    if "validation" not in used and "copies" not in used and origin.get("validated_on"):
-        aside = len(origin["validated_on"])
-        used["validation"] = {**used["train"], "configurations": aside}
-        used["train"]["configurations"] -= aside
+    if "validation" not in used and origin.get("validated_on"):
+        used["validation"] = {**used["train"], "configurations": len(origin["validated_on"])}
+        # The fit set whole families aside: their copies and runs were not trained on either.
+        fitted, given = set(origin["trained_on"]), iter(made["trained_on"])
+        for use in ("train", "copies", "single_runs"):
+            if use in used:
+                of_it = list(islice(given, used[use]["configurations"]))
+                used[use]["configurations"] = sum(name in fitted for name in of_it)
     return {use: used[use] for use in _USES if use in used}
 
 

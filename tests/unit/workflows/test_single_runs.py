@@ -94,6 +94,21 @@ def test_a_training_takes_the_runs_of_its_configurations_alone(world, tmp_path):
     assert f"| single runs | runs | {len(runs)} |" in (tmp_path / "ready" / "card.md").read_text()
 
 
+def test_a_card_counts_what_a_network_was_fitted_on(world, tmp_path):
+    """A third of the families is set aside, with their runs."""
+    training = {"epochs": 1, "validation_fraction": 0.3, "device": "cpu"}
+    experiment = {
+        "train": {"datasets": [world.data], "split": "train"},
+        "single_runs": {"datasets": [world.folder / "runs"]},
+        "test": {"datasets": [world.data], "split": "test"},
+        "model": world.deep(training=training),
+    }
+    train(experiment, tmp_path / "run")
+    used = export(tmp_path / "run", tmp_path / "ready")["card"]["data"]
+    counts = {use: told["configurations"] for use, told in used.items()}
+    assert counts == {"train": 2, "single_runs": 4, "validation": 1, "test": 1}
+
+
 def test_the_benchmark_goes_through(world, tmp_path):
     found = benchmark(experiment(world, folds=2), tmp_path / "run", report=False)
     assert {row.model for row in found.scores} == {"ensembles", "both", "reversed"}

@@ -80,6 +80,11 @@ class GlassMlpSettings(NetworkSettings):
         return liquid_file(self.liquid)
 
     @property
+    def extras(self) -> tuple[str, ...]:
+        """For Voronoi cells, besides those for inherent structures."""
+        return (*super().extras, "voronoi")
+
+    @property
     def reads_liquid(self) -> bool:
         """For energies, unless the settings name it."""
         return self.liquid is None
