@@ -34,7 +34,8 @@ from glasscast.training.examples import (
     measure_targets,
 )
 from glasscast.training.history import Epoch
-from glasscast.training.loop import Trainer, seeded
+from glasscast.training.label_weights import runs_of
+from glasscast.training.loop import Trainer, draws_of, seeded
 from glasscast.training.objectives import Objective, Outputs, Phase, phase_paths
 from glasscast.training.processes import Processes, find_device
 
@@ -196,7 +197,9 @@ class DeepModel(Model):
         processes = Processes.join(settings.device)
         torch.set_num_threads(max(1, self.workspace.threads // processes.count))
         paths = phase_paths(checkpoint, phases)
-        steps = sum(p.settings.epochs for p in phases) * -(-len(train) // settings.batch_size)
+        chances = self._chances(train) if settings.draw == "by_weight" else None
+        steps = -(-draws_of(len(train), chances) // settings.batch_size)
+        steps *= sum(phase.settings.epochs for phase in phases)
         self.history_ = []
         with task(self.workspace.progress, f"fit {self.name}", steps):
             for number, phase in enumerate(phases):
@@ -209,6 +212,7 @@ class DeepModel(Model):
                     identity=identity.also(phase=number + 1),
                     checkpoint=paths[number],
                     progress=self.workspace.progress,
+                    chances=chances,
                 )
                 trainer.run(
                     self._examples(train, phase, processes.device),
@@ -221,6 +225,18 @@ class DeepModel(Model):
             if path is not None and processes.rank == 0:
                 path.unlink(missing_ok=True)
         return trainer.best_epoch
+
+    def _chances(self, train: Sequence[Configuration]) -> NDArray[np.float64]:
+        """Weights of the training configurations: (C,)."""
+        pairs = self.longest_pair > 0
+        return np.array(
+            [
+                self.statistics_.weight(
+                    runs_of(c, self.settings.target), runs_of(c, "bond_change") if pairs else ()
+                )
+                for c in train
+            ]
+        )
 
     def _examples(
         self, configurations: Sequence[Configuration], phase: Phase, device: torch.device

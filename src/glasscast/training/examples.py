@@ -69,6 +69,21 @@ class TargetStatistics:
         noise = np.zeros((len(self.species), len(runs))) if noise is None else noise
         return mostly_noise(np.array(runs), noise)
 
+    def weight(self, runs: Runs, pair_runs: Runs = ()) -> float:
+        """Largest weight of any label of a configuration, of particles or pairs, at most 1.
+
+        Parameters
+        ----------
+        runs, pair_runs : (T,) behind them; see :func:`~glasscast.training.label_weights.runs_of`.
+        """
+        kinds = [(runs, noise) for noise in (() if self.node_noise is None else self.node_noise)]
+        if self.edge_noise is not None and pair_runs:
+            kinds.append((pair_runs, self.edge_noise))
+        if not kinds or self.most_runs is None:
+            return 1.0
+        found = (row_weights(np.array(r), noise, self.most_runs) for r, noise in kinds)
+        return float(max(weights.max() for weights in found))
+
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         values = {k: v for k, v in vars(self).items() if v is not None}.items()
@@ -263,6 +278,11 @@ class Example:
             k: None if v is None else v.to(device) for k, v in vars(self).items()
         }
         return Example(**moved)
+
+    def weighed(self, factor: float) -> Example:
+        """Return it with all labels weighing so many times as much."""
+        edge_weights = None if self.edge_weights is None else self.edge_weights * factor
+        return replace(self, node_weights=self.node_weights * factor, edge_weights=edge_weights)
 
     def nbytes(self) -> int:
         """Memory held."""

@@ -19,6 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from glasscast.datasets.identity import Identity
 from glasscast.errors import ModelError, SettingsError
+from glasscast.liquid.box import FloatArray
 from glasscast.networks.batch import MovableInput, box_symmetries
 from glasscast.progress import Progress, Silent
 from glasscast.training.checkpoint import read_checkpoint, write_checkpoint
@@ -48,6 +49,9 @@ class Trainer:
     checkpoint : file of the state, which the caller deletes; the curve grows beside it as
         ``.csv``.
     progress : advanced by the first process, after each step and by those of earlier sessions.
+    chances : (C,) weights of the training configurations, at most 1. An epoch then draws each as
+        often as it weighs, on average, and divides its loss by that; so many draws as the weights
+        add up to. None: an epoch visits each once.
 
     Attributes
     ----------
@@ -66,6 +70,7 @@ class Trainer:
         identity: Identity,
         checkpoint: Path | None = None,
         progress: Progress | None = None,
+        chances: FloatArray | None = None,
     ) -> None:
         if settings.precision != "float32" and processes.device.type != "cuda":
             raise SettingsError(f"training.precision '{settings.precision}' needs a GPU")
@@ -73,6 +78,7 @@ class Trainer:
         self.objective, self.settings, self.seed = objective, settings, seed
         self.processes, self.identity = processes, identity
         self.checkpoint, self.progress = checkpoint, progress or Silent()
+        self.chances = chances
         self.optimizer = torch.optim.AdamW(
             network.parameters(),
             lr=settings.learning_rate,
@@ -101,7 +107,8 @@ class Trainer:
         """
         self._resume()
         if self.history:
-            self._advance(len(self.history) * ceil(len(train) / self.settings.batch_size))
+            draws = draws_of(len(train), self.chances)
+            self._advance(len(self.history) * ceil(draws / self.settings.batch_size))
         began = time.monotonic()
         while len(self.history) < self.settings.epochs and not self._exhausted():
             number = len(self.history) + 1
@@ -135,7 +142,7 @@ class Trainer:
 
     def _train_epoch(self, number: int, train: ExampleCache) -> Epoch:
         rng = np.random.default_rng([self.seed, number])
-        order = rng.permutation(len(train)).tolist()
+        order = drawn(rng, len(train), self.chances)
         size = self.settings.batch_size
         batches = [order[start : start + size] for start in range(0, len(order), size)]
         steps, largest = [], 0.0
@@ -167,7 +174,7 @@ class Trainer:
         mine = self.processes.share(batch)
         measured, share = (0.0, 0.0, 0.0), len(mine) / len(batch)
         if mine:
-            example = join_examples([self._augmented(train[i], turns[i]) for i in mine])
+            example = join_examples([self._visited(train, i, turns[i]) for i in mine])
             with self._precision():
                 outputs = self.network(example.inputs)
             loss = self.objective(outputs, example) * share
@@ -182,6 +189,10 @@ class Trainer:
         if self._average is not None:
             self._average.update_parameters(self.network)
         return measured, norm
+
+    def _visited(self, train: ExampleCache, number: int, turn: int) -> Example:
+        example = self._augmented(train[number], turn)
+        return example if self.chances is None else example.weighed(1 / self.chances[number])
 
     def _augmented(self, example: Example, turn: int) -> Example:
         inputs = example.inputs
@@ -288,6 +299,26 @@ class Trainer:
         self._best_score = state["best_score"]
         self.history = [Epoch(**row) for row in state["history"]]
         self._earlier = self.history[-1].seconds
+
+
+def draws_of(size: int, chances: FloatArray | None) -> int:
+    """Return how many configurations an epoch of so many visits."""
+    return size if chances is None else max(1, round(float(chances.sum())))
+
+
+def drawn(rng: np.random.Generator, size: int, chances: FloatArray | None) -> list[int]:
+    """Return the configurations of an epoch in random order: all, or by systematic sampling.
+
+    Parameters
+    ----------
+    chances : (size,) of which the numbers of visits are multiples, on average.
+    """
+    order = rng.permutation(size)
+    if chances is not None:
+        draws, reach = draws_of(size, chances), np.cumsum(chances[order])
+        marks = (rng.random() + np.arange(draws)) * (reach[-1] / draws)
+        order = order[np.searchsorted(reach, marks, side="right")]
+    return [int(number) for number in order]
 
 
 def _detached(outputs: Outputs) -> Outputs:

@@ -62,6 +62,11 @@ class TrainingSettings(Settings):
         description="k: a label that is the mean of R runs weighs 1 / (1 + k / R); 0: all alike; "
         "'estimated': from the variances of labels of different R",
     )
+    draw: Literal["all", "by_weight"] = Field(
+        default="all",
+        description="configurations of an epoch: all, each with the weight of its labels in the "
+        "loss, or as often as its labels weigh, so that no step is spent on what weighs little",
+    )
     species_loss: Literal["pooled", "separate"] = Field(
         default="pooled",
         description="mean over all learned particles, or the sum of the means of each species",

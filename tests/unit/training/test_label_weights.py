@@ -8,8 +8,10 @@ from glasscast.models.glass_mlp.loss import MobilityLoss
 from glasscast.networks.descriptors import DescriptorTable
 from glasscast.training.examples import make_example, measure_targets
 from glasscast.training.label_weights import UNEXPLAINED, signal_and_noise
+from glasscast.training.loop import drawn, draws_of
 from glasscast.training.objectives import Objective
 from tests.deep import liquid, tiny
+from tests.steps import Steps
 
 
 def told(seed, runs, noise=0.0, lost=()):
@@ -86,6 +88,46 @@ def test_of_single_runs_the_mean_is_learned_not_the_median():
     (gradient,) = torch.autograd.grad(loss, best)
     means = torch.stack([example.nodes[example.learned == s].mean(0) for s in (0, 1)])
     torch.testing.assert_close(gradient / gradient[0, 0], means / means[0, 0])
+
+
+def test_an_epoch_draws_each_as_often_as_it_weighs(rng):
+    chances = np.array([1.0, 1.0, 0.4, 0.1, 0.0, 0.5])
+    epochs = [drawn(rng, 6, chances) for _ in range(3000)]
+    assert {len(epoch) for epoch in epochs} == {draws_of(6, chances)} == {3}
+    visits = np.bincount(np.concatenate(epochs), minlength=6) / 3000
+    np.testing.assert_allclose(visits, chances, atol=0.03)
+    assert len({epoch[0] for epoch in epochs}) == 5
+    assert sorted(drawn(rng, 6, None)) == list(range(6))
+
+
+def test_drawn_by_weight_the_loss_is_the_same_on_average(rng):
+    data = [told(k, 32, 2.0) for k in range(2)] + [told(k, 1, 2.0) for k in range(2, 8)]
+    model = tiny("nt-gnn").fit([told(1, 32)])
+    statistics = measure_targets(data, "propensity", (0, 1), "dataset", False, noise=7.0)
+    examples = [make_example(c, model.read(c), "propensity", statistics) for c in data]
+    outputs = [(torch.randn(e.nodes.shape), None) for e in examples]
+    chances = np.array([statistics.weight(tuple(c.runs)) for c in data])
+    assert chances[0] == 1
+    assert chances[2] == pytest.approx((1 + 7 / 32) / 8)
+    losses = [float(Objective()(*pair)) for pair in zip(outputs, examples, strict=True)]
+    scaled = [
+        float(Objective()(o, e.weighed(1 / p)))
+        for o, e, p in zip(outputs, examples, chances, strict=True)
+    ]
+    found = np.mean([sum(scaled[i] for i in drawn(rng, 8, chances)) for _ in range(4000)])
+    visits = draws_of(8, chances) / chances.sum()
+    assert found == pytest.approx(visits * sum(losses), rel=0.02)
+
+
+def test_a_fit_by_weight_takes_fewer_steps():
+    data = [told(k, 32, 2.0) for k in range(2)] + [told(k, 1, 2.0) for k in range(2, 10)]
+    for draw, least, most in (("all", 20, 20), ("by_weight", 6, 6)):
+        settings = {"epochs": 2, "draw": draw, "validation_fraction": 0.0, "label_noise": 7.0}
+        model = tiny("nt-gnn", training=settings)
+        model.workspace.progress = Steps()
+        model.fit(data)
+        assert least <= sum(model.workspace.progress.taken) <= most
+        assert sum(model.workspace.progress.taken) == model.workspace.progress.total
 
 
 def test_noise_is_compared_with_nothing_but_the_mean():
