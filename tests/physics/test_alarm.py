@@ -19,8 +19,9 @@ from glasscast.workflows.demo import load_sample
 def test_fifty_sound_and_twenty_foreign_snapshots(real_data):
     """Sound are ends of runs, a relaxation time later; foreign ones are told by wrong names."""
     data = Dataset.open(real_data / "ka_T0.44_own")
-    limits = Limits.of(list(data)[:8])
-    check(limits, list(ends_of_runs(data, real_data)), dict(strangers(data)))
+    sound, foreign = list(ends_of_runs(data, real_data)), dict(strangers(data))
+    for limits in (Limits.of(list(data)[:8]), load_model("ka-T0.44-glass-mlp").limits_):
+        check(limits, sound, foreign)
 
 
 @pytest.mark.slow
