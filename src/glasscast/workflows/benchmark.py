@@ -242,11 +242,13 @@ def report_benchmark(
     else:
         how = f"cross-validated by configuration in {len(fits)} folds"
     summary = (
-        f"{', '.join(experiment.models)}: {how}. {_copies(experiment)}{_repeats(experiment)}"
+        f"{', '.join(experiment.models)}: {how}. "
+        f"{_copies(experiment)}{_single_runs(experiment)}{_repeats(experiment)}"
         f"{_others(scores, experiment)}"
         f"Particle figures show {best}."
     )
-    sources = [data.datasets for data in (experiment.data, experiment.test) if data is not None]
+    read = (experiment.data, experiment.copies, experiment.single_runs, experiment.test)
+    sources = [data.datasets for data in read if data is not None]
     used = {
         "data sets": [path.name for path in dict.fromkeys(chain.from_iterable(sources))],
         "training configurations": len(fits[0].train),
@@ -336,3 +338,18 @@ def _copies(experiment: BenchmarkExperiment) -> str:
     if experiment.copies.averaged:
         text += f" and averaged over by {', '.join(experiment.copies.averaged)}"
     return f"{text}. "
+
+
+def _single_runs(experiment: BenchmarkExperiment) -> str:
+    """Say which models used single runs, and how; '' if none did."""
+    runs = experiment.single_runs
+    if runs is None:
+        return ""
+    every = experiment.models if runs.models is None else runs.models
+    used = {
+        "beside them": [label for label in every if label not in runs.alone],
+        "in their place": runs.alone,
+    }
+    how = [f"{where} by {', '.join(labels)}" for where, labels in used.items() if labels]
+    text = "Single runs of the training configurations were trained on"
+    return f"{text} {' and '.join(how)}. " if how else ""

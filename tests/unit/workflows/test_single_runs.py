@@ -109,8 +109,11 @@ def test_a_card_counts_what_a_network_was_fitted_on(world, tmp_path):
     assert counts == {"train": 2, "single_runs": 4, "validation": 1, "test": 1}
 
 
-def test_the_benchmark_goes_through(world, tmp_path):
-    found = benchmark(experiment(world, folds=2), tmp_path / "run", report=False)
+def test_a_benchmark_tells_who_used_them(world, tmp_path):
+    found = benchmark(experiment(world, folds=2), tmp_path / "run")
     assert {row.model for row in found.scores} == {"ensembles", "both", "reversed"}
     values = {row.model: row.value for row in found.scores.select(metric="rmse", species="A")}
     assert len(set(values.values())) == 3
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "were trained on beside them by both and in their place by reversed." in page
+    assert "data, runs" in page
