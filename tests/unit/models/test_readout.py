@@ -51,7 +51,7 @@ def test_readout_leaves_the_rest_of_the_network_alone():
 
 def test_matched_normalisations_change_no_forecast(tmp_path):
     """Published weights in a network with normalisations forecast as without, on that graph."""
-    plain, _, graph = prepared()
+    plain, _, graph = prepared(initialisation="uniform")
     plain.save(tmp_path / "plain")
     normed = tiny(
         "nt-gnn",
@@ -62,7 +62,7 @@ def test_matched_normalisations_change_no_forecast(tmp_path):
     normed.network_.decode = plain.network_.decode  # its read-out was fitted anew
     with torch.no_grad():
         torch.testing.assert_close(
-            normed.network_(graph)[0], plain.network_(graph)[0], rtol=1e-3, atol=1e-3
+            normed.network_(graph)[0], plain.network_(graph)[0], rtol=1e-3, atol=1e-4
         )
     other = tiny("nt-gnn", feature_norm="configuration")
     other.fit([liquid(1)])
