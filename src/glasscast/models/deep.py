@@ -227,16 +227,15 @@ class DeepModel(Model):
         return trainer.best_epoch
 
     def _chances(self, train: Sequence[Configuration]) -> NDArray[np.float64]:
-        """Weights of the training configurations: (C,)."""
-        pairs = self.longest_pair > 0
-        return np.array(
-            [
-                self.statistics_.weight(
-                    runs_of(c, self.settings.target), runs_of(c, "bond_change") if pairs else ()
-                )
-                for c in train
-            ]
-        )
+        """Largest weight of any label of each training configuration: (C,)."""
+        found = []
+        for configuration in train:
+            weights = self.statistics_.node_weights(runs_of(configuration, self.settings.target))
+            found.append(weights.max())
+            if self.longest_pair > 0:
+                pairs = self.statistics_.edge_weights(runs_of(configuration, "bond_change"))
+                found[-1] = max(found[-1], pairs.max())
+        return np.array(found)
 
     def _examples(
         self, configurations: Sequence[Configuration], phase: Phase, device: torch.device

@@ -65,24 +65,23 @@ class TargetStatistics:
 
     def noisy(self, runs: Runs) -> NDArray[np.bool_]:
         """Whether labels of so many runs, (T,), are mostly noise: (S, T)."""
-        noise = self.node_noise
-        noise = np.zeros((len(self.species), len(runs))) if noise is None else noise
-        return mostly_noise(np.array(runs), noise)
+        noise = 0.0 if self.node_noise is None else self.node_noise
+        return mostly_noise(np.array(runs), np.broadcast_to(noise, (len(self.species), len(runs))))
 
-    def weight(self, runs: Runs, pair_runs: Runs = ()) -> float:
-        """Largest weight of any label of a configuration, of particles or pairs, at most 1.
+    def node_weights(self, runs: Runs) -> FloatArray:
+        """Weights of particles' labels of so many runs, (T,): (S, T), at most 1."""
+        shape = len(self.species), len(runs)
+        return np.broadcast_to(self._weights(runs, self.node_noise), shape)
 
-        Parameters
-        ----------
-        runs, pair_runs : (T,) behind them; see :func:`~glasscast.training.label_weights.runs_of`.
-        """
-        kinds = [(runs, noise) for noise in (() if self.node_noise is None else self.node_noise)]
-        if self.edge_noise is not None and pair_runs:
-            kinds.append((pair_runs, self.edge_noise))
-        if not kinds or self.most_runs is None:
-            return 1.0
-        found = (row_weights(np.array(r), noise, self.most_runs) for r, noise in kinds)
-        return float(max(weights.max() for weights in found))
+    def edge_weights(self, runs: Runs) -> FloatArray:
+        """Weights of pairs' labels of so many runs: (T,), at most 1."""
+        return self._weights(runs, self.edge_noise)
+
+    def _weights(self, runs: Runs, noise: FloatArray | None) -> FloatArray:
+        known = np.array(runs)
+        if noise is None or self.most_runs is None:
+            return np.where(known > 0, 1.0, 0.0)
+        return row_weights(known, noise, self.most_runs)
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -312,11 +311,9 @@ def make_example(
     labels = np.asarray(getattr(configuration, target), dtype=np.float64)
     behind = runs_of(configuration, target)
     runs, noisy = np.array(behind), statistics.noisy(behind)
+    worth = statistics.node_weights(behind)
     learned = np.full(configuration.size, -1)
     nodes, weights = (np.zeros((configuration.size, len(labels))) for _ in range(2))
-    noise = statistics.node_noise
-    noise = np.zeros((len(statistics.species), len(labels))) if noise is None else noise
-    most = runs if statistics.most_runs is None else statistics.most_runs
     for s, of_species in enumerate(statistics.species):
         mine = configuration.types == of_species
         learned[mine] = s
@@ -327,7 +324,7 @@ def make_example(
             std = np.where(noisy[s], std, own)
         nodes[mine] = ((values - mean[:, None]) / std[:, None]).T
         share = max(1, int(mine.sum())) if species_apart and not sums else 1
-        weights[mine] = row_weights(runs, noise[s], most) / share
+        weights[mine] = worth[s] / share
     nodes[:, runs == 0] = 0.0
     weights /= 1 if species_apart or sums else max(1, int((learned >= 0).sum()))
     edge_targets, edge_weights = None, None
@@ -368,11 +365,8 @@ def _edge_targets(
     change = configuration.bond_change.astype(np.float64).T  # (bonds, T)
     targets = np.zeros((len(rows), change.shape[1]))
     targets[known] = (change[rows[known]] - statistics.edge_mean) / statistics.edge_std
-    runs = np.array(runs_of(configuration, "bond_change"))
-    targets[:, runs == 0] = 0.0
-    by_row = np.where(runs > 0, 1.0, 0.0)
-    if statistics.edge_noise is not None and statistics.most_runs is not None:
-        by_row = row_weights(runs, statistics.edge_noise, statistics.most_runs)
+    by_row = statistics.edge_weights(runs_of(configuration, "bond_change"))
+    targets[:, by_row == 0] = 0.0
     weights = torch.from_numpy(np.outer(known, by_row)).float()
     return torch.from_numpy(targets).float(), weights, int(known.sum())
 

@@ -11,16 +11,10 @@ from glasscast.errors import SettingsError
 from glasscast.progress import log
 
 
-def with_copies(train: Dataset, copies: Dataset | None) -> Dataset:
-    """Training configurations, and those thermal copies that descend from them.
-
-    Copies of other configurations are left out: these may be test data.
-    """
-    return train if copies is None else with_relatives(train, [copies])
-
-
 def with_relatives(train: Dataset, others: Sequence[Dataset], alone: bool = False) -> Dataset:
     """Training configurations, and those of other datasets that are of their families.
+
+    Copies and runs of other configurations are left out: these may be test data.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ from glasscast.models.settings import ModelSettings
 from glasscast.progress import log
 from glasscast.runtime import Workspace, forget_peak, peak_mb
 from glasscast.training.history import Epoch, history_paths, read_history
-from glasscast.workflows.data_roles import judged, refuse_overlap, with_copies, with_relatives
+from glasscast.workflows.data_roles import judged, refuse_overlap, with_relatives
 from glasscast.workflows.experiments import MARK, BenchmarkExperiment
 
 FORECASTS = "forecasts"
@@ -79,7 +79,9 @@ class Fit:
     def forecast_from(self, name: str, label: str) -> Dataset:
         """Test configuration of a name, and its copies if the model averages over them."""
         alone = self.test.subset([name])
-        return with_copies(alone, self.copies if label in self.averaged else None)
+        if self.copies is None or label not in self.averaged:
+            return alone
+        return with_relatives(alone, [self.copies])
 
 
 def fits_of(experiment: BenchmarkExperiment) -> list[Fit]:

@@ -23,7 +23,7 @@ from glasscast.models.base import Model
 from glasscast.models.registry import build, settings_class
 from glasscast.runtime import Workspace
 from glasscast.workflows.benchmark import benchmark
-from glasscast.workflows.data_roles import with_copies
+from glasscast.workflows.data_roles import with_relatives
 from glasscast.workflows.experiments import BenchmarkExperiment, Copies, Data, TrainExperiment
 from glasscast.workflows.train import train
 from tests.cli.material import contents
@@ -139,7 +139,9 @@ def weights(model: Model) -> np.ndarray:
 def fit(asked: Asked, steps: Steps, checkpoint: Path | None = None) -> Model:
     """Fit on a split with its copies, and validate if that is another one."""
     world = asked.world
-    train = with_copies(asked.data(world.data, split=asked.split).open(), asked.copies().open())
+    train = with_relatives(
+        asked.data(world.data, split=asked.split).open(), [asked.copies().open()]
+    )
     held = asked.data(world.data, split="validation").open() if asked.split == "train" else ()
     settings = checked(settings_class(asked.model["name"]), asked.model)
     model = build(settings, Workspace(threads=1, progress=steps))
